@@ -1,0 +1,102 @@
+"""Numbers over time: one line a name, a band where there are several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from gannb.figures.template import COLOURS, INK, figure
+
+Series = ArrayLike | tuple[ArrayLike, ArrayLike]
+
+
+def curves(
+    series: Mapping[str, Series],
+    *,
+    title: str = "",
+    x_title: str = "step",
+    y_title: str = "",
+    log_y: bool = False,
+    band: Literal["range", "sd"] = "range",
+    levels: Mapping[str, float] | None = None,
+    marks: Mapping[str, float] | None = None,
+    max_points: int = 500,
+) -> go.Figure:
+    """Draw time series.
+
+    Args:
+        series: name → values `[steps]`, or `[seeds, steps]` (mean line with a band), or a pair (steps, values).
+        band: what the band spans: from the lowest to the highest seed, or one standard deviation to either side.
+        levels: name → y of a dashed horizontal line, such as a floor or a goal.
+        marks: name → x of a dotted vertical line, such as an event.
+        max_points: longer series are thinned, keeping the extremes of each stretch, so that notebooks stay small.
+
+    Raises:
+        ValueError: values that are not one- or two-dimensional, or of another length than their steps.
+    """
+    traces: list[go.Scatter] = []
+    for index, (name, given) in enumerate(series.items()):
+        traces += _traces(name, *_read(name, given), COLOURS[index % len(COLOURS)], band, max_points)
+    drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=y_title)
+    drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)
+    for name, y in (levels or {}).items():
+        drawn.add_hline(y, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
+    for name, x in (marks or {}).items():
+        drawn.add_vline(x, line={"color": INK, "dash": "dot", "width": 1}, annotation_text=name)
+    return drawn
+
+
+def _read(name: str, given: Series) -> tuple[np.ndarray, np.ndarray]:
+    """Steps `[n]` and values `[seeds, n]`."""
+    steps, values = given if isinstance(given, tuple) else (None, given)
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim not in (1, 2):
+        raise ValueError(f"{name}: values have {values.ndim} dimensions; allowed are [steps] and [seeds, steps]")
+    values = np.atleast_2d(values)
+    steps = np.arange(values.shape[1]) if steps is None else np.asarray(steps)
+    if len(steps) != values.shape[1]:
+        raise ValueError(f"{name}: {len(steps)} steps, but {values.shape[1]} values")
+    return steps, values
+
+
+def _traces(
+    name: str, steps: np.ndarray, values: np.ndarray, colour: str, band: str, max_points: int
+) -> list[go.Scatter]:
+    mean = values.mean(axis=0)
+    kept = _thin(mean, max_points)
+    x = steps[kept]
+    line = go.Scatter(x=x, y=_small(mean[kept]), name=name, mode="lines", line={"color": colour, "width": 1.6})
+    if len(values) == 1:
+        return [line]
+    half = values.std(axis=0, ddof=1) if band == "sd" else None
+    low, high = (values.min(axis=0), values.max(axis=0)) if half is None else (mean - half, mean + half)
+    around = go.Scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=_small(np.concatenate([high[kept], low[kept][::-1]])),
+        name=f"{name}, {len(values)} seeds",
+        fill="toself",
+        fillcolor=colour,
+        opacity=0.2,
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    return [around, line]
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """Single precision: half the bytes in the notebook."""
+    return values.astype(np.float32)
+
+
+def _thin(values: np.ndarray, most: int) -> np.ndarray:
+    """Indices of at most `most` points: the lowest and the highest of each stretch, so that no spike is lost."""
+    if len(values) <= most:
+        return np.arange(len(values))
+    stretches = np.array_split(np.arange(len(values)), most // 2)
+    filled = np.nan_to_num(values)
+    return np.unique([i for s in stretches for i in (s[filled[s].argmin()], s[filled[s].argmax()])])

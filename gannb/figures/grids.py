@@ -1,0 +1,152 @@
+"""Grids of images as one small PNG, with caption and row labels drawn in."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    import torch
+
+_GREY = 122  # text that reads on light and on dark pages, as the template's ink
+_GAP = 2
+_FONT = 12
+
+
+@dataclass(frozen=True)
+class ImageGrid:
+    """Images side by side, `columns` a row, that show themselves as a PNG.
+
+    Args:
+        pixels: uint8 `[N, H, W, C]`, C 1 or 3.
+        columns: images a row.
+        caption: one line below.
+        rows: one label a row, drawn to its left.
+        scale: whole number by which every pixel is enlarged.
+    """
+
+    pixels: np.ndarray
+    columns: int
+    caption: str = ""
+    rows: Sequence[str] = ()
+    scale: int = 1
+
+    @cached_property
+    def picture(self) -> Image.Image:
+        """The whole grid, transparent around the images."""
+        n, height, width, channels = self.pixels.shape
+        height, width = height * self.scale, width * self.scale
+        lines = math.ceil(n / self.columns)
+        font = ImageFont.load_default(_FONT)
+        margin = max((math.ceil(font.getlength(label)) + 6 for label in self.rows), default=0)
+        size = (
+            max(margin + self.columns * (width + _GAP), math.ceil(font.getlength(self.caption))),
+            lines * (height + _GAP) + (_FONT + 6 if self.caption else 0),
+        )
+        grey = channels == 1
+        sheet = Image.new("LA" if grey else "RGBA", size)
+        for index, tile in enumerate(self.pixels):
+            row, column = divmod(index, self.columns)
+            shown = Image.fromarray(tile[..., 0] if grey else tile).resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(shown, (margin + column * (width + _GAP), row * (height + _GAP)))
+        ink = (_GREY, 255) if grey else (_GREY, _GREY, _GREY, 255)
+        draw = ImageDraw.Draw(sheet)
+        for row, label in enumerate(self.rows):
+            draw.text((margin - 6, (row + 0.5) * (height + _GAP)), label, ink, font, anchor="rm")
+        draw.text((0, lines * (height + _GAP) + 2), self.caption, ink, font)
+        return sheet
+
+    @cached_property
+    def png(self) -> bytes:
+        """The grid as a PNG file."""
+        buffer = io.BytesIO()
+        self.picture.save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the PNG, making folders as needed."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.png)
+        return path
+
+    def __repr__(self) -> str:
+        n, height, width, channels = self.pixels.shape
+        kind = "grey" if channels == 1 else "colour"
+        what = f"{n} {kind} images {height}×{width}, {self.columns} a row"
+        return f"{what}: {self.caption}" if self.caption else what
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        width, height = self.picture.size
+        data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": repr(self)}
+        return data, {"image/png": {"width": width, "height": height, "alt": repr(self)}}
+
+
+def image_grid(
+    images: torch.Tensor | np.ndarray,
+    columns: int = 10,
+    *,
+    caption: str = "",
+    rows: Sequence[str] = (),
+    scale: int | None = None,
+) -> ImageGrid:
+    """Lay out images as a grid.
+
+    Args:
+        images: `[N, C, H, W]` in [-1, 1], C 1 or 3 (a tensor, an array, or `gannb.data.images.Images`);
+            values outside are clipped, and images that are not finite are shown black and counted in the caption.
+        columns: images a row.
+        caption: one line below the images.
+        rows: one label a row, drawn to its left.
+        scale: enlarge by this whole number; by default so that a tile is at least 64 pixels wide.
+
+    Raises:
+        ValueError: no images, another shape, or another number of labels than rows.
+    """
+    values = _array(images)
+    if values.ndim != 4 or values.shape[1] not in (1, 3) or not len(values):
+        raise ValueError(f"images have shape {values.shape}; allowed is [N, C, H, W] with N ≥ 1 and C 1 or 3")
+    columns = min(columns, len(values))
+    lines = math.ceil(len(values) / columns)
+    if rows and len(rows) != lines:
+        raise ValueError(f"{len(rows)} row labels for {lines} rows")
+    broken = int((~np.isfinite(values)).any(axis=(1, 2, 3)).sum())
+    if broken:
+        caption = f"{caption} ({broken} not finite)".strip()
+    values = np.nan_to_num(values, nan=-1.0)
+    pixels = ((values.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(0, 2, 3, 1)
+    return ImageGrid(pixels, columns, caption, tuple(rows), scale or max(1, math.ceil(64 / values.shape[3])))
+
+
+def growing_grid(history: Mapping[int, torch.Tensor | np.ndarray], each: int = 8, *, caption: str = "") -> ImageGrid:
+    """Show how the same latents grew up: one row a moment, oldest first, labelled by its step or epoch.
+
+    Args:
+        history: step or epoch → images `[N, C, H, W]` in [-1, 1]; the first `each` are shown.
+
+    Raises:
+        ValueError: nothing to show, or moments with fewer images than the others.
+    """
+    if not history:
+        raise ValueError("no moments to show: the history is empty")
+    moments = sorted(history)
+    kept = [_array(history[moment])[:each] for moment in moments]
+    if len({len(images) for images in kept}) > 1:
+        raise ValueError(f"moments hold different numbers of images: {[len(images) for images in kept]}")
+    return image_grid(np.concatenate(kept), len(kept[0]), caption=caption, rows=[str(moment) for moment in moments])
+
+
+def _array(images: Any) -> np.ndarray:
+    images = getattr(images, "pixels", images)  # an Images carries its tensor as `pixels`
+    if hasattr(images, "detach"):
+        images = images.detach().float().cpu().numpy()
+    return np.asarray(images, dtype=np.float32)

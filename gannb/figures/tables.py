@@ -1,0 +1,70 @@
+"""Tables of what a notebook holds. `Table` itself lives on the ground floor, where every package may use it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from gannb.tables import Table
+
+__all__ = ["Table", "layer_table"]
+
+
+@torch.no_grad()
+def layer_table(G: nn.Module, D: nn.Module) -> Table:
+    """List the layers of a generator and its discriminator: output shape for one image, and parameters.
+
+    Both are run as eval-mode copies, so that neither spectral norm's nor BatchNorm's buffers move.
+
+    Args:
+        G: a generator with an attribute `latent_dim`.
+        D: a discriminator that takes G's images.
+    """
+    G, D = copy.deepcopy(G).eval(), copy.deepcopy(D).eval()
+    z = torch.zeros(1, G.latent_dim, device=next(G.parameters()).device)
+    rows = [*_rows("G", G, z), *_rows("D", D, G(z))]
+    totals = {name: sum(row[4] for row in rows if row[0] == name) for name in ("G", "D")}
+    note = ", ".join(f"{name} {total:,} parameters" for name, total in totals.items())
+    return Table(("network", "layer", "made of", "output", "parameters"), rows, note=note)
+
+
+def _rows(network: str, module: nn.Module, given: torch.Tensor) -> list[tuple[str, str, str, str, int]]:
+    rows: list[tuple[str, str, str, str, int]] = []
+
+    def note(layer: str, block: nn.Module, made: torch.Tensor) -> None:
+        count = sum(parameter.numel() for parameter in block.parameters())
+        rows.append((network, layer, " · ".join(_kinds(block)), "×".join(map(str, made.shape[1:])) or "1", count))
+
+    hooks = [
+        block.register_forward_hook(lambda block, _, made, layer=name: note(layer, block, made))
+        for name, block in _layers(module)
+    ]
+    module(given)
+    for hook in hooks:
+        hook.remove()
+    return rows
+
+
+def _layers(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The blocks one would draw: what is held directly, or in a list or dictionary of modules."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.ModuleDict | nn.ModuleList):
+            yield from _layers(child, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", child
+
+
+def _kinds(block: nn.Module) -> list[str]:
+    """The layers' types, with spectral norm named where a weight has it."""
+    if not isinstance(block, nn.Sequential):
+        return [_kind(block)]
+    return [kind for child in block for kind in _kinds(child)]
+
+
+def _kind(layer: nn.Module) -> str:
+    name = type(layer).__name__.removeprefix("Parametrized")
+    spectral = any("parametrizations" in key for key, _ in layer.named_parameters())
+    return f"{name} (spectral norm)" if spectral else name

@@ -1,0 +1,48 @@
+"""Curves: values arrive unchanged, bands span the seeds, long series keep their spikes."""
+
+import numpy as np
+import pytest
+
+from gannb.figures.curves import curves
+
+
+def test_a_line_holds_the_values_it_was_given():
+    shown = curves({"D": [3.0, 2.0, 1.0], "G": ([10, 20], [5.0, 6.0])}, log_y=True, y_title="loss")
+    assert [trace.name for trace in shown.data] == ["D", "G"]
+    np.testing.assert_array_equal(shown.data[0].y, [3, 2, 1])
+    np.testing.assert_array_equal(shown.data[1].x, [10, 20])
+    assert shown.layout.yaxis.type == "log"
+    assert shown.layout.yaxis.title.text == "loss"
+
+
+@pytest.mark.parametrize(("band", "low", "high"), [("range", 1, 5), ("sd", 3 - np.sqrt(8), 3 + np.sqrt(8))])
+def test_a_band_spans_the_seeds_around_their_mean(band, low, high):
+    around, line = curves({"D": [[1.0, 1.0], [5.0, 5.0]]}, band=band).data
+    np.testing.assert_allclose(line.y, [3, 3])
+    np.testing.assert_allclose([min(around.y), max(around.y)], [low, high], rtol=1e-6)
+    assert around.name == "D, 2 seeds"
+
+
+def test_thinning_keeps_the_spikes_and_the_size_small():
+    values = np.sin(np.arange(50_000) / 500)
+    values[31_234] = 40
+    values[31_235] = -40
+    shown = curves({"D": values})
+    assert len(shown.data[0].x) <= 500
+    assert (max(shown.data[0].y), min(shown.data[0].y)) == (40, -40)
+    assert shown.data[0].x[np.argmax(shown.data[0].y)] == 31_234
+    assert len(shown.to_json()) < 15_000
+
+
+def test_levels_and_marks_are_drawn_where_they_were_asked_for():
+    shown = curves({"D": [1.0, 2.0]}, levels={"floor": 0.325}, marks={"mixed precision": 1})
+    assert {shape.y0 for shape in shown.layout.shapes} >= {0.325}
+    assert {shape.x0 for shape in shown.layout.shapes} >= {1}
+    assert {note.text for note in shown.layout.annotations} == {"floor", "mixed precision"}
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match="D: 2 steps, but 3 values"):
+        curves({"D": ([1, 2], [1.0, 2.0, 3.0])})
+    with pytest.raises(ValueError, match="D: values have 3 dimensions"):
+        curves({"D": np.zeros((2, 2, 2))})

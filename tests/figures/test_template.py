@@ -1,0 +1,55 @@
+"""The plotly template: small, readable on light and dark, the same bytes every time."""
+
+import plotly.graph_objects as go
+import pytest
+
+from gannb.figures.template import COLOURS, INK, TEMPLATE, figure, fingerprint
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+def contrast(a: str, b: str) -> float:
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#111111"])
+def test_text_and_lines_read_on_light_and_dark_pages(page):
+    assert contrast(INK, page) > 4.2
+    assert min(contrast(colour, page) for colour in COLOURS) > 3
+
+
+def test_the_template_stays_small():
+    assert len(TEMPLATE.to_plotly_json().__repr__()) < 600
+    assert len(figure([go.Scatter(x=[0, 1], y=[0, 1], name="a")]).to_json()) < 900
+
+
+def test_uids_and_bytes_are_the_same_every_time():
+    def make():
+        return figure([go.Scatter(y=[1, 2], name="D"), go.Bar(y=[1])], title="t")
+
+    assert make().to_json() == make().to_json()
+    assert [trace.uid for trace in make().data] == ["0-D", "1-bar"]
+
+
+def test_fingerprint_tells_figures_apart_but_forgives_rounding():
+    def made(y, name="D"):
+        return fingerprint(figure([go.Scatter(x=[0, 1, 2], y=y, name=name)]))
+
+    assert made([1, 2, 3]) == "scatter D: 3 points, x 0 … 2, y 1 … 3"
+    assert made([1, 2, 3.0001]) == made([1, 2, 3])
+    assert made([1, 2, 3.1]) != made([1, 2, 3])
+    assert made([1, 2, 3], "G") != made([1, 2, 3])
+    assert fingerprint(figure([go.Bar(x=["a", "b"], y=[float("nan")] * 2)])) == (
+        "bar (unnamed): 2 points, x a … b, y nothing finite"
+    )
+
+
+def test_fingerprint_without_ranges_for_what_was_trained():
+    shown = figure([go.Scatter(y=[1, 2], name="D")])
+    assert fingerprint(shown, digits=None) == "scatter D: 2 points"

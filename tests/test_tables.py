@@ -1,0 +1,63 @@
+"""The table that everything shows itself with."""
+
+import numpy as np
+import pytest
+import torch
+
+from gannb.tables import Table, cell_text
+
+
+def test_text_is_aligned_with_numbers_to_the_right():
+    table = Table(("name", "value"), [("a", 1.0), ("longer", 123.456789)], caption="scores", note="n = 2")
+    assert repr(table).splitlines() == [
+        "scores",
+        "name    value",
+        "──────  ─────",
+        "a           1",
+        "longer  123.5",
+        "n = 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (True, "yes"),
+        (False, "no"),
+        (3, "3"),
+        (0.1234567, "0.1235"),
+        (np.float32(0.5), "0.5"),
+        (torch.tensor(2), "2"),
+        (float("nan"), "nan"),
+        ("a < b", "a < b"),
+    ],
+)
+def test_cells_read_as_a_person_writes_them(value, text):
+    assert cell_text(value) == text
+
+
+def test_html_escapes_what_it_is_given_and_holds_every_cell():
+    shown = Table(("x<y",), [("<script>",), ("a & b",)], caption="1 < 2")._repr_html_()
+    assert "<script>" not in shown
+    assert "&lt;script&gt;" in shown
+    assert "x&lt;y" in shown
+    assert "a &amp; b" in shown
+    assert shown.count("<tr>") == 3
+
+
+def test_records_keep_the_order_of_first_appearance():
+    table = Table.of([{"a": 1}, {"b": 2, "a": 3}])
+    assert list(table.columns) == ["a", "b"]
+    assert table.column("b") == [None, 2]
+    assert len(table) == 2
+
+
+def test_a_row_of_another_length_is_named():
+    with pytest.raises(ValueError, match="row 1 has 1 values, the table has 2 columns"):
+        Table(("a", "b"), [(1, 2), (3,)])
+
+
+def test_an_unknown_column_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match=r"no column 'c'; there are a, b"):
+        Table(("a", "b"), []).column("c")
