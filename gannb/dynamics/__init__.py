@@ -1,0 +1,1 @@
+"""The numbers that move while a network learns, and what moves them."""

@@ -1,0 +1,83 @@
+"""What a person may ask of a run while it trains: commands, and the inbox where they wait for a step boundary."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+ACTIONS = ("move", "hold", "release", "pause", "resume", "step", "stop", "checkpoint", "rollback")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing asked of a run.
+
+    Attributes:
+        do: one of `ACTIONS`. "move" also holds the number; "rollback" takes the weights of a checkpoint back while
+            the step goes on, so that a log stays one line through time.
+        name: the number ("move", "hold", "release") or the checkpoint ("rollback": "best", or a step).
+        value: the value asked for ("move").
+        by: who asked: "person", or an alarm's name.
+        step: the boundary at which it was applied; -1 while it waits.
+    """
+
+    do: str
+    name: str = ""
+    value: float | None = None
+    by: str = "person"
+    step: int = -1
+
+    def __post_init__(self) -> None:
+        if self.do not in ACTIONS:
+            raise ValueError(f"a command {self.do!r} is not known; allowed: {', '.join(ACTIONS)}")
+        if self.do == "move" and (isinstance(self.value, bool) or not isinstance(self.value, int | float)):
+            raise ValueError(f"a move of {self.name!r} needs a number, not {self.value!r}")
+
+    def row(self) -> dict[str, Any]:
+        """The command as a mapping, without what is empty."""
+        return {k: v for k, v in asdict(self).items() if v not in ("", None)}
+
+
+class Inbox:
+    """Commands that wait for a step boundary. Any thread may put; only the trainer takes.
+
+    Args:
+        logged: commands of an earlier session or of a replay, each with the step at which it is due.
+    """
+
+    def __init__(self, logged: Iterable[Command] = ()) -> None:
+        self._logged = deque(sorted(logged, key=lambda c: c.step))
+        self._live: deque[Command] = deque()
+        self._arrived = threading.Event()
+
+    def put(self, command: Command) -> None:
+        """Hand in a command; returns at once."""
+        self._live.append(command)
+        self._arrived.set()
+
+    def due(self, step: int) -> list[Command]:
+        """The logged commands for this boundary."""
+        commands = []
+        while self._logged and self._logged[0].step <= step:
+            commands.append(self._logged.popleft())
+        return commands
+
+    def live(self) -> list[Command]:
+        """The commands that came in since the last look."""
+        self._arrived.clear()
+        commands = []
+        while self._live:
+            commands.append(self._live.popleft())
+        return commands
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until a command arrives, or `seconds` have passed; says whether one did."""
+        return self._arrived.wait(seconds)
+
+    @property
+    def pending(self) -> int:
+        """How many logged commands are still ahead."""
+        return len(self._logged)
