@@ -1,0 +1,253 @@
+"""A score that carries its protocol, and a table of scores.
+
+A number such as "FID 48" means nothing without its protocol: how many real and generated images, which split, which
+features, which resizing. A `Score` never travels without it, and a score that could not be had says why.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from gannb.tables import Table
+
+
+class ScoreMissing(ValueError):
+    """A score's value was asked for, but the score could not be had; the message says why."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score: value, error, floor, protocol; or the reason why it could not be had.
+
+    Args:
+        name: its name, which is its protocol's short form (`fid_500_all`: 500 generated against all real images).
+        value: the score, None where it could not be had.
+        error: one standard error (protocol["error"] says of what kind), None where none is known.
+        interval: a 95 % interval (low, high), where one was computed.
+        floor: what real images score against real images under the same protocol, where it was measured.
+        protocol: `n_real, n_fake, split, features, resize, …`: JSON values only.
+        reason: why there is no value.
+
+    Raises:
+        ValueError: neither value nor reason, both, or a value that is not a finite number.
+    """
+
+    name: str
+    value: float | None = None
+    error: float | None = None
+    interval: tuple[float, float] | None = None
+    floor: float | None = None
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError(f"score {self.name!r} needs either a value or a reason why it could not be had")
+        for part in ("value", "error", "floor"):
+            object.__setattr__(self, part, self._number(part, getattr(self, part)))
+        if self.interval is not None:
+            low, high = (self._number("interval", end) for end in self.interval)
+            object.__setattr__(self, "interval", (low, high))
+        object.__setattr__(self, "protocol", dict(self.protocol))
+
+    def _number(self, part: str, given: Any) -> float | None:
+        if given is None:
+            return None
+        number = float(given)
+        if not math.isfinite(number):
+            raise ValueError(f"score {self.name!r}: its {part} is {number}, a finite number is needed")
+        return number
+
+    @classmethod
+    def missing(cls, name: str, reason: str, **protocol: Any) -> Score:
+        """A score that could not be had, and why."""
+        return cls(name, reason=reason, protocol=protocol)
+
+    @property
+    def had(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+    def __float__(self) -> float:
+        if self.value is None:
+            raise ScoreMissing(f"{self.name} could not be had: {self.reason}")
+        return self.value
+
+    @property
+    def text(self) -> str:
+        """`value ± error`, with as many digits as the error supports (four without an error)."""
+        if self.value is None:
+            return "not had"
+        if not self.error:
+            return f"{self.value:.4g}"
+        digits = max(0, 1 - math.floor(math.log10(self.error)))
+        return f"{self.value:.{min(digits, 8)}f} ± {self.error:.{min(digits, 8)}f}"
+
+    def __repr__(self) -> str:
+        if not self.had:
+            return f"{self.name}: not had ({self.reason})"
+        facts = {"floor": f"{self.floor:.4g}"} if self.floor is not None else {}
+        if self.interval:
+            facts["95 %"] = "{:.4g} … {:.4g}".format(*self.interval)
+        facts |= {key: value for key, value in self.protocol.items() if value is not None}
+        return f"{self.name} = {self.text}" + (
+            f"  [{', '.join(f'{k}: {v}' for k, v in facts.items())}]" if facts else ""
+        )
+
+    def _repr_html_(self) -> str:
+        return Scores([self])._repr_html_()
+
+    def as_dict(self) -> dict[str, Any]:
+        """`{value, error, interval, floor, protocol, reason}`, JSON values only."""
+        return {
+            "value": self.value,
+            "error": self.error,
+            "interval": list(self.interval) if self.interval else None,
+            "floor": self.floor,
+            "protocol": dict(self.protocol),
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_dict(cls, name: str, stored: Mapping[str, Any]) -> Score:
+        """The reverse of `as_dict`."""
+        known = {key: stored.get(key) for key in ("value", "error", "interval", "floor", "reason")}
+        return cls(name, protocol=stored.get("protocol") or {}, **known)
+
+
+class Scores(Mapping[str, Score]):
+    """Scores by name: a table in a notebook, plain text elsewhere, `scores.kid_faed` in code, JSON both ways.
+
+    Args:
+        scores: the scores, in the order in which they are shown.
+        notes: sentences shown below the table (such as "grey images: channel repeated").
+
+    Raises:
+        ValueError: the same name twice.
+    """
+
+    def __init__(self, scores: Iterable[Score] = (), notes: Iterable[str] = ()) -> None:
+        self._scores: dict[str, Score] = {}
+        for score in scores:
+            if score.name in self._scores:
+                raise ValueError(f"two scores are called {score.name!r}")
+            self._scores[score.name] = score
+        self.notes = tuple(dict.fromkeys(notes))
+
+    def __getitem__(self, name: str) -> Score:
+        if name not in self._scores:
+            near = get_close_matches(name, self._scores, n=3, cutoff=0.5)
+            raise KeyError(
+                f"no score {name!r}; {'nearest' if near else 'there are'}: {', '.join(near or self._scores)}"
+            )
+        return self._scores[name]
+
+    def __getattr__(self, name: str) -> Score:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError as unknown:
+            raise AttributeError(unknown.args[0]) from None
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._scores]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __or__(self, other: Scores) -> Scores:
+        """Both tables in one; `other`'s score where both have one, unless only this one could be had."""
+        merged = dict(self._scores)
+        for name, score in other._scores.items():
+            if score.had or name not in merged:
+                merged[name] = score
+        return Scores(merged.values(), self.notes + other.notes)
+
+    @property
+    def table(self) -> Table:
+        """One row a score that could be had; the others are named below it with their reasons."""
+        had = [score for score in self.values() if score.had]
+        rows = [self._row(score) for score in had]
+        columns = ["score", "value", "floor", "real", "fake", "split", "features"]
+        return Table(columns, rows, note="\n".join([*self.notes, *self._reasons()]))
+
+    @staticmethod
+    def _row(score: Score) -> list[Any]:
+        return [
+            score.name,
+            score.text,
+            score.floor,
+            *map(score.protocol.get, ("n_real", "n_fake", "split", "features")),
+        ]
+
+    def _reasons(self) -> list[str]:
+        reasons: dict[str, list[str]] = {}
+        for score in self.values():
+            if score.reason is not None:
+                reasons.setdefault(score.reason, []).append(score.name)
+        return [f"not had: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
+
+    def __repr__(self) -> str:
+        return repr(self.table)
+
+    def _repr_html_(self) -> str:
+        table = self.table
+        notes = table.note.splitlines()
+        return replace(table, note="")._repr_html_() + "".join(
+            f"<p><small>{_escape(note)}</small></p>" for note in notes
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """`{"metrics": {name: {value, error, interval, floor, protocol, reason}}, "notes": […]}`."""
+        return {"metrics": {name: score.as_dict() for name, score in self.items()}, "notes": list(self.notes)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Scores:
+        """The reverse of `as_dict`; a run's `summary.json` is accepted too."""
+        if "metrics" not in stored:
+            raise ValueError(f'scores are stored under "metrics"; found only {", ".join(stored) or "nothing"}')
+        return cls((Score.from_dict(name, s) for name, s in stored["metrics"].items()), stored.get("notes") or ())
+
+    def to_json(self) -> str:
+        """As JSON text (strict: never NaN)."""
+        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Scores:
+        """The reverse of `to_json`."""
+        return cls.from_dict(json.loads(text))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write as JSON, whole or not at all."""
+        write_atomically(Path(path), lambda aside: aside.write_text(self.to_json() + "\n", encoding="utf-8"))
+
+
+def write_atomically(path: Path, write: Any) -> None:
+    """Let `write(aside)` fill a file beside `path`, then rename it to `path`: readers see all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        write(aside)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _escape(text: str) -> str:
+    import html
+
+    return html.escape(text)
