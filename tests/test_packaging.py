@@ -1,0 +1,114 @@
+"""What a fresh machine relies on: the tested set, the conda environment, and files that name no machine."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+# Names of machines and registries, in pieces so that this file does not hold them itself.
+PRIVATE = re.compile(
+    "|".join(["/" + r"work\b", "/" + r"root\b", "/" + r"home/\w", "files.python" + "hosted", "pypi" + r"\.org"])
+)
+# Written by a registry's client or by torch itself, never by us.
+BINARY = {".png", ".jpg", ".npz", ".wav", ".ogg", ".safetensors", ".pth", ".gz"}
+
+
+@pytest.fixture(scope="module")
+def project(root: Path) -> dict:
+    return tomllib.loads((root / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def pinned(root: Path) -> dict[str, str]:
+    return dict(line.split("==") for line in (root / "constraints.txt").read_text().splitlines())
+
+
+def requirements(project: dict) -> list[Requirement]:
+    extras = project["optional-dependencies"].values()
+    return [Requirement(text) for text in [*project["dependencies"], *(one for extra in extras for one in extra)]]
+
+
+def test_constraints_hold_plain_pins_only(root: Path) -> None:
+    lines = (root / "constraints.txt").read_text().splitlines()
+    odd = [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line)]
+    assert odd == [], "a line is `name==version`, without local tags such as +cpu"
+    assert lines == sorted(set(lines)), "sorted, each once"
+
+
+def test_constraints_leave_the_accelerator_open(pinned: dict[str, str]) -> None:
+    assert [name for name in pinned if name.startswith(("nvidia-", "cuda-", "triton"))] == []
+    assert pinned["torch"] != "2.13.0"
+
+
+def test_every_dependency_is_pinned_within_its_range(project: dict, pinned: dict[str, str]) -> None:
+    for requirement in requirements(project):
+        name = canonicalize_name(requirement.name)
+        assert name in pinned, f"{name} is missing in constraints.txt"
+        assert pinned[name] in requirement.specifier, f"{name}=={pinned[name]} is outside {requirement}"
+
+
+def test_conda_environment_is_the_same_project(root: Path, project: dict) -> None:
+    environment = yaml.safe_load((root / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    python = next(Requirement(line) for line in conda if line.startswith("python"))
+    assert environment["name"] == project["name"]
+    assert python.specifier == SpecifierSet(project["requires-python"])
+    assert {Requirement(line).name for line in conda} == {"python", "pip"}, "everything else comes from pyproject.toml"
+    extras = ",".join(project["optional-dependencies"])
+    assert pip == {"pip": ["-c constraints.txt", f"-e .[{extras}]"]}
+
+
+def test_make_installs_what_conda_does(root: Path, project: dict) -> None:
+    extras = ",".join(project["optional-dependencies"])
+    assert (root / "Makefile").read_text().count(f"-e '.[{extras}]' -c constraints.txt") == 2
+
+
+def test_version_is_said_once(root: Path, project: dict) -> None:
+    from gannb import __version__
+
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert project["version"] == __version__ == citation["version"]
+
+
+def tracked(root: Path) -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [root / name for name in listed.stdout.split("\0") if name and (root / name).is_file()]
+
+
+def test_no_file_names_a_machine_or_a_registry(root: Path) -> None:
+    found = [
+        f"{path.relative_to(root)}:{number}: {line.strip()[:80]}"
+        for path in tracked(root)
+        if path.suffix not in BINARY
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if PRIVATE.search(line)
+    ]
+    assert found == []
+
+
+def test_the_machine_pattern_finds_what_it_should() -> None:
+    assert PRIVATE.search("/" + "work/main/runs") and PRIVATE.search("https://" + "pypi" + ".org/simple")
+    assert not PRIVATE.search("benchmarks/workload") and not PRIVATE.search("the home of pypi")
+
+
+@pytest.mark.parametrize("target", ["setup", "run", "lab", "test", "gates", "lint", "bench", "docs", "refs", "clean"])
+def test_make_knows_its_targets(root: Path, target: str) -> None:
+    dry = subprocess.run(["make", "--dry-run", target], cwd=root, capture_output=True, text=True)
+    assert dry.returncode == 0, dry.stderr
+
+
+def test_make_says_when_there_is_no_python(root: Path, tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_text((root / name).read_text())
+    made = subprocess.run(["make", "setup", "PYTHON=no-such-python"], cwd=tmp_path, capture_output=True, text=True)
+    assert made.returncode != 0
+    assert "No Python 3.11, 3.12 or 3.13 found (tried: no-such-python)" in made.stderr
+    assert not (tmp_path / ".venv").exists()
