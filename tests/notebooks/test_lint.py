@@ -37,6 +37,8 @@ def faults(notebook: NotebookNode) -> list[str]:
 def _metadata_faults(notebook: NotebookNode) -> list[str]:
     kernel = notebook.metadata.get("kernelspec", {}).get("name")
     found = [] if kernel == "python3" else [f"the kernel is called {kernel!r}, not 'python3'"]
+    language = notebook.metadata.get("language_info", {}).get("name")
+    found += [] if language == "python" else [f"its language is {language!r}: papermill asks for it"]
     found += ["it stores widget state"] if "widgets" in notebook.metadata else []
     size = len(nbformat.writes(notebook).encode())
     return found + ([f"{size} bytes, more than {LARGEST}"] if size > LARGEST else [])
@@ -123,7 +125,8 @@ def sound() -> NotebookNode:
         "# --- data\nseed: int = 0  # the seed\nlr: float = 1e-3  # rate", metadata={"tags": ["parameters"]}
     )
     cells = [new_markdown_cell("Why"), parameters, new_markdown_cell("Then"), new_code_cell("1 + 1")]
-    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    kernel = {"name": "python3", "display_name": "Python 3"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
 def test_a_sound_notebook_has_no_fault() -> None:
@@ -151,6 +154,7 @@ def test_a_fault_in_the_parameters_is_found(source: str, expected: str) -> None:
     "spoil, expected",
     [
         (lambda nb: nb.metadata.kernelspec.update(name="gannb"), "kernel"),
+        (lambda nb: nb.metadata.pop("language_info"), "language"),
         (lambda nb: nb.metadata.update(widgets={}), "widget state"),
         (lambda nb: nb.cells[3].update(source="#" * LARGEST), "bytes"),
         (lambda nb: nb.cells[3].metadata.update(tags=["nbval-skip"]), "unknown tag"),

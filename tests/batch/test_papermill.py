@@ -1,0 +1,141 @@
+"""Running a notebook in a process of its own: values arrive as they are, and the outcome tells what happened."""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from gannb.batch import papermill
+from gannb.batch.papermill import execute, find_folder, missing
+
+PARAMETERS = "lr: float = 1.0  # rate\nname: str = ''  # text\nsteps: int = 0  # count"
+# What a run folder needs for being found: who writes there.
+OPEN = """
+import json, os, pathlib
+folder = pathlib.Path(base) / f"run-{steps}"
+folder.mkdir(); (folder / ".lock").write_text(str(os.getpid()))
+"""
+
+
+def notebook(folder: Path, *cells: str) -> Path:
+    """Write a notebook of a parameters cell, one that opens a run folder in `folder/runs`, and these cells."""
+    tagged = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    opening = new_code_cell(f"base = {str(folder / 'runs')!r}\n{OPEN}")
+    made = new_notebook(cells=[tagged, opening, *map(new_code_cell, cells)])
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(made, folder / "01_toy.ipynb")
+    return folder / "01_toy.ipynb"
+
+
+def printed(executed: Path) -> str:
+    cells = nbformat.read(executed, as_version=4).cells
+    return "".join(out.get("text", "") for cell in cells for out in cell.get("outputs", []))
+
+
+def test_values_arrive_as_they_are(tmp_path: Path) -> None:
+    values = {"lr": 1e-05, "name": "00123 'quoted' ü", "steps": 7}
+    outcome = execute(notebook(tmp_path, "print([lr, name, steps])"), values, tmp_path / "runs", progress=False)
+    assert outcome.failure is None and outcome.folder == tmp_path / "runs" / "run-7"
+    assert outcome.executed == outcome.folder / "notebook.ipynb"
+    assert printed(outcome.executed) == f"{[1e-05, values['name'], 7]}\n"
+    assert not list((tmp_path / "runs").glob(".*.ipynb")), "nothing is left aside"
+
+
+def test_a_failure_says_where_and_keeps_the_notebook(tmp_path: Path) -> None:
+    source = notebook(tmp_path, "print('before')", "1 / 0", "print('never')")
+    outcome = execute(source, {"steps": 1}, tmp_path / "runs", progress=False)
+    assert outcome.failure.error == "ZeroDivisionError: division by zero" and outcome.failure.source == "1 / 0"
+    assert "code cell 5" in str(outcome.failure), "parameters, injected, opening, one, and this one"
+    assert printed(outcome.executed).startswith("before") and "never" not in printed(outcome.executed)
+    assert outcome.folder is not None, "the folder is known although the notebook failed"
+
+
+def test_a_failure_before_the_run_opened_leaves_the_notebook_beside_the_runs(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "run-1").mkdir(parents=True)
+    outcome = execute(notebook(tmp_path), {"steps": 1}, tmp_path / "runs", progress=False)
+    assert outcome.folder is None and outcome.failure.error.startswith("FileExistsError")
+    assert outcome.executed.parent == tmp_path / "runs" and outcome.executed.name.startswith("failed-")
+
+
+def test_a_dead_kernel_is_a_failure(tmp_path: Path) -> None:
+    outcome = execute(notebook(tmp_path, "os._exit(9)"), {"steps": 1}, tmp_path / "runs", progress=False)
+    assert "kernel died" in str(outcome.failure)
+
+
+def test_an_interrupt_reaches_the_cell_and_no_other_cell_runs(tmp_path: Path) -> None:
+    waiting = """
+import time
+(folder / "ready").touch()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("paused")
+"""
+    source = notebook(tmp_path, waiting, "print('never')")
+
+    def stop_when_ready() -> None:
+        while not (tmp_path / "runs" / "run-1" / "ready").exists():
+            threading.Event().wait(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop_when_ready, daemon=True).start()
+    outcome = execute(source, {"steps": 1}, tmp_path / "runs", progress=False)
+    assert outcome.interrupted and outcome.failure is None
+    assert printed(outcome.executed) == "paused\n"
+
+
+def test_a_bar_shows_cells_and_what_a_cell_prints(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    execute(notebook(tmp_path, "print('step 10 of 20')"), {"steps": 1}, tmp_path / "runs")
+    shown = capfd.readouterr().err
+    assert "01_toy" in shown and "4/4" in shown and "step 10 of 20" in shown
+
+
+def test_widget_state_is_not_stored(tmp_path: Path) -> None:
+    source = notebook(tmp_path, "import ipywidgets\nipywidgets.IntSlider()")
+    outcome = execute(source, {"steps": 1}, tmp_path / "runs", progress=False)
+    assert "widgets" not in nbformat.read(outcome.executed, as_version=4).metadata
+
+
+def test_two_ranks_run_the_same_notebook_and_one_writes(tmp_path: Path) -> None:
+    cells = (
+        "import torch, torch.distributed as dist\ndist.init_process_group('gloo')\n"
+        "x = torch.tensor([float(os.environ['RANK'])])\ndist.all_reduce(x)\nprint(x.item(), os.environ['WORLD_SIZE'])"
+    )
+    tagged = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    made = new_notebook(cells=[tagged, new_code_cell("import os"), new_code_cell(cells)])
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(made, tmp_path / "01_toy.ipynb")
+    outcome = execute(tmp_path / "01_toy.ipynb", {"steps": 1}, tmp_path / "runs", progress=False, ranks=2)
+    assert outcome.failure is None
+    assert printed(outcome.executed) == "1.0 2\n"
+    assert len(list((tmp_path / "runs").iterdir())) == 1, "only rank 0 wrote a notebook"
+
+
+# ------------------------------------------------------------------------------------------------- without a kernel
+
+
+def test_the_folder_is_found_by_its_writer(tmp_path: Path) -> None:
+    for name, writer in (("a", 11), ("b", 12), ("c", 11)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".lock").write_text(str(writer))
+        os.utime(tmp_path / name / ".lock", (ord(name), ord(name)))
+    assert find_folder(12, [tmp_path]) == tmp_path / "b"
+    assert find_folder(11, [tmp_path]) == tmp_path / "c", "the newer of two, as process ids are used again"
+    assert find_folder(13, [tmp_path]) is None
+
+
+def test_what_a_folder_should_hold(tmp_path: Path) -> None:
+    assert missing(tmp_path) == [f"{name} is missing" for name in papermill.FILES]
+    for name in papermill.FILES:
+        (tmp_path / name).write_text("{}")
+    summary = dict.fromkeys(papermill.SUMMARY, 1)
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    assert missing(tmp_path) == ["metrics.jsonl is missing, though it trained"]
+    del summary["weights_sha256"], summary["steps"]
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    assert missing(tmp_path) == ["summary.json has no 'steps'", "summary.json has no 'weights_sha256'"]
