@@ -65,6 +65,14 @@ class Moments:
         """`[d, d]` float64."""
         return self.cov if self.cov is not None else self.rows.T @ self.rows
 
+    def merged(self, other: Moments) -> Moments:
+        """Moments of both sets together."""
+        n = self.n + other.n
+        offset = other.mean - self.mean
+        cov = (self.n - 1) / (n - 1) * self.covariance + (other.n - 1) / (n - 1) * other.covariance
+        cov.addr_(offset, offset, alpha=self.n * other.n / (n * (n - 1)))
+        return Moments(n, self.mean + other.n / n * offset, cov=cov)
+
     def factor(self) -> Tensor:
         """F `[d, r]` with F Fᵀ = covariance; computed once (a real data set is judged against many times)."""
         if self._factor is None:
@@ -166,10 +174,13 @@ def _cost(m: Moments) -> tuple[int, bool]:
 
 
 def _factor(cov: Tensor) -> Tensor:
-    """F with F Fᵀ = cov: Cholesky, or eigenvectors where the matrix is (nearly) singular."""
+    """F `[d, r]` with F Fᵀ = cov: Cholesky, with pivots (and r < d) where the matrix is singular."""
     lower, failed = torch.linalg.cholesky_ex(cov)
     if not failed:
         return lower
-    eigen, vectors = torch.linalg.eigh(cov)
-    keep = eigen > eigen.max() * len(eigen) * torch.finfo(torch.float64).eps
-    return vectors[:, keep] * eigen[keep].sqrt()
+    from scipy.linalg.lapack import dpstrf
+
+    packed, pivots, rank, _ = dpstrf(cov.cpu().numpy(), lower=1)
+    factor = torch.zeros(len(cov), max(rank, 1), dtype=torch.float64)
+    factor[pivots - 1, :rank] = torch.from_numpy(packed).tril()[:, :rank]
+    return factor.to(cov.device)

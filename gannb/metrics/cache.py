@@ -1,0 +1,99 @@
+"""What is kept between evaluations: features of real images and fitted autoencoders, addressed by content.
+
+Files are named by a hash of everything they follow from (images, weights, settings), so nothing here can be stale.
+They are arrays only (`.npz` and safetensors, never pickle), written whole or not at all; delete the folder at will.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gannb.metrics.score import write_atomically
+
+
+def cache_dir() -> Path:
+    """`$GANNB_CACHE`, or `~/.cache/gannb`."""
+    return Path(os.environ.get("GANNB_CACHE") or Path.home() / ".cache" / "gannb")
+
+
+def content_hash(*parts: Tensor | str | int | float) -> str:
+    """Hash tensors (shape, type, bytes) and plain values to 32 hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, Tensor):
+            array = part.detach().cpu().contiguous()
+            digest.update(f"{array.dtype}{tuple(array.shape)}".encode())
+            digest.update(memoryview(array.reshape(-1).view(torch.uint8).numpy()))
+        else:
+            digest.update(f"{part!r};".encode())
+    return digest.hexdigest()
+
+
+def weights_hash(module: nn.Module) -> str:
+    """Hash a network's parameters and buffers, names included."""
+    return content_hash(*(part for name, tensor in module.state_dict().items() for part in (name, tensor)))
+
+
+def load_arrays(kind: str, name: str) -> dict[str, np.ndarray] | None:
+    """Arrays stored under `kind/name`, or None where there are none (a damaged file counts as none, and is removed)."""
+    path = cache_dir() / kind / f"{name}.npz"
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as damage:
+        _discard(path, damage)
+        return None
+
+
+def store_arrays(kind: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Store arrays under `kind/name`; a folder that cannot be written to is no error, the next run computes again."""
+    path = cache_dir() / kind / f"{name}.npz"
+    _write(path, lambda aside: np.savez(aside, **arrays))
+
+
+def load_weights(kind: str, name: str, module: nn.Module) -> bool:
+    """Fill a network with the weights stored under `kind/name`; False where there are none that fit."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = cache_dir() / kind / f"{name}.safetensors"
+    if not path.exists():
+        return False
+    try:
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as damage:
+        _discard(path, damage)
+        return False
+    return True
+
+
+def store_weights(kind: str, name: str, module: nn.Module) -> None:
+    """Store a network's weights under `kind/name`; as `store_arrays`."""
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    path = cache_dir() / kind / f"{name}.safetensors"
+    _write(path, lambda aside: save_file(tensors, aside))
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        write_atomically(path, write)
+    except OSError as refused:
+        warnings.warn(f"{path} was not cached: {refused}", stacklevel=3)
+
+
+def _discard(path: Path, damage: Exception) -> None:
+    warnings.warn(f"{path} is damaged ({damage}); it is removed and computed again", stacklevel=3)
+    path.unlink(missing_ok=True)

@@ -1,0 +1,112 @@
+"""Where judged images come from: a tensor, a generator, a folder. Each is seen batch by batch, in constant memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gannb.draws import generator as random_generator
+from gannb.draws import seeded
+from gannb.metrics.cache import content_hash
+from gannb.metrics.features import check_images
+
+BATCH = 50
+
+
+class ImageSource(Protocol):
+    """Images to be judged: float32 `[n, C, H, W]` in [-1, 1], in batches, the same ones each time."""
+
+    n: int
+
+    def batches(self) -> Iterator[Tensor]:
+        """All images, in order, each batch checked (shape, finite, range)."""
+        ...
+
+    def some(self, most: int) -> Tensor:
+        """At most `most` images, evenly spread over all."""
+        ...
+
+    def fingerprint(self) -> str | None:
+        """A hash of the content where it is cheap to have, for the cache."""
+        ...
+
+
+class TensorImages:
+    """Images that are there as a tensor.
+
+    Args:
+        images: `[N, C, H, W]` in [-1, 1], or data that hold them as `pixels`.
+        which: `real`, `training` or `generated`, for error messages.
+    """
+
+    def __init__(self, images: Tensor, which: str) -> None:
+        images = getattr(images, "pixels", images)
+        check_images(images, which)
+        self.images, self.n = images, len(images)
+
+    def batches(self) -> Iterator[Tensor]:
+        yield from self.images.split(BATCH)
+
+    def some(self, most: int) -> Tensor:
+        return self.images[evenly(self.n, most)]
+
+    def fingerprint(self) -> str:
+        return content_hash(self.images)
+
+
+class GeneratedImages:
+    """Images that a generator makes when asked; the same seed makes the same images.
+
+    A module is copied and put in eval mode: judging changes neither weights nor buffers.
+
+    Args:
+        generator: a module called with latents `[b, latent_dim]` (standard normal), or a function of the number of
+            images wanted.
+        n: how many images.
+        seed: of the latents.
+        latent_dim: needed where the module has no attribute of that name.
+
+    Raises:
+        ValueError: a module whose latent width is not known.
+    """
+
+    def __init__(
+        self, generator: nn.Module | Callable[[int], Tensor], n: int, seed: int = 0, latent_dim: int | None = None
+    ) -> None:
+        self.n, self.seed = n, seed
+        if not isinstance(generator, nn.Module):
+            self._make: Callable[[int, torch.Generator], Tensor] = lambda size, _: generator(size)
+            return
+        width = latent_dim or getattr(generator, "latent_dim", None)
+        if width is None:
+            raise ValueError(f"generator: {type(generator).__name__} has no attribute latent_dim; give latent_dim=…")
+        network = copy.deepcopy(generator).eval().requires_grad_(False)
+        device = next((p.device for p in network.parameters()), torch.device("cpu"))
+        self._make = lambda size, draw: network(torch.randn(size, width, generator=draw).to(device))
+
+    @torch.no_grad()
+    def batches(self) -> Iterator[Tensor]:
+        draw = random_generator("judged", self.seed)
+        for start in range(0, self.n, BATCH):
+            size = min(BATCH, self.n - start)
+            with seeded(self.seed, "judged", start):  # for noise that a generator draws inside
+                made = self._make(size, draw)
+            check_images(made, "generated")
+            if len(made) != size:
+                raise ValueError(f"generator: {size} images were asked for, {len(made)} came")
+            yield made.detach().float().cpu()
+
+    def some(self, most: int) -> Tensor:
+        return torch.cat(list(self.batches()))[evenly(self.n, most)]
+
+    def fingerprint(self) -> None:
+        return None
+
+
+def evenly(n: int, most: int) -> Tensor:
+    """Indices `[min(n, most)]`, evenly spread over `range(n)`."""
+    return torch.arange(n) if n <= most else torch.linspace(0, n - 1, most, dtype=torch.float64).round().long()
