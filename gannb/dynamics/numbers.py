@@ -163,19 +163,23 @@ class Numbers:
             "refused": dict(self._refused),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave; other numbers or drivers than now are an error."""
-        then, here = set(state["numbers"]), set(self.parameters)
-        if then != here:
-            raise ValueError(f"the saved numbers differ from these: only saved {then - here}, only here {here - then}")
-        labels = [d["label"] for d in state["drivers"]]
-        if labels != [label(d) for d in self.drivers]:
-            raise ValueError(f"the saved drivers {labels} differ from these: {[label(d) for d in self.drivers]}")
-        for name, saved in state["numbers"].items():
-            self.parameters[name].take(saved["value"])
-            self.parameters[name].held = saved["held"]
-        for driver, saved in zip(self.drivers, state["drivers"]):
-            driver.load_state_dict(saved["state"])
+    def load_state_dict(self, state: dict[str, Any], *, strict: bool = True) -> None:
+        """Take back what `state_dict` gave.
+
+        Other numbers or drivers than now are an error; unless `strict` is off, as for a branch: then what is there
+        on both sides is taken.
+        """
+        saved, drivers = state["numbers"], state["drivers"]
+        if strict and saved.keys() != self.parameters.keys():
+            raise ValueError(f"the saved numbers differ from these: {sorted(saved.keys() ^ self.parameters.keys())}")
+        if strict and [d["label"] for d in drivers] != [label(d) for d in self.drivers]:
+            raise ValueError(f"the saved drivers {[d['label'] for d in drivers]} differ from these: {self.drivers}")
+        for name in saved.keys() & self.parameters.keys():
+            self.parameters[name].take(saved[name]["value"])
+            self.parameters[name].held = saved[name]["held"]
+        for driver, was in zip(self.drivers, drivers):
+            if was["label"] == label(driver):
+                driver.load_state_dict(was["state"])
         self._refused = dict(state["refused"])
 
 

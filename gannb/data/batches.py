@@ -1,0 +1,155 @@
+"""Batches by their step: which images step 1,234 sees depends on the seed and on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils.collate import default_collate
+
+from gannb import ranks
+from gannb.draws import generator
+
+Structure = Any
+"""A tensor, or a dict or tuple of tensors with one length."""
+
+
+class Order:
+    """Which samples each step sees: every sample once an epoch, shuffled anew, the incomplete last batch left out.
+
+    Args:
+        count: how many samples there are.
+        size: samples a step, over all ranks.
+        seed: the run's seed.
+    """
+
+    def __init__(self, count: int, size: int, seed: int) -> None:
+        if not 1 <= size <= count:
+            raise ValueError(f"batch_size: given {size}; allowed: 1 … {count}, the number of training samples")
+        if size % ranks.ranks():
+            raise ValueError(f"batch_size: given {size}; it must be a multiple of the {ranks.ranks()} ranks")
+        self.count, self.size, self.seed = count, size, seed
+        self.per_epoch = count // size
+        self._epoch, self._shuffled = -1, torch.empty(0, dtype=torch.int64)
+
+    def __getitem__(self, step: int) -> Tensor:
+        """This rank's sample indices `[size / ranks]` for a step."""
+        epoch, batch = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._shuffled = torch.randperm(self.count, generator=generator("order", self.seed, epoch))
+            self._epoch = epoch
+        mine = self.size // ranks.ranks()
+        start = batch * self.size + ranks.rank() * mine
+        return self._shuffled[start : start + mine]
+
+
+class Batches:
+    """Small data, held on the device whole: `batches[step]` is a function of the step.
+
+    Args:
+        data: a tensor `[N, …]`, or a dict or tuple of such tensors.
+        size: samples a step.
+        seed: the run's seed.
+        device: where the data is put, once.
+    """
+
+    def __init__(self, data: Structure, size: int, *, seed: int, device: torch.device | str = "cpu") -> None:
+        data = getattr(data, "tensor", data)
+        self.data = _each(data, lambda t: t.to(device))
+        self.order = Order(_length(data), size, seed)
+        self.per_epoch, self.size = self.order.per_epoch, self.order.size
+
+    def __getitem__(self, step: int) -> Structure:
+        index = self.order[step]
+        return _each(self.data, lambda t: t[index.to(t.device)])
+
+    def digest(self) -> str:
+        """Twelve hex digits of the content, so that a replay on other data is noticed."""
+        state = hashlib.sha256()
+        _each(self.data, lambda t: state.update(t.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()))
+        return state.hexdigest()[:12]
+
+
+class StreamedBatches:
+    """Large data, streamed through a DataLoader in the same step-addressed order.
+
+    A step that does not follow the last one (after a resume) restarts the stream there.
+
+    Args:
+        dataset: a map-style dataset of tensors, dicts or tuples.
+        size: samples a step.
+        seed: the run's seed.
+        device: where each batch is moved to.
+        workers: loader processes; 0 loads in this one.
+        name: what stands for the content in a replay's check, such as a hash of the file list.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: int,
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+        workers: int = 0,
+        name: str = "",
+    ) -> None:
+        self.dataset, self.device, self.workers, self.name = dataset, torch.device(device), workers, name
+        self.order = Order(len(dataset), size, seed)
+        self.per_epoch, self.size = self.order.per_epoch, self.order.size
+        self._next, self._stream = -1, iter(())
+
+    def __getitem__(self, step: int) -> Structure:
+        if step != self._next:
+            self._stream = iter(self._loader(step))
+        self._next = step + 1
+        return _each(next(self._stream), lambda t: t.to(self.device, non_blocking=True))
+
+    def digest(self) -> str:
+        """The name and the length: streamed data is not read to be hashed."""
+        return hashlib.sha256(f"{self.name}|{len(self.dataset)}".encode()).hexdigest()[:12]
+
+    def _loader(self, first: int) -> DataLoader:
+        return DataLoader(
+            self.dataset,
+            batch_sampler=_Steps(self.order, first),
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            collate_fn=default_collate,
+        )
+
+
+class _Steps(Sequence):
+    """The batches from a step on, as a DataLoader's batch sampler."""
+
+    def __init__(self, order: Order, first: int) -> None:
+        self.order, self.first = order, first
+
+    def __len__(self) -> int:
+        return 2**62
+
+    def __getitem__(self, index: int) -> list[int]:
+        return self.order[self.first + index].tolist()
+
+
+def _each(data: Structure, do: Callable[[Tensor], Any]) -> Structure:
+    """Apply to every tensor of a structure, keeping its shape."""
+    if isinstance(data, dict):
+        return {k: _each(v, do) for k, v in data.items()}
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(_each(v, do) for v in data))
+    if isinstance(data, list | tuple):
+        return type(data)(_each(v, do) for v in data)
+    return do(data)
+
+
+def _length(data: Structure) -> int:
+    lengths: set[int] = set()
+    _each(data, lambda t: lengths.add(len(t)))
+    if len(lengths) != 1:
+        raise ValueError(f"the parts of a batch must have one length, not {sorted(lengths)}")
+    return lengths.pop()

@@ -1,0 +1,69 @@
+"""Where a run is carried out: device, threads, versions; and when two runs may be expected to agree bit for bit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from typing import Any
+
+import torch
+
+COMPARED = ("torch", "threads", "capability", "device", "ranks")
+"""What must be equal for bit-equality (core.md, "What bit-equality means")."""
+
+
+def prepare(device: str = "auto", threads: int = 0) -> torch.device:
+    """Set torch's threads (0 leaves them) and choose the device.
+
+    Raises:
+        ValueError: a device that torch does not know, or that is not there.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    if device == "auto":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise ValueError(f"device: given {device!r}; allowed: auto | cpu | cuda | cuda:N")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device: given {device!r}; torch finds no CUDA device here, allowed: auto | cpu")
+    return torch.device(device)
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """Versions, device and threads, as JSON; no paths, no host name."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "processor": _processor(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "ranks": int(os.environ.get("WORLD_SIZE", 1)),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """What forbids bit-equality between two environments, in words."""
+    return [f"{k}: {there[k]} there, {here.get(k)} here" for k in COMPARED if k in there and there[k] != here.get(k)]
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes used at most: of the CUDA allocator, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:  # not Linux
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,71 @@
+"""Writes that are whole or not there: aside, fsync, rename."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file atomically: readers see the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OSError(
+            error.errno, f"could not write {path.name} ({error.strerror}); the file before it is untouched"
+        ) from error
+    sync_folder(path.parent)
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in a folder survive a power cut, where the system allows it."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write JSON atomically, for people to read too."""
+    return write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def write_yaml(path: Path, value: Any) -> Path:
+    """Write YAML atomically, keys in their order."""
+    return write_bytes(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True).encode())
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line and put it on disk before returning; how a log is written ahead."""
+    with path.open("ab") as file:
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSON-lines file. A last line cut short by a kill is left out; damage before it is an error."""
+    if not path.is_file():
+        return []
+    *lines, _torn = path.read_text(encoding="utf-8").split("\n")
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path.name}: line {number} is damaged ({error.msg})") from error
+    return rows

@@ -1,0 +1,115 @@
+"""`interventions.yaml`: what a person did to a run, written ahead, sealed line by line, ready to replay.
+
+A command is on disk before it is applied, so a kill loses none, and resuming replays what came after the checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gannb.dynamics.steering import Command
+from gannb.runs.files import append_line, write_bytes
+
+LAYOUT = 1
+
+
+class AlteredLog(ValueError):
+    """A log whose lines do not match their seals."""
+
+
+class Interventions:
+    """The write-ahead log of one run.
+
+    Args:
+        path: the run's `interventions.yaml`.
+        header: what the run is (experiment, settings, data, weights at the start, environment); written on the first
+            call for a new log, compared by `Interventions.read` for a replay.
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+        self.path = path
+        if path.exists():
+            self.header, self.commands = read(path)
+            _drop_torn_line(path)
+        else:
+            self.header, self.commands = header, []
+            head = {"layout": LAYOUT, **header}
+            lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
+            text = "\n".join(["# What a person did to this run. Replay: gannb run NAME --replay THIS", *lines])
+            write_bytes(path, f"{text}\ncheck: {_seal('', head)}\ncommands:\n".encode())
+        self._last = _chain(path)
+
+    def write(self, command: Command) -> None:
+        """Put a command on disk; returns when it is there."""
+        row = command.row()
+        self._last = _seal(self._last, row)
+        append_line(self.path, "- " + json.dumps({**row, "check": self._last}, ensure_ascii=False))
+        self.commands.append(command)
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[Command]]:
+    """The header and the commands of a log.
+
+    Lines without a seal (written by hand) are accepted as they are.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        AlteredLog: a sealed line was changed, or one is missing.
+        ValueError: not a log of interventions, or of another layout.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no log of interventions at {path}")
+    text = path.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]  # cut short by a kill: never applied
+    try:
+        log = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not readable as YAML: {error}") from error
+    if not isinstance(log, dict) or "commands" not in log:
+        raise ValueError(f"{path.name} is not a log of interventions: it has no `commands`")
+    if log.get("layout", LAYOUT) != LAYOUT:
+        raise ValueError(f"{path.name} has layout {log['layout']}; this version reads layout {LAYOUT}")
+    rows = log.pop("commands") or []
+    seal = log.pop("check", None)
+    if seal is not None and seal != _seal("", log):
+        raise AlteredLog(f"{path.name}: the head was altered after it was written")
+    commands = []
+    for number, row in enumerate(rows, 1):
+        given = row.pop("check", None)
+        if given is not None:
+            expected = _seal(seal or "", row)
+            if given != expected:
+                raise AlteredLog(
+                    f"{path.name}: command {number} ({row.get('do')} {row.get('name', '')} at step {row.get('step')}) "
+                    f"was altered after it was written, or one before it is missing"
+                )
+            seal = given
+        try:
+            commands.append(Command(**row))
+        except TypeError as error:
+            raise ValueError(f"{path.name}: command {number} is not one: {error}") from error
+    log.pop("layout", None)
+    return log, commands
+
+
+def _seal(before: str, row: dict[str, Any]) -> str:
+    text = before + json.dumps(row, sort_keys=True, ensure_ascii=False)
+    return "x" + hashlib.blake2b(text.encode(), digest_size=4).hexdigest()  # "x": YAML must not read it as a number
+
+
+def _chain(path: Path) -> str:
+    log = yaml.safe_load(path.read_text(encoding="utf-8"))
+    seals = [row["check"] for row in log["commands"] or [] if "check" in row]
+    return seals[-1] if seals else log.get("check", "")
+
+
+def _drop_torn_line(path: Path) -> None:
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        write_bytes(path, content[: content.rfind(b"\n") + 1])

@@ -1,0 +1,150 @@
+"""Checkpoints: one atomic, checksummed safetensors file with the state as JSON in its head, and no pickle.
+
+Everything is built first and copied into in place: safetensors' own tensors have other strides and alignment, and an
+optimiser loaded with other strides computes wrong values without a word (core.md, "Checkpoints").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from gannb.runs.files import write_bytes
+
+LAYOUT = 1
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used: damaged, of another layout, or of other networks."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on: tensors by name, and the rest as JSON."""
+
+    tensors: Mapping[str, Tensor]
+    state: dict[str, Any]
+
+    def write(self, path: Path) -> Path:
+        """Write atomically."""
+        tensors = {k: v.detach().cpu().contiguous() for k, v in self.tensors.items()}
+        state = json.dumps({"layout": LAYOUT, **self.state})
+        head = {"gannb": state, "digest": digest(tensors, state)}
+        return write_bytes(path, safetensors.torch.save(tensors, head))
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """Read and verify.
+
+        Raises:
+            CheckpointError: truncated, altered, not a checkpoint, or of another layout.
+        """
+        try:
+            content = path.read_bytes()
+            tensors = safetensors.torch.load(content)
+            head = _head(content)
+        except FileNotFoundError as error:
+            raise CheckpointError(f"no checkpoint at {path}") from error
+        except (SafetensorError, ValueError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{path.name} is damaged or not a checkpoint ({error})") from error
+        if "gannb" not in head:
+            raise CheckpointError(f"{path.name} holds tensors, but no state of a run")
+        if head.get("digest") != digest(tensors, head["gannb"]):
+            raise CheckpointError(f"{path.name} is damaged: its content does not match its checksum")
+        state = json.loads(head["gannb"])
+        if state.get("layout") != LAYOUT:
+            raise CheckpointError(
+                f"{path.name} has layout {state.get('layout')}; this version of gannb reads layout {LAYOUT}: "
+                f"go on with the version that wrote it"
+            )
+        return cls(tensors, state)
+
+    @torch.no_grad()
+    def copy_into(self, tensors: Mapping[str, Tensor]) -> None:
+        """Copy the tensors into those of the run, all or none.
+
+        Raises:
+            CheckpointError: other names, shapes or types than the run's.
+        """
+        faults = [f"only in the checkpoint: {name}" for name in self.tensors.keys() - tensors.keys()]
+        faults += [f"only in this run: {name}" for name in tensors.keys() - self.tensors.keys()]
+        for name in tensors.keys() & self.tensors.keys():
+            saved, mine = self.tensors[name], tensors[name]
+            if saved.shape != mine.shape or saved.dtype != mine.dtype:
+                faults.append(f"{name}: {_kind(saved)} saved, {_kind(mine)} here")
+        if faults:
+            more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+            raise CheckpointError("the checkpoint is of other networks: " + "; ".join(sorted(faults)[:5]) + more)
+        for name, mine in tensors.items():
+            mine.copy_(self.tensors[name])
+
+
+class Checkpoints:
+    """A run's folder of checkpoints: the last two and the best are kept."""
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder, self.keep = folder, keep
+
+    def write(self, checkpoint: Checkpoint, step: int) -> Path:
+        """Write the checkpoint of a step and remove those that are too old."""
+        path = checkpoint.write(self.folder / f"step-{step:08d}.safetensors")
+        for _, old in self.by_step()[self.keep :]:
+            old.unlink()
+        return path
+
+    def by_step(self) -> list[tuple[int, Path]]:
+        """Steps and files, newest first."""
+        found = [(re.fullmatch(r"step-(\d+)", p.stem), p) for p in self.folder.glob("step-*.safetensors")]
+        return sorted(((int(match[1]), path) for match, path in found if match), reverse=True)
+
+    def find(self, name: str) -> Path:
+        """The file of "best", "last", or a step."""
+        if name == "best":
+            return self.folder / "best.safetensors"
+        steps = dict(self.by_step())
+        if name == "last":
+            return steps[max(steps)] if steps else self.folder / "step-none.safetensors"
+        if not name.isdigit() or int(name) not in steps:
+            raise CheckpointError(
+                f"no checkpoint {name!r}; there are: best, last, {', '.join(map(str, steps)) or 'no steps'}"
+            )
+        return steps[int(name)]
+
+    def newest(self) -> tuple[Checkpoint | None, list[str]]:
+        """The newest checkpoint that is whole, and what is wrong with newer ones."""
+        faults = []
+        for _, path in self.by_step():
+            try:
+                return Checkpoint.read(path), faults
+            except CheckpointError as error:
+                faults.append(str(error))
+        return None, faults
+
+
+def digest(tensors: Mapping[str, Tensor], state: str = "") -> str:
+    """SHA-256 of a state and of named tensors: names, types, shapes and every byte."""
+    total = hashlib.sha256(state.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
+        total.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    return total.hexdigest()
+
+
+def _head(content: bytes) -> dict[str, str]:
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]).get("__metadata__", {})
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"

@@ -1,0 +1,134 @@
+"""A player: a network with its loss, optimiser, gradient scaler and average."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gannb import ranks
+from gannb.training.turn import Turn
+
+
+class Player:
+    """One network that learns.
+
+    Args:
+        name: how turns and logs call it ("G", "D", "model").
+        module: the network.
+        loss: a pure function of a `Turn`.
+        lr: the learning rate as a function of this step's plain numbers: `lambda now: now.lr_d * now.lr_d_scale`;
+            or one a parameter group, by the group's name.
+        betas, eps, weight_decay: Adam's (decoupled decay).
+        clip_norm: the largest gradient norm; 0 clips nothing.
+        ema: decay of an average of the weights; 0 keeps none.
+        groups: parameters with a learning rate of their own, by group name; the rest is the group "".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        loss: Callable[[Turn], Tensor],
+        *,
+        lr: Callable[[Any], float] | dict[str, Callable[[Any], float]],
+        betas: tuple[float, float] = (0.0, 0.9),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        clip_norm: float = 0.0,
+        ema: float = 0.0,
+        groups: dict[str, list[nn.Parameter]] | None = None,
+    ) -> None:
+        if not 0 <= ema < 1:
+            raise ValueError(f"ema of {name}: given {ema}; allowed: [0, 1)")
+        self.name, self.module, self.loss = name, module, loss
+        self.lr = lr if isinstance(lr, dict) else {"": lr}
+        self.clip_norm, self.ema = clip_norm, ema
+        self.parameters = list(module.parameters())
+        self.optimiser = torch.optim.AdamW(
+            _groups(module, groups or {}, self.lr), lr=1e-3, betas=betas, eps=eps, weight_decay=weight_decay, fused=True
+        )
+        self._materialise()
+        self.average = copy.deepcopy(module).requires_grad_(False).eval() if ema else None
+        self.scaler: torch.amp.GradScaler | None = None
+
+    def update(self, turn: Turn, autocast: AbstractContextManager, scaled: bool) -> dict[str, Tensor]:
+        """Take one step down this player's loss; returns what was seen, as "<name>/…" device tensors.
+
+        Args:
+            turn: what the loss may see.
+            autocast: the precision of the forward pass.
+            scaled: whether to scale gradients (fp16). An update whose gradients overflow is skipped and logged.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = float(self.lr[group["name"]](turn.now.plain))
+        self.optimiser.zero_grad(set_to_none=True)
+        with autocast:
+            loss = self.loss(turn)
+        scaler = self.scaler if scaled else None
+        (scaler.scale(loss) if scaler else loss).backward()
+        ranks.average_(p.grad for p in self.parameters if p.grad is not None)
+        if scaler:
+            scaler.unscale_(self.optimiser)
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip_norm or math.inf)
+        seen = {"loss": loss.detach(), "grad_norm": norm, **turn.seen}
+        if scaler:
+            scaler.step(self.optimiser)
+            scaler.update()
+            seen["skipped"] = (~torch.isfinite(norm)).float()
+        else:
+            self.optimiser.step()
+        self._follow()
+        return {f"{self.name}/{key}": value for key, value in seen.items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that is saved, hashed and loaded, by name: weights, average, Adam's moments."""
+        out = {f"module/{k}": v for k, v in self.module.state_dict().items()}
+        if self.average is not None:
+            out |= {f"average/{k}": v for k, v in self.average.state_dict().items()}
+        for key, parameter in self.module.named_parameters():
+            out |= {f"adam/{key}/{k}": v for k, v in self.optimiser.state[parameter].items()}
+        return out
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is not a tensor: the scaler's state."""
+        return {"scaler": self.scaler.state_dict() if self.scaler else None}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the scaler's state back."""
+        if self.scaler and state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average of the weights; buffers are copied."""
+        if self.average is None:
+            return
+        torch._foreach_lerp_(list(self.average.parameters()), self.parameters, 1 - self.ema)
+        for mine, theirs in zip(self.average.buffers(), self.module.buffers()):
+            mine.copy_(theirs)
+
+    def _materialise(self) -> None:
+        """Give Adam its moments now, so that there is one list of tensors from step 0 on to save and to load into."""
+        for parameter in self.parameters:
+            self.optimiser.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+
+
+def _groups(module: nn.Module, groups: dict[str, list[nn.Parameter]], lr: dict[str, Any]) -> list[dict[str, Any]]:
+    if set(groups) | {""} != set(lr):
+        raise ValueError(
+            f"groups {sorted(groups)} need one learning rate each besides the rest's (''); given {sorted(lr)}"
+        )
+    named = {id(p) for members in groups.values() for p in members}
+    rest = [p for p in module.parameters() if id(p) not in named]
+    all_groups = [{"params": rest, "name": ""}, *({"params": m, "name": n} for n, m in groups.items())]
+    return [group for group in all_groups if group["params"]]

@@ -1,0 +1,48 @@
+"""fp32, bf16 or fp16, from a stated epoch on."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How numbers are held in forward passes.
+
+    Attributes:
+        kind: "fp32", "bf16" or "fp16". Under fp16 every player scales its gradients with its own GradScaler.
+        from_epoch: full precision before this epoch (motion_balance.md §4: from epoch 10).
+    """
+
+    kind: str = "fp32"
+    from_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in DTYPES:
+            raise ValueError(f"precision: given {self.kind!r}; allowed: {' | '.join(DTYPES)}")
+
+    def active(self, epoch: int) -> bool:
+        """Whether the reduced precision is in use in this epoch."""
+        return DTYPES[self.kind] is not None and epoch >= self.from_epoch
+
+    def autocast(self, epoch: int, device: torch.device) -> AbstractContextManager:
+        """The autocast block for this epoch; one that does nothing where full precision is in use."""
+        dtype = DTYPES[self.kind] or torch.bfloat16
+        return torch.autocast(device.type, dtype, enabled=self.active(epoch))
+
+    def scaler(self, device: torch.device) -> torch.amp.GradScaler | None:
+        """A scaler under fp16, None otherwise.
+
+        It is made enabled and used from its epoch on: a disabled one saves an empty state.
+        """
+        return torch.amp.GradScaler(device.type, init_scale=2.0**14) if self.kind == "fp16" else None
+
+
+def full_precision(device_type: str) -> AbstractContextManager:
+    """A block outside autocast, for gradient penalties and hypergradients."""
+    return torch.autocast(device_type, enabled=False)

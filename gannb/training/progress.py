@@ -1,0 +1,83 @@
+"""How far a run is and how long it will take: a bar in JupyterLab, plain lines elsewhere, a file for `gannb run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import torch
+
+WARN_SECONDS = 120
+
+
+class Progress:
+    """Progress of one call of `fit`.
+
+    Plain lines name steps and epochs only, never a time, so that executed notebooks compare; the one line with a
+    time is the warning before a long run.
+
+    Args:
+        start, target: steps done, and steps wanted.
+        per_epoch: steps an epoch.
+        live: whether a person watches (a bar then).
+        device: for the warning.
+    """
+
+    def __init__(self, start: int, target: int, per_epoch: int, *, live: bool, device: torch.device) -> None:
+        self.start, self.target, self.per_epoch, self.device = start, target, per_epoch, device
+        self.began = self._told = time.perf_counter()
+        self._file = os.environ.get("GANNB_PROGRESS", "")
+        self._warned = False
+        self._bar = None
+        if live:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=target, initial=start, unit="step", mininterval=0.5)
+
+    def __call__(self, step: int) -> None:
+        """Tell of `step` steps done; cheap enough for every step."""
+        if self._bar is not None:
+            self._bar.update(step - self._bar.n)
+        elif step * 4 // self.target > (step - 1) * 4 // self.target:
+            print(f"step {step} of {self.target} (epoch {step / self.per_epoch:.4g})")
+        now = time.perf_counter()
+        if not self._warned and step - self.start >= 10:
+            self._warn(step, now)
+        if self._file and now - self._told > 0.5:
+            self._told = now
+            self._write(step, now)
+
+    def close(self, step: int) -> None:
+        """Put the bar away."""
+        if self._bar is not None:
+            self._bar.update(step - self._bar.n)
+            self._bar.close()
+        if self._file:
+            self._write(step, time.perf_counter())
+
+    def _left(self, step: int, now: float) -> float:
+        return (now - self.began) / max(1, step - self.start) * (self.target - step)
+
+    def _warn(self, step: int, now: float) -> None:
+        self._warned = True
+        left = self._left(step, now)
+        if left > WARN_SECONDS and self._bar is None:
+            where = f"this {self.device.type.upper()}, {torch.get_num_threads()} threads"
+            print(f"about {duration(left)} on {where}; the quick preset takes about a minute", flush=True)
+
+    def _write(self, step: int, now: float) -> None:
+        path = Path(self._file)
+        aside = path.with_suffix(".part")
+        told = {"step": step, "steps": self.target, "seconds_left": self._left(step, now)}
+        aside.write_text(json.dumps(told), encoding="utf-8")
+        aside.replace(path)
+
+
+def duration(seconds: float) -> str:
+    """A time in words: "40 s", "12 min", "9 h", "3 days"."""
+    for size, unit in ((86400 * 2, "days"), (7200, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds / {'days': 86400, 'h': 3600, 'min': 60}[unit]:.0f} {unit}"
+    return f"{seconds:.0f} s"

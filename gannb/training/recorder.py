@@ -1,0 +1,60 @@
+"""What was seen, read from the device once and later, and written to the run in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gannb import ranks
+from gannb.runs.folder import Run
+
+
+class Recorder:
+    """Collects what turns log.
+
+    Attributes:
+        last: what the last step logged, as floats; a player that did not play is absent, never stale.
+        unheard: rows that the alarms have not had yet.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.last: dict[str, float] = {}
+        self.unheard: list[dict[str, float]] = []
+        self._unread: list[tuple[int, Mapping[str, Tensor]]] = []
+        self._unwritten: list[dict[str, float]] = []
+
+    def add(self, step: int, seen: Mapping[str, Tensor]) -> None:
+        """Keep the device tensors of a step for later."""
+        self._unread.append((step, seen))
+
+    def read(self) -> None:
+        """Turn all that was kept into floats: one wait for the device."""
+        if not self._unread:
+            return
+        flat = [v.detach().reshape(()).float() for _, seen in self._unread for v in seen.values()]
+        values = iter(torch.stack(flat).tolist() if flat else ())
+        for step, seen in self._unread:
+            self.last = ranks.average({name: next(values) for name in seen})
+            self._unwritten.append({"step": step, **self.last})
+        self._unread = []
+
+    def note(self, step: int, values: Mapping[str, Any]) -> None:
+        """Add numbers that were measured beside training, such as scores."""
+        self._unwritten.append({"step": step, **values})
+
+    def write(self) -> None:
+        """Read, and put every row into the run's `metrics.jsonl`."""
+        self.read()
+        self.run.record(self._unwritten)
+        self.unheard += self._unwritten
+        self._unwritten = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last": self.last, "unheard": self.unheard}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.last, self.unheard = state["last"], state["unheard"]

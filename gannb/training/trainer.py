@@ -1,0 +1,277 @@
+"""The trainer: at every step commands are taken, numbers move, players take turns, and what is due is done."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor, nn
+
+from gannb import ranks
+from gannb.draws import Draws, seeded
+from gannb.dynamics.alarm import Alarm
+from gannb.dynamics.numbers import Now, Numbers
+from gannb.dynamics.parameter import Move
+from gannb.runs import environment, files
+from gannb.runs.folder import Run
+from gannb.training.beginning import begin
+from gannb.training.checkpoint import Checkpoint, Checkpoints, digest
+from gannb.training.interrupt import Interrupt
+from gannb.training.player import Player
+from gannb.training.precision import Precision
+from gannb.training.progress import Progress
+from gannb.training.recorder import Recorder
+from gannb.training.turn import Turn
+
+LONG = {"G": "generator", "D": "discriminator", "C": "critic"}
+"""How files call the players that losses call by one letter."""
+
+
+class Trainer:
+    """Players that take turns on one stream of batches. One step is one batch.
+
+    Args:
+        players: who learns; one (a plain network) or more (a GAN).
+        batches: `batches[step]`, `batches.per_epoch` and `batches.digest()`.
+        numbers: the numbers that may move, with their drivers.
+        run: where everything is written; its parameters say whether it is fresh, resumed, branched or a replay.
+        turns: who plays at a step, in order, as a function of `(now, step)`; default: every player once.
+        precision: "fp32", "bf16", "fp16", or a `Precision` with its first epoch.
+        alarms: what watches the recorded rows.
+        checkpoint_every: steps between checkpoints.
+        record_every: steps between reads of what was logged; every step is recorded.
+
+    Attributes:
+        step: steps done.
+        helm: where commands go in (`trainer.helm.inbox.put(Command(…))`).
+        watchers: called at every step boundary with the trainer; they must be quick and only look.
+        best: the lowest score so far and its step.
+    """
+
+    def __init__(
+        self,
+        players: Sequence[Player],
+        batches: Any,
+        numbers: Numbers,
+        run: Run,
+        *,
+        turns: Callable[[Now, int], Sequence[str]] | None = None,
+        precision: Precision | str = "fp32",
+        alarms: Sequence[Alarm] = (),
+        checkpoint_every: int = 500,
+        record_every: int = 10,
+    ) -> None:
+        self.players = {player.name: player for player in players}
+        self.batches, self.numbers, self.run = batches, numbers, run
+        self.turns = turns or (lambda now, step: list(self.players))
+        self.precision = Precision(precision) if isinstance(precision, str) else precision
+        self.alarms, self.checkpoint_every, self.record_every = list(alarms), checkpoint_every, record_every
+        self.seed, self.device = getattr(run.params, "seed", 0), run.device
+        self.step, self.seconds = 0, 0.0
+        self.best: dict[str, Any] = {}
+        self.recorder = Recorder(run)
+        self.checkpoints = Checkpoints(run.folder / "checkpoints")
+        self.watchers: list[Callable[[Trainer], None]] = []
+        self._due: list[tuple[Callable[[int], bool], Callable[[Trainer], Any]]] = []
+        for player in players:
+            player.scaler = self.precision.scaler(self.device)
+        self.helm = begin(self)
+
+    # ---- what a notebook calls -------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return self.step // self.batches.per_epoch
+
+    def every(self, *, do: Callable[[Trainer], Any], epochs: int | Callable[[int], int] = 0, steps: int = 0) -> None:
+        """Do something every so many epochs or steps, after the step.
+
+        Args:
+            do: gets the trainer; a mapping of numbers that it returns is recorded. It must leave the players as
+                they are: look at them through `ema` and `network`.
+            epochs: a number, or a function of the epoch that gives the interval then (an adaptive cadence).
+            steps: a number of steps instead.
+        """
+        if steps:
+            self._due.append((lambda step: step % steps == 0, do))
+            return
+        per = self.batches.per_epoch
+        interval = epochs if callable(epochs) else lambda epoch: epochs
+        self._due.append((lambda step: step % per == 0 and (step // per) % interval(step // per) == 0, do))
+
+    def fit(self, *, epochs: int = 0, steps: int = 0) -> None:
+        """Train until so many epochs or steps are done in all; called again, it goes on where it was.
+
+        Raises:
+            Paused: the kernel was interrupted, or the run was paused with nobody there to go on. It is saved, and
+                the same call goes on.
+        """
+        target = steps or epochs * self.batches.per_epoch
+        self.helm.go_on()
+        progress = Progress(self.step, target, self.batches.per_epoch, live=self.helm.live, device=self.device)
+        with Interrupt() as interrupt:
+            try:
+                while self.helm.boundary(interrupt) and self.step < target:
+                    self.advance()
+                    progress(self.step)
+            finally:
+                progress.close(self.step)
+                self.recorder.write()
+        self.checkpoint()
+        print(f"{'stopped' if self.helm.stopped else 'done'} at step {self.step} (epoch {self.epoch})")
+
+    def advance(self) -> None:
+        """One step: numbers move, players take turns, the step is recorded, and what is due is done."""
+        began = time.perf_counter()
+        for move in self.numbers.advance(self.step, self.recorder.last):
+            self.tell(move)
+        now, batch = self.numbers.now(self.device), self.batches[self.step]
+        seen: dict[str, Tensor] = {}
+        for index, who in enumerate(self.turns(now, self.step)):
+            seen |= self._play(who, index, batch, now)
+        self.step += 1
+        self._record(seen)
+        for due, do in self._due:
+            if due(self.step) and isinstance(values := do(self), dict):
+                self.recorder.note(self.step, values)
+        self.seconds += time.perf_counter() - began
+        if self.checkpoint_every and self.step % self.checkpoint_every == 0:
+            self.checkpoint()
+
+    def network(self, name: str) -> nn.Module:
+        """A copy of a player's network to look at: eval mode, frozen. The player stays untouched."""
+        return _copy(self.players[name].module)
+
+    def ema(self, name: str) -> nn.Module:
+        """A copy of a player's averaged network, or of the network where no average is kept."""
+        player = self.players[name]
+        return _copy(player.average if player.average is not None else player.module)
+
+    def keep_best(self, name: str, value: float, protocol: dict[str, Any] | None = None) -> bool:
+        """Keep this step's networks if a score is the lowest so far; says whether it was.
+
+        Writes `checkpoints/best.safetensors` (to roll back to, or branch from), each player's network as
+        `<player>_best_<name>.safetensors`, and `best_<name>.json` with epoch, score and protocol.
+        """
+        if self.best and not value < self.best["value"]:
+            return False
+        self.recorder.write()
+        self.best = {"name": name, "value": value, "step": self.step, "epoch": self.epoch, "protocol": protocol or {}}
+        if self.run.writes:
+            folder = self.checkpoints.folder
+            self.save().write(folder / "best.safetensors")
+            for player in self.players.values():
+                network = {k: v.contiguous() for k, v in self.ema(player.name).state_dict().items()}
+                path = folder / f"{LONG.get(player.name, player.name)}_best_{name}.safetensors"
+                files.write_bytes(path, safetensors.torch.save(network))
+            files.write_json(folder / f"best_{name}.json", self.best)
+        return True
+
+    def finish(self, scores: Any = None) -> dict[str, Any]:
+        """Write the run's `summary.json`: steps, speed, memory, weights, and the scores that were had."""
+        return self.run.summarise(
+            epochs=self.epoch,
+            steps=self.step,
+            seconds=round(self.seconds, 3),
+            steps_per_second=round(self.step / self.seconds, 3) if self.seconds else None,
+            peak_memory_bytes=environment.peak_memory(self.device),
+            weights_sha256=self.weights(),
+            best=self.best or None,
+            metrics=scores.to_json()["metrics"] if scores is not None else {},
+        )
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{n} ({sum(p.numel() for p in q.parameters):,})" for n, q in self.players.items())
+        return f"Trainer of {names}; {self.batches.per_epoch} steps an epoch, {self.precision.kind}"
+
+    # ---- a turn ----------------------------------------------------------------------------------------------
+
+    def draws(self, turn: int | str) -> Draws:
+        """The randomness of a turn of this step."""
+        return Draws(self.seed, self.step, turn, rank=ranks.rank(), ranks=ranks.ranks(), device=self.device)
+
+    def _play(self, who: str, index: int, batch: Any, now: Now) -> dict[str, Tensor]:
+        """One player's turn; the others are frozen while it lasts."""
+        others = [p for name, player in self.players.items() if name != who for p in player.parameters]
+        networks = {name: player.module for name, player in self.players.items()}
+        turn = Turn(who, networks, batch, now, self.draws(index), self.step)
+        autocast, scaled = self.precision.autocast(self.epoch, self.device), self.precision.active(self.epoch)
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            with seeded("dropout", self.seed, self.step, index, ranks.rank()):
+                return self.players[who].update(turn, autocast, scaled)
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
+
+    def _record(self, seen: dict[str, Tensor]) -> None:
+        """Keep what was seen; rules need it at once, alarms at fixed steps, so that what they do is reproducible."""
+        self.recorder.add(self.step, seen)
+        if self.numbers.reads:
+            self.recorder.read()
+        if self.step % self.record_every == 0:
+            self.recorder.write()
+            rows, self.recorder.unheard = self.recorder.unheard, []
+            for row in rows:
+                values = {k: v for k, v in row.items() if k != "step"}
+                for alarm in self.alarms:
+                    if message := alarm(row["step"], values):
+                        self.helm.ring(alarm, message)
+
+    def tell(self, move: Move) -> None:
+        """Put a move into the run's events."""
+        self.run.event("move", move.step, name=move.name, old=move.old, new=move.new, by=move.by, outcome=move.outcome)
+
+    # ---- saving and loading ----------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor that makes up the players, by name: one list for saving, hashing and loading."""
+        return {f"{n}/{k}": v for n, player in self.players.items() for k, v in player.tensors().items()}
+
+    def weights(self) -> str:
+        """SHA-256 of all that the players are: weights, averages, optimiser moments."""
+        return digest(self.tensors())
+
+    def checkpoint(self) -> Path | None:
+        """Write a checkpoint of this step boundary; None on ranks that write nothing."""
+        self.recorder.write()
+        self.run.event("checkpoint", self.step)
+        return self.checkpoints.write(self.save(), self.step) if self.run.writes else None
+
+    def save(self) -> Checkpoint:
+        """All that is needed to go on from this step boundary."""
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "seq": self.run.seq,
+            "commands": self.helm.applied,
+            "best": self.best,
+            "recorder": self.recorder.state_dict(),
+            "numbers": self.numbers.state_dict(),
+            "players": {name: player.state_dict() for name, player in self.players.items()},
+            "alarms": {alarm.name: alarm.state_dict() for alarm in self.alarms},
+        }
+        return Checkpoint(self.tensors(), state)
+
+    def load(self, checkpoint: Checkpoint, *, strict: bool = True) -> None:
+        """Go to a checkpoint's step boundary; drivers and alarms must be the same unless `strict` is off."""
+        checkpoint.copy_into(self.tensors())
+        state = checkpoint.state
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        self.recorder.load_state_dict(state["recorder"])
+        self.numbers.load_state_dict(state["numbers"], strict=strict)
+        for name, player in self.players.items():
+            player.load_state_dict(state["players"][name])
+        for alarm in self.alarms:
+            if strict or alarm.name in state["alarms"]:
+                alarm.load_state_dict(state["alarms"][alarm.name])
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    return copy.deepcopy(module).eval().requires_grad_(False)
