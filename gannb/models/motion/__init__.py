@@ -1,0 +1,1 @@
+"""Speech to gesture: audio encoder, generator, discriminator, and the graph layers they share."""

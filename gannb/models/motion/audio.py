@@ -1,0 +1,55 @@
+"""Speech to features: 2-D convolutions over a log-mel spectrogram."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MEL_FRAMES = 4
+"""Mel frames a pose frame."""
+
+
+class AudioEncoder(nn.Module):
+    """Three convolutions over time and pitch that bring four mel frames to one pose frame.
+
+    Args:
+        channels: features a pose frame.
+        n_mels: mel bands; divisible by 8.
+    """
+
+    def __init__(self, channels: int, n_mels: int) -> None:
+        super().__init__()
+        if n_mels % 8:
+            raise ValueError(f"n_mels is {n_mels}; it has to be divisible by 8")
+        narrow, middle = max(4, channels // 4), max(4, channels // 2)
+        self.n_mels = n_mels
+        self.convs = nn.ModuleList(
+            [
+                nn.Conv2d(1, narrow, 4, stride=2, padding=1),
+                nn.Conv2d(narrow, middle, 4, stride=2, padding=1),
+                nn.Conv2d(middle, channels, 3, stride=(1, 2), padding=1),
+            ]
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(1, width) for width in (narrow, middle, channels))
+        self.out = nn.Linear(channels * n_mels // 8, channels)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Log-mel `[B, 4·T, n_mels]` to features `[B, C, T]`.
+
+        Raises:
+            ValueError: another number of mel bands, or of frames that does not divide by four.
+        """
+        check_mel(mel, self.n_mels)
+        x = mel.unsqueeze(1)
+        for conv, norm in zip(self.convs, self.norms):
+            x = F.leaky_relu(norm(conv(x)), 0.2)
+        return self.out(x.transpose(1, 2).flatten(2)).transpose(1, 2)
+
+
+def check_mel(mel: Tensor, n_mels: int) -> None:
+    """Raise ValueError where `mel` is not `[B, 4·T, n_mels]`."""
+    if mel.ndim != 3 or mel.shape[2] != n_mels or mel.shape[1] % MEL_FRAMES:
+        raise ValueError(
+            f"mel: shape {tuple(mel.shape)}, expected [clips, {MEL_FRAMES}·frames, {n_mels}] "
+            f"({MEL_FRAMES} mel frames a pose frame)"
+        )
