@@ -11,13 +11,13 @@ PACKAGE = Path(__file__).parents[1] / "gannb"
 
 # Ground floor first. What shares a floor does not import each other.
 FLOORS = (
-    ("draws", "dynamics", "skeleton", "tables"),
+    ("draws", "dynamics", "ranks", "skeleton", "tables"),
     ("params",),
     ("data", "models", "losses", "runs"),
     ("training", "metrics"),
     ("figures",),
     ("widgets",),
-    ("batch",),
+    ("batch", "doctor"),
     ("cli",),
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}

@@ -15,8 +15,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
 
 EXECUTED = "notebook.ipynb"
 FILES = ("params.yaml", "environment.json", "events.jsonl", "claims.json", "summary.json", EXECUTED)
@@ -81,7 +84,7 @@ def execute(notebook: Path, values: Mapping[str, Any], base: Path, *, progress: 
         notebook: the notebook to run; it is not changed.
         values: parameters as plain Python values, already validated; floats stay floats.
         base: where the experiment's run folders lie (`runs/<name>`).
-        progress: show a bar over cells, with the last line that the running cell printed.
+        progress: show a bar over cells and, within the one that trains, over steps.
         ranks: processes of one run, started by torchrun.
     """
     base.mkdir(parents=True, exist_ok=True)
@@ -90,7 +93,8 @@ def execute(notebook: Path, values: Mapping[str, Any], base: Path, *, progress: 
     target = base / f".{notebook.stem}-{os.getpid()}.ipynb"
     writes = os.environ.get("RANK", "0") == "0"
     _Client.reset()
-    failure = _run(notebook, target if writes else None, values, progress and writes)
+    with _steps_shown(progress and writes):
+        failure = _run(notebook, target if writes else None, values, progress and writes)
     folder = find_folder(_Client.kernel, [base, Path(values.get("resume") or base).parent]) if writes else None
     if writes and target.exists():
         target = target.replace(
@@ -121,17 +125,19 @@ def missing(folder: Path) -> list[str]:
 
 
 class _Client(PapermillNotebookClient):
-    """Papermill's client that knows its kernel's process, shows what a cell prints, and pauses on an interrupt."""
+    """Papermill's client that knows its kernel's process and pauses on an interrupt."""
 
     kernel: int | None = None
+    bar: Any = None
     interrupted = False
 
     @classmethod
     def reset(cls) -> None:
-        cls.kernel, cls.interrupted = None, False
+        cls.kernel, cls.bar, cls.interrupted = None, None, False
 
     def papermill_execute_cells(self) -> None:
         type(self).kernel = getattr(self.km.provisioner, "pid", None)
+        type(self).bar = self.nb_man.pbar
         if sys.platform != "win32":
             asyncio.get_event_loop().add_signal_handler(signal.SIGINT, self._pause)
         for index, cell in enumerate(self.nb.cells):
@@ -145,13 +151,6 @@ class _Client(PapermillNotebookClient):
                 break
             finally:
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
-
-    def process_message(self, message: dict[str, Any], *rest: Any) -> Any:
-        bar = self.nb_man.pbar
-        if bar is not None and message["msg_type"] == "stream":
-            lines = re.split(r"[\r\n]+", message["content"]["text"].strip())
-            bar.set_postfix_str(lines[-1][:80])
-        return super().process_message(message, *rest)
 
     def _pause(self) -> None:
         """Interrupt the kernel: the trainer stops at its next step's end, and no further cell is run."""
@@ -178,7 +177,7 @@ papermill_engines.register("gannb", _Engine)
 
 def _run(notebook: Path, target: Path | None, values: Mapping[str, Any], progress: bool) -> Failure | None:
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of every name that the tagged cell leaves out
-    tick = 0.5 if sys.stderr.isatty() else 15
+    tick = _tick()
     try:
         papermill.execute_notebook(
             notebook,
@@ -198,6 +197,50 @@ def _run(notebook: Path, target: Path | None, values: Mapping[str, Any], progres
     except DeadKernelError:
         return None if _Client.interrupted else Failure(0, "the kernel died (out of memory?)", "", "")
     return None
+
+
+def _tick() -> float:
+    """Seconds between two looks of the bar: seldom where it goes to a log."""
+    return 0.5 if sys.stderr.isatty() else 15
+
+
+@contextmanager
+def _steps_shown(wanted: bool) -> Iterator[None]:
+    """Show on the bar what the trainer tells of its steps, through the file that $GANNB_PROGRESS names."""
+    if not wanted:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as aside, _environment(GANNB_PROGRESS=f"{aside}/progress"):
+        ended = threading.Event()
+        watch = threading.Thread(target=_watch, args=(Path(aside, "progress"), ended), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watch.join()
+
+
+def _watch(told: Path, ended: threading.Event) -> None:
+    while not ended.wait(_tick()):
+        if _Client.bar is not None and told.is_file():
+            at = json.loads(told.read_text())
+            left = tqdm.format_interval(at["seconds_left"])
+            _Client.bar.set_postfix_str(f"step {at['step']} of {at['steps']}, {left} left")
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 # ------------------------------------------------------------------------------------------------------- over ranks

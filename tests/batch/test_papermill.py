@@ -89,10 +89,18 @@ except KeyboardInterrupt:
     assert printed(outcome.executed) == "paused\n"
 
 
-def test_a_bar_shows_cells_and_what_a_cell_prints(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
-    execute(notebook(tmp_path, "print('step 10 of 20')"), {"steps": 1}, tmp_path / "runs")
+def test_a_bar_shows_cells_and_steps(tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch) -> None:
+    monkeypatch.setattr(papermill, "_tick", lambda: 0.05)
+    tell = """
+import time
+told = pathlib.Path(os.environ["GANNB_PROGRESS"])
+told.write_text(json.dumps({"step": 10, "steps": 20, "seconds_left": 75.0}))
+time.sleep(0.5)
+"""
+    execute(notebook(tmp_path, tell), {"steps": 1}, tmp_path / "runs")
     shown = capfd.readouterr().err
-    assert "01_toy" in shown and "4/4" in shown and "step 10 of 20" in shown
+    assert "01_toy" in shown and "4/4" in shown and "step 10 of 20, 01:15 left" in shown
+    assert "GANNB_PROGRESS" not in os.environ
 
 
 def test_widget_state_is_not_stored(tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+"""A TensorBoard log from a run folder, on demand, so that nothing is kept twice."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from gannb.runs.files import read_lines
+
+
+class NotInstalled(RuntimeError):
+    """The package `tensorboard` is not there."""
+
+
+def export(folder: Path, out: Path) -> Path:
+    """Write what a run measured, and how its numbers moved, as TensorBoard scalars.
+
+    Args:
+        folder: a run folder.
+        out: where the log goes.
+
+    Raises:
+        NotInstalled: without the package `tensorboard`.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        raise NotInstalled("the package tensorboard is not installed here: add it with `pip install tensorboard`")
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(out)) as writer:
+        for row in read_lines(folder / "metrics.jsonl"):
+            for name in row.keys() - {"step", "epoch"}:
+                writer.add_scalar(name, row[name], row["step"])
+        for event in read_lines(folder / "events.jsonl"):
+            if event["kind"] == "move" and event.get("outcome") == "applied":
+                writer.add_scalar(f"numbers/{event['name']}", event["new"], event["step"])
+    return out
