@@ -8,12 +8,12 @@ pose frame t is at t/15 s, mel frames 4t..4t+3 lie around it. Networks that want
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from gannb.data.speech import MELS_PER_FRAME, POSE_FPS, SAMPLE_RATE, Speech
+from gannb.data.speech import POSE_FPS, SAMPLE_RATE, Speech
 from gannb.skeleton import JOINTS
 
 FPS = POSE_FPS
@@ -96,32 +96,17 @@ class Recording:
         return text + "".join(f"\n  {note}" for note in self.notes)
 
 
-@dataclass(frozen=True)
-class Clips:
-    """A batch of clips.
+class Clips(NamedTuple):
+    """A batch of clips (or, without the first axis, one clip).
 
     Attributes:
         pose: `[B, T, 52, 3]` metres.
         mel: `[B, 4T, n_mels]` log-mel, not normalised.
         speaker: `[B]` int64, an index into the corpus's speakers.
-        lengths: `[B, 51]` metres.
+        lengths: `[B, 51]` the speaker's bones, metres.
     """
 
     pose: Tensor
     mel: Tensor
     speaker: Tensor
     lengths: Tensor
-
-    def __post_init__(self) -> None:
-        if self.mel.shape[1] != MELS_PER_FRAME * self.pose.shape[1]:
-            raise ValueError(f"{self.mel.shape[1]} mel frames for {self.pose.shape[1]} pose frames: expected 4 for 1")
-
-    def __len__(self) -> int:
-        return len(self.pose)
-
-    def __getitem__(self, index: Tensor | slice) -> Clips:
-        return Clips(self.pose[index], self.mel[index], self.speaker[index], self.lengths[index])
-
-    def to(self, device: torch.device | str) -> Clips:
-        """The same clips on another device."""
-        return Clips(*(part.to(device) for part in (self.pose, self.mel, self.speaker, self.lengths)))

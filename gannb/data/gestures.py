@@ -67,16 +67,15 @@ _SPREAD = {"index": 9, "middle": 2, "ring": -5, "little": -12}  # of an open han
 _MARGIN = 1.0  # degrees kept from every limit
 
 
-def record(style: Style, seconds: float = 60.0, seed: int = 0) -> Recording:
-    """Make one recording of a made-up speaker, a function of `(style, seconds, seed)`."""
-    address = key(seed, style.name, seconds)
+def record(style: Style, seconds: float = 30.0, seed: int = 0, take: int = 0) -> Recording:
+    """Make one recording of a made-up speaker, a function of what it is given."""
+    address = key(seed, style.name, take)
     said = prosody(seconds, style.voice, address)
     angles = gesture(style, said, address)
     lengths = BONE_LENGTHS * style.size
     pose = forward_kinematics(torch.from_numpy(angles), lengths).numpy()
     speech = synthesise(said, style.voice, address)
-    name = f"{style.name}_{seed}"
-    return Recording(name, style.name, pose, speech, lengths.numpy(), angles, said.strokes)
+    return Recording(f"{style.name}_{take}", style.name, pose, speech, lengths.numpy(), angles, said.strokes)
 
 
 def gesture(style: Style, said: Prosody, seed: int) -> np.ndarray:
