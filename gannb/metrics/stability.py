@@ -1,0 +1,245 @@
+"""How steadily a GAN trained, and whether it collapsed: read from a run's records and from its images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gannb.draws import key
+from gannb.metrics.frechet import check_features
+from gannb.metrics.score import Score
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Curves of one run
+
+
+def loss_variance(losses: Sequence[float], name: str, window: int = 50) -> Score:
+    """Variance of a loss about its own moving mean, so that a steady fall is not counted as unrest.
+
+    Args:
+        losses: one value a step, in order; at least 2 × window.
+        name: of the score, such as `d_loss_variance`.
+        window: steps over which the mean is taken.
+    """
+    values = _finite(losses, name)
+    if len(values) < 2 * window:
+        return Score.missing(name, f"{2 * window} steps are needed for a moving mean of {window}; found {len(values)}")
+    mean = np.convolve(values, np.ones(window) / window, mode="valid")
+    centred = values[window // 2 : window // 2 + len(mean)] - mean
+    # A window's own value is part of its mean: the factor undoes that shrinking for independent noise.
+    return Score(
+        name, float(np.mean(centred**2) * window / (window - 1)), protocol={"steps": len(values), "window": window}
+    )
+
+
+def gradient_norm_spread(norms: Sequence[float], name: str) -> Score:
+    """Spread of gradient norms over orders of magnitude: the standard deviation of log₁₀ of the norm.
+
+    0.3 means that a norm is typically within a factor of 2 of the geometric mean. Norms of 0 (a player that stood
+    still) are left out and counted in the protocol.
+    """
+    values = _finite(norms, name)
+    if (values < 0).any():
+        raise ValueError(f"{name}: a norm is never negative; found {values.min():.3g}")
+    moving = values[values > 0]
+    if len(moving) < 2:
+        return Score.missing(name, f"2 gradient norms above 0 are needed; found {len(moving)}")
+    logs = np.log10(moving)
+    protocol = {
+        "steps": len(values),
+        "zero": int(len(values) - len(moving)),
+        "geometric_mean": float(10 ** logs.mean()),
+    }
+    return Score(name, float(logs.std(ddof=1)), protocol=protocol)
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """One score over training.
+
+    Args:
+        steps: when it was taken.
+        values: what it was; lower is better.
+    """
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+    @property
+    def best(self) -> tuple[int, float]:
+        """Step and value of the lowest."""
+        index = int(np.argmin(self.values))
+        return self.steps[index], self.values[index]
+
+    @property
+    def last(self) -> tuple[int, float]:
+        """Step and value at the end."""
+        return self.steps[-1], self.values[-1]
+
+    @property
+    def last_over_best(self) -> float:
+        """1 where the end is the best, above 1.5 where much was lost again; NaN where the best is not positive."""
+        best = self.best[1]
+        return self.last[1] / best if best > 0 else math.nan
+
+    def reached(self, target: float) -> int | None:
+        """The first step at which the score was at or below `target`, None if never."""
+        return next((step for step, value in zip(self.steps, self.values) if value <= target), None)
+
+
+def over_time(scores: Mapping[int, Score] | Mapping[int, float]) -> OverTime:
+    """One score by step, in order of steps; scores that could not be had are left out.
+
+    Raises ValueError where none is left, or where two are of different names.
+    """
+    names = {score.name for score in scores.values() if isinstance(score, Score)}
+    if len(names) > 1:
+        raise ValueError(f"one score over time is needed; found {', '.join(sorted(names))}")
+    had = {step: float(s) for step, s in sorted(scores.items()) if not isinstance(s, Score) or s.had}
+    if not had:
+        raise ValueError("no score was had at any step")
+    return OverTime(tuple(had), tuple(had.values()))
+
+
+def _finite(values: Sequence[float], name: str) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: one value a step is needed; found shape {array.shape}")
+    bad = np.flatnonzero(~np.isfinite(array))
+    if len(bad):
+        raise ValueError(f"{name}: {len(bad)} of {len(array)} values are not finite (first: index {bad[0]})")
+    return array
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Several runs
+
+
+def over_seeds(values: Sequence[float], name: str, resamples: int = 10_000, seed: int = 0) -> Score:
+    """Mean over seeds, its standard error, and a 95 % bootstrap interval.
+
+    Args:
+        values: one a seed, at least 2.
+        name: of the score.
+        resamples, seed: of the bootstrap.
+    """
+    found = _finite(values, name)
+    if len(found) < 2:
+        return Score.missing(name, f"a spread needs 2 seeds; found {len(found)}")
+    rng = np.random.default_rng(key(seed, "bootstrap"))
+    means = rng.choice(found, (resamples, len(found))).mean(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    protocol = {"seeds": len(found), "spread": float(found.std(ddof=1)), "error": "standard error over seeds"}
+    protocol["interval"] = f"bootstrap over seeds, {resamples} resamples"
+    return Score(name, found.mean(), found.std(ddof=1) / math.sqrt(len(found)), (low, high), protocol=protocol)
+
+
+def paired_difference(ours: Sequence[float], theirs: Sequence[float], name: str, seed: int = 0) -> Score:
+    """Mean of `ours − theirs` over the same seeds, in the same order, with its bootstrap interval.
+
+    Raises ValueError for different numbers of seeds.
+    """
+    if len(ours) != len(theirs):
+        raise ValueError(f"{name}: paired seeds are needed; found {len(ours)} and {len(theirs)}")
+    return over_seeds(_finite(ours, name) - _finite(theirs, name), name, seed=seed)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Modes
+
+
+@dataclass(frozen=True)
+class Modes:
+    """How generated images fall into a classifier's classes.
+
+    Args:
+        counts: `[classes]`, generated images by most likely class.
+        expected: `[classes]`, shares among the real images (uniform where none were given).
+    """
+
+    counts: np.ndarray
+    expected: np.ndarray
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Counts over their sum."""
+        return self.counts / self.counts.sum()
+
+    @property
+    def missing(self) -> list[int]:
+        """Classes with under a tenth of their expected share."""
+        return [int(i) for i in np.flatnonzero(self.shares < 0.1 * self.expected)]
+
+    @property
+    def divergence(self) -> float:
+        """KL(generated ‖ expected) in nats: 0 where the classes come as often as they should."""
+        shares, there = self.shares, self.counts > 0
+        return float(np.sum(shares[there] * np.log(shares[there] / np.maximum(self.expected[there], 1e-12))))
+
+    @property
+    def total_variation(self) -> float:
+        """Half the sum of absolute differences in share: 0 … 1."""
+        return float(np.abs(self.shares - self.expected).sum() / 2)
+
+
+def modes(fake_logits: Tensor, real_logits: Tensor | None = None) -> Modes:
+    """Class histogram of generated images, from a classifier's logits `[n, classes]`.
+
+    Args:
+        fake_logits: of generated images.
+        real_logits: of real images, for the expected shares.
+    """
+    classes = fake_logits.shape[1]
+    counts = torch.bincount(fake_logits.argmax(1), minlength=classes).numpy()
+    if real_logits is None:
+        return Modes(counts, np.full(classes, 1 / classes))
+    expected = torch.bincount(real_logits.argmax(1), minlength=classes).double().numpy()
+    return Modes(counts, expected / expected.sum())
+
+
+def birthday(fake: Tensor, real: Tensor, batch: int = 50, draws: int = 200, seed: int = 0) -> Score:
+    """The birthday test (Arora & Zhang 2017): how many different images a generator makes, at least roughly.
+
+    Two images count as the same where they are nearer in features than the nearest hundredth of real neighbours. The
+    chance p of a pair within a batch of s gives a support of about s² / (−2 log(1 − p)).
+
+    Args:
+        fake, real: features `[n, d]`, `[m, d]`; at least `batch` and 10.
+        batch: s, images a draw.
+        draws, seed: of the batches.
+
+    Returns:
+        Score `support_size` with p in its protocol; where no pair was ever found, the largest size that
+        3 expected pairs in all the draws would have shown, marked `at_least`.
+    """
+    for features in (fake, real):
+        check_features(features)
+    name = "support_size"
+    if len(fake) < batch or len(real) < 10:
+        few = f"found {len(fake)} generated and {len(real)} real"
+        return Score.missing(name, f"{batch} generated and 10 real images are needed; {few}")
+    among_real = torch.cdist(real.double(), real.double()).fill_diagonal_(math.inf).min(1).values
+    threshold = float(torch.quantile(among_real, 0.01))
+    same = torch.cdist(fake.double(), fake.double()) <= threshold
+    same.fill_diagonal_(False)
+    rng = np.random.default_rng(key(seed, "birthday"))
+    hits = 0
+    for _ in range(draws):
+        drawn = torch.from_numpy(rng.choice(len(fake), batch, replace=False))
+        hits += bool(same[drawn][:, drawn].any())
+    protocol = {"n_fake": len(fake), "n_real": len(real), "batch": batch, "draws": draws, "pairs_in": hits / draws}
+    if hits == 0:
+        return Score(name, _support(batch, 3 / draws), protocol=protocol | {"at_least": True})
+    # With a pair in every batch, p is only known to be above 1 − 1/draws.
+    p = min(hits / draws, 1 - 0.5 / draws)
+    error = batch**2 / 2 * math.sqrt(p / (1 - p) / draws) / math.log1p(-p) ** 2
+    return Score(name, _support(batch, p), error, protocol=protocol | {"error": "binomial, over batches"})
+
+
+def _support(batch: int, p: float) -> float:
+    return batch**2 / (-2 * math.log1p(-p))
