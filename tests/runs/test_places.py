@@ -37,5 +37,5 @@ def test_a_run_is_found_by_path_name_or_as_the_last(runs: str) -> None:
 
 
 def test_a_run_that_is_not_there_says_where_it_was_looked_for(runs: str) -> None:
-    with pytest.raises(FileNotFoundError, match=f"no run folder 'no-run'.*{runs}.*3 there"):
+    with pytest.raises(FileNotFoundError, match=f"no run folder 'no-run'.*{runs}.*3 runs there"):
         find("no-run", runs)
