@@ -58,7 +58,6 @@ class Batches:
     """
 
     def __init__(self, data: Structure, size: int, *, seed: int, device: torch.device | str = "cpu") -> None:
-        data = getattr(data, "tensor", data)
         self.data = _each(data, lambda t: t.to(device))
         self.order = Order(_length(data), size, seed)
         self.per_epoch, self.size = self.order.per_epoch, self.order.size

@@ -182,7 +182,7 @@ class Trainer:
             peak_memory_bytes=environment.peak_memory(self.device),
             weights_sha256=self.weights(),
             best=self.best or None,
-            metrics=scores.to_json()["metrics"] if scores is not None else {},
+            metrics=scores.as_dict()["metrics"] if scores is not None else {},
         )
 
     def __repr__(self) -> str:

@@ -1,0 +1,73 @@
+"""Trained numbers beside a stored reference: how an executed notebook is compared without comparing noise.
+
+Bit-equality ends at another machine's instruction set, so what was trained shows itself in full to a person (HTML),
+while its plain text says only whether it is as in the reference, within a stated tolerance. nbval compares that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gannb.params.presets import HOME
+from gannb.runs.files import write_yaml
+from gannb.runs.folder import Run
+
+FOLDER = HOME / "tests" / "notebooks" / "references"
+
+
+class Trained:
+    """Something trained, shown in full as HTML and as a comparison as text.
+
+    Args:
+        shown: the object a person sees.
+        run: whose parameters say which reference applies.
+        values: trained numbers by name; a `Scores` gives its own.
+        within: how far they may be from the reference, as a share of it.
+    """
+
+    def __init__(self, shown: Any, run: Run, values: Mapping[str, Any] | None = None, *, within: float = 0.5) -> None:
+        self.shown, self.run, self.within = shown, run, within
+        source = shown if values is None else values
+        self.values = {name: float(v) for name, v in source.items() if getattr(v, "had", True)}
+        self.measured = run.path("trained.yaml")
+        if run.writes:
+            before = yaml.safe_load(self.measured.read_text()) if self.measured.exists() else {}
+            write_yaml(self.measured, before | {n: float(f"{v:.4g}") for n, v in self.values.items()})
+
+    def __repr__(self) -> str:
+        stored = references(self.run)
+        if stored is None:
+            return f"{type(self.shown).__name__.lower()}: no reference for parameters {self.run.params.hash}"
+        return "\n".join(self._compare(name, value, stored) for name, value in self.values.items())
+
+    def _repr_html_(self) -> str:
+        show = getattr(self.shown, "_repr_html_", None)
+        return show() if show else f"<pre>{self.shown}</pre>"
+
+    def _compare(self, name: str, value: float, stored: Mapping[str, float]) -> str:
+        if name not in stored:
+            return f"{name}: not in the reference"
+        target = stored[name]
+        if math.isfinite(value) and abs(value - target) <= self.within * abs(target):
+            return f"{name}: as in the reference, within {self.within:.0%}"
+        return f"{name}: {value:.4g}, the reference is {target:.4g} (within {self.within:.0%} is allowed)"
+
+
+def references(run: Run) -> dict[str, float] | None:
+    """The stored numbers of a run with the same parameters; None where there are none."""
+    path = FOLDER / f"{run.params.name}.yaml"
+    if not path.is_file():
+        return None
+    stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return stored["values"] if stored["params_hash"] == run.params.hash else None
+
+
+def store(run_folder: Path, name: str, params_hash: str) -> Path:
+    """Make a finished run's trained numbers the reference of its experiment."""
+    values = yaml.safe_load((run_folder / "trained.yaml").read_text(encoding="utf-8"))
+    return write_yaml(FOLDER / f"{name}.yaml", {"params_hash": params_hash, "values": values})
