@@ -1,0 +1,171 @@
+"""Particle images: rendered ones, or a folder of real ones; and which of them are poor.
+
+The rendering imitates bright-field microscopy of micrometre spheres in water: dark spots in focus, wide faint ones out
+of it, on one side of the focus with a bright middle and a dark ring; an uneven background; shot noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from gannb.data.images import Fit, Images, Report, read_images
+from gannb.draws import key
+from gannb.tables import Table
+
+RENDERED = "rendered"
+
+
+def load(
+    data: str = RENDERED,
+    size: int = 64,
+    seed: int = 0,
+    *,
+    count: int = 300,
+    fit: Fit = "crop",
+    crops: int | None = None,
+    stretch: bool = False,
+    exclude: Sequence[str] = (),
+) -> Images:
+    """Load grey particle images `[N, 1, size, size]`.
+
+    Args:
+        data: "rendered", or a folder or `.npz` file for `gannb.data.images.read_images`, which says what `fit`,
+            `crops`, `stretch` and its errors mean.
+        size: height and width in pixels.
+        seed: of the rendering, or of random crops.
+        count: how many images are rendered.
+        exclude: names to leave out, such as `quality(images).worst(10)`.
+    """
+    if data != RENDERED:
+        return read_images(data, size, channels=1, fit=fit, crops=crops, stretch=stretch, seed=seed, exclude=exclude)
+    images = render(count, size, seed)
+    return images.without(exclude) if exclude else images
+
+
+# ---- rendering -------------------------------------------------------------------------------------------------
+
+
+def render(count: int = 300, size: int = 64, seed: int = 0) -> Images:
+    """Render particle images; image i is the same whatever `count` is. A pixel is about 0.2 µm, whatever `size` is.
+
+    Raises:
+        ValueError: fewer than one image, or fewer than 16 pixels.
+    """
+    if count < 1 or size < 16:
+        raise ValueError(f"count={count}, size={size}; allowed are at least 1 image of at least 16 pixels")
+    pictures = np.stack([_picture(size, np.random.default_rng(key(seed, "rendered", i))) for i in range(count)])
+    names = tuple(f"rendered_{i:03d}" for i in range(count))
+    report = Report(used=tuple((name, f"{size}×{size} rendered") for name in names))
+    return Images(torch.from_numpy(pictures)[:, None].float(), names, RENDERED, report)
+
+
+def _picture(size: int, rng: np.random.Generator) -> np.ndarray:
+    """One image `[size, size]` in [-1, 1]."""
+    transmitted = _background(size, rng)
+    density = rng.gamma(8.0, 18.0 / 8.0) / 64**2  # particles a pixel: about 18 on 64×64, more unequal than Poisson
+    margin = 6  # particles outside reach in
+    for _ in range(rng.poisson(density * (size + 2 * margin) ** 2)):
+        row, column = rng.uniform(-margin, size + margin, 2)
+        transmitted += _particle(size, row, column, rng)
+    photons = 9000.0
+    counted = rng.poisson(transmitted.clip(0.01) * photons) / photons
+    return (counted * 2 - 1).clip(-1, 1)
+
+
+def _background(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Uneven light: a level, a slope, clouds of what floats far out of focus, and the camera's grain."""
+    from scipy.ndimage import gaussian_filter
+
+    rows, columns = np.mgrid[:size, :size] / 64 - 0.5
+    light = rng.normal(0.655, 0.012) + rng.normal(0, 0.01) * rows + rng.normal(0, 0.01) * columns
+    for smooth, spread in ((7.0, 0.010), (2.2, 0.010), (0.9, 0.012)):
+        clouds = gaussian_filter(rng.normal(0, 1, (size, size)), smooth, mode="reflect")
+        light += clouds * spread * 2 * np.sqrt(np.pi) * smooth  # filtering leaves 1 / (2 √π smooth) of the deviation
+    return light
+
+
+def _particle(size: int, row: float, column: float, rng: np.random.Generator) -> np.ndarray:
+    """What one sphere takes from the light, by its distance from the focal plane (in depths of field)."""
+    distance = rng.normal(0, 2.2)
+    radius = rng.normal(1.5, 0.12)
+    wide = radius * np.sqrt(1 + (0.5 * distance) ** 2)
+    depth = rng.uniform(0.45, 0.62) / (1 + 0.7 * distance**2) + 0.06
+    rows, columns = np.ogrid[:size, :size]
+    square = (rows - row) ** 2 + (columns - column) ** 2
+    spot = np.exp(-square / (2 * wide**2))
+    # Above the focal plane the sphere is a lens: a bright middle, and a dark ring around it.
+    lens = np.clip(distance - 0.8, 0, 2.2) * np.exp(-square / (2 * (0.55 * wide) ** 2))
+    return depth * (0.75 * lens - spot)
+
+
+# ---- quality ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good each image is, for the document's advice to drop poor ones.
+
+    Attributes:
+        names: of the images.
+        sharpness: mean squared Laplacian over the variance: low where an image is blurred.
+        contrast: standard deviation, in grey levels of 255.
+        saturated: share of pixels at black or white.
+    """
+
+    names: tuple[str, ...]
+    sharpness: np.ndarray
+    contrast: np.ndarray
+    saturated: np.ndarray
+
+    @cached_property
+    def poorness(self) -> np.ndarray:
+        """The worst of three: how many robust standard deviations below the others in sharpness or contrast, or
+        above them in saturation (which counts from 1 % of the pixels on)."""
+        blurred, flat = -_robust(np.log(self.sharpness + 1e-9)), -_robust(np.log(self.contrast + 1e-3))
+        return np.maximum.reduce([blurred, flat, np.where(self.saturated > 0.01, _robust(self.saturated), -np.inf)])
+
+    @property
+    def order(self) -> np.ndarray:
+        """Places of the images, poorest first."""
+        return np.argsort(-self.poorness, kind="stable")
+
+    def worst(self, count: int) -> list[str]:
+        """Names of the poorest images: an exclusion list."""
+        return [self.names[i] for i in self.order[:count]]
+
+    def table(self, count: int = 10) -> Table:
+        """The poorest images with their figures."""
+        columns = ("image", "poorness", "sharpness", "contrast", "saturated")
+        figures = (self.poorness, self.sharpness, self.contrast, self.saturated)
+        rows = [(self.names[i], *(float(figure[i]) for figure in figures)) for i in self.order[:count]]
+        return Table(columns, rows, note=f"the poorest {len(rows)} of {len(self.names)} images, in robust deviations")
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def quality(images: Images) -> Quality:
+    """Rank images by blur, contrast and saturation (colour is averaged to grey)."""
+    grey = (images.pixels.mean(dim=1).double().cpu().numpy() + 1) * 127.5
+    laplacian = (
+        grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:] - 4 * grey[:, 1:-1, 1:-1]
+    )
+    variance = grey.var(axis=(1, 2))
+    sharpness = (laplacian**2).mean(axis=(1, 2)) / np.maximum(variance, 1e-6)
+    saturated = ((grey < 0.5) | (grey > 254.5)).mean(axis=(1, 2))
+    return Quality(images.names, sharpness, np.sqrt(variance), saturated)
+
+
+def _robust(values: np.ndarray) -> np.ndarray:
+    """Distance from the median in robust standard deviations."""
+    middle = np.median(values)
+    spread = 1.4826 * np.median(np.abs(values - middle))
+    return (values - middle) / max(float(spread), 1e-6)
