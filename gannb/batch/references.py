@@ -1,0 +1,106 @@
+"""Run the notebooks again, store their outputs as what nbval compares, and print what changed.
+
+`python -m gannb.batch.references [NAME…]` (`make refs`). Trained numbers have a reference of their own
+(`gannb.runs.reference`): where it does not fit any more it is stored anew, and the notebook is run once more.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from gannb.batch.executed import WIDGET
+from gannb.params import presets
+
+STALE = ("no reference for parameters", "not in the reference", "the reference is ")
+
+
+def main(names: list[str]) -> int:
+    """Renew the named notebooks' outputs, or all; returns 0."""
+    for name in names or presets.experiments():
+        path = presets.notebook(name)
+        before = nbformat.read(path, as_version=4)
+        after = renewed(before, path.parent, name)
+        nbformat.write(after, path)
+        print("\n".join([f"== {path.name}", *(changes(before, after) or ["as it was"])]), flush=True)
+    return 0
+
+
+def renewed(notebook: NotebookNode, folder: Path, name: str) -> NotebookNode:
+    """The notebook with the outputs of a run of its own defaults; twice, where trained numbers got a new reference."""
+    with tempfile.TemporaryDirectory() as runs:
+        after = run(notebook, folder, Path(runs))
+        if any(stale in text for texts in text_outputs(after) for text in texts for stale in STALE):
+            _store_references(Path(runs), name)
+            after = run(notebook, folder, Path(runs))
+    return after
+
+
+def run(notebook: NotebookNode, folder: Path, runs: Path) -> NotebookNode:
+    """Run a copy of a notebook as nbval does: in its own folder, nothing injected, its runs kept in `runs`."""
+    fresh = copy.deepcopy(notebook)
+    client = NotebookClient(
+        fresh,
+        kernel_name="python3",
+        timeout=None,
+        store_widget_state=False,
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute(env=os.environ | {"GANNB_RUNS": str(runs)})
+    return tidied(fresh)
+
+
+def tidied(notebook: NotebookNode) -> NotebookNode:
+    """What is committed of an executed notebook: no widget views, no stderr, no version of anything."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            for output in cell.outputs:
+                output.get("data", {}).pop(WIDGET, None)
+    return notebook
+
+
+def text_outputs(notebook: NotebookNode) -> list[list[str]]:
+    """What nbval compares, a list of texts for each code cell."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    shown = ([out.get("text") or out.get("data", {}).get("text/plain", "") for out in cell.outputs] for cell in code)
+    return [[text for text in texts if text] for texts in shown]
+
+
+def changes(before: NotebookNode, after: NotebookNode) -> list[str]:
+    """A diff of the text outputs, cell by cell; empty where nothing changed."""
+    lines = []
+    for number, (old, new) in enumerate(zip(text_outputs(before), text_outputs(after)), 1):
+        diff = difflib.unified_diff("\n".join(old).splitlines(), "\n".join(new).splitlines(), lineterm="", n=0)
+        changed = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
+        lines += [f"code cell {number}", *(f"  {line}" for line in changed)] if changed else []
+    return lines
+
+
+def _store_references(runs: Path, name: str) -> None:
+    from gannb.runs.reference import store
+
+    for measured in sorted(runs.glob(f"{name}/*/trained.yaml")):
+        summary = json.loads((measured.parent / "summary.json").read_text(encoding="utf-8"))
+        store(measured.parent, name, summary["params_hash"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,61 @@
+"""Renewing what nbval compares: what is stored, and what is said of it."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from gannb.batch import references
+from gannb.batch.references import changes, run, tidied
+
+
+def with_output(text: str, **data: object) -> NotebookNode:
+    outputs = [new_output("stream", name="stdout", text=text)]
+    outputs += [new_output("display_data", data={key.replace("__", "/"): value for key, value in data.items()})]
+    return new_notebook(cells=[new_markdown_cell("Why"), new_code_cell("x", outputs=outputs if text or data else [])])
+
+
+def test_changes_name_the_cell_and_show_both() -> None:
+    assert changes(with_output("a\nb\n"), with_output("a\nb\n")) == []
+    assert changes(with_output("a\nb\n"), with_output("a\nc\n")) == ["code cell 1", "  -b", "  +c"]
+    assert changes(with_output(""), with_output("new\n")) == ["code cell 1", "  +new"]
+
+
+def test_only_what_compares_is_kept() -> None:
+    notebook = with_output("kept\n", **{references.WIDGET: {"model_id": "random"}, "text__plain": "IntSlider()"})
+    notebook.metadata.update(widgets={"state": 1}, papermill={"duration": 2})
+    notebook.cells[1].outputs.append(new_output("stream", name="stderr", text="7.3 it/s"))
+    stored = tidied(notebook)
+    assert set(stored.metadata) == {"kernelspec", "language_info"}
+    assert [output.get("name", "") for output in stored.cells[1].outputs] == ["stdout", ""]
+    assert stored.cells[1].outputs[1].data == {"text/plain": "IntSlider()"}
+
+
+def test_a_run_stands_in_its_folder_and_leaves_the_given_notebook_alone(tmp_path: Path) -> None:
+    source = new_notebook(cells=[new_code_cell("import os; print(os.getcwd()); print(os.environ['GANNB_RUNS'])")])
+    done = run(source, tmp_path, tmp_path / "runs")
+    assert references.text_outputs(done) == [[f"{tmp_path}\n{tmp_path / 'runs'}\n"]]
+    assert references.text_outputs(source) == [[]]
+
+
+def test_a_failing_notebook_is_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "01_toy.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
+    monkeypatch.setattr(references.presets, "notebook", lambda name: path)
+    before = path.read_bytes()
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        references.main(["toy"])
+    assert path.read_bytes() == before
+
+
+def test_trained_numbers_without_a_reference_are_stored_and_the_notebook_runs_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = iter(["scores: no reference for parameters ab\n", "faed: as in the reference, within 50%\n"])
+    stored = []
+    monkeypatch.setattr(references, "run", lambda notebook, folder, runs: with_output(next(texts)))
+    monkeypatch.setattr(references, "_store_references", lambda runs, name: stored.append(name))
+    after = references.renewed(with_output("old\n"), tmp_path, "toy")
+    assert stored == ["toy"] and "as in the reference" in str(references.text_outputs(after))
