@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass, replace
 from math import pi
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,15 @@ PoseUnit = Literal["auto", "degrees", "radians"]
 
 class FaceDataError(ValueError):
     """A feature file that cannot be used; the message says what was found and what to do."""
+
+
+class FaceBatch(NamedTuple):
+    """What a loss gets: features `[B, 512]`, identity `[B]`, pose `[B, 3]` degrees, target `[B, 512]`."""
+
+    features: Tensor
+    identity: Tensor
+    pose: Tensor
+    target: Tensor
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,6 +83,12 @@ class Faces:
     def of(self, identities: Tensor) -> Faces:
         """Only the faces of these identities."""
         return self[torch.isin(self.identity, identities)]
+
+    def for_batches(self) -> FaceBatch:
+        """All of it as one structure of tensors, as `Batches` takes it; needs targets."""
+        if self.target is None:
+            raise ValueError("these faces have no targets; use faces.with_targets()")
+        return FaceBatch(self.features, self.identity, self.pose, self.target)
 
     def split(self, held_out: float = 0.25, *, seed: int) -> tuple[Faces, Faces]:
         """Split by identity into (train, held out); no person is on both sides.
@@ -178,6 +193,7 @@ def make(
     *,
     seed: int,
     directions: int = 48,
+    likeness: float = 0.8,
     subspace: int = 8,
     strength: float = 0.9,
     variation: float = 0.6,
@@ -196,12 +212,16 @@ def make(
         identities, images: how many people, and images of each (at least 4: every person has 3 frontal ones).
         seed: everything follows from it.
         directions: dimensions in which people differ.
+        likeness: mean cosine between the own directions of look-alikes, in [0, 1): people come in groups of five that
+            resemble each other, without which telling them apart would be no task.
         subspace: dimensions of the planted subspace, at least 3.
         strength: length of the contamination at 90° of yaw.
         variation: how far a person's contamination deviates within the subspace, relative to `strength`.
         private: length of the private contamination at 90°.
         noise: length of the noise of each image.
     """
+    if not 0 <= likeness < 1:
+        raise ValueError(f"likeness lies in [0, 1), given was {likeness}")
     if identities < 2 or images < 4 or not 3 <= subspace <= WIDTH or not 1 <= directions <= WIDTH:
         raise ValueError(
             f"needed are identities ≥ 2, images ≥ 4, subspace in [3, {WIDTH}] and directions in [1, {WIDTH}]; "
@@ -219,14 +239,14 @@ def make(
     deviation = draw.normal(size=(identities, 2, subspace)) / np.sqrt(subspace)
     sides = _unit(shared + variation * deviation)
     own_parts = _unit(draw.normal(size=(identities, 2, WIDTH)))
-    people = _unit(draw.normal(size=(identities, directions)) @ draw.normal(size=(directions, WIDTH)))
+    people = _look_alikes(draw, identities, directions, likeness) @ _unit(draw.normal(size=(directions, WIDTH)))
 
     side = (pose[:, 0] > 0).astype(int)
     turned = np.sin(np.radians(np.abs(pose[:, :1]))) ** 1.5
     inside = strength * turned * sides[person, side]
     inside[:, 2] += strength * np.sin(np.radians(pose[:, 1]))
     features = (
-        people[person]
+        _unit(people)[person]
         + inside @ basis.T
         + private * turned * own_parts[person, side]
         + noise * _unit(draw.normal(size=(count, WIDTH)))
@@ -238,6 +258,12 @@ def make(
         planted=torch.from_numpy(basis).float(),
         source=f"self-made, seed {seed}",
     )
+
+
+def _look_alikes(draw: np.random.Generator, count: int, directions: int, likeness: float) -> np.ndarray:
+    """Unit vectors `[count, directions]`; each five of them share a part that makes their mean cosine `likeness`."""
+    family = _unit(draw.normal(size=(-(-count // 5), directions)))[np.arange(count) % -(-count // 5)]
+    return np.sqrt(likeness) * family + np.sqrt(1 - likeness) * _unit(draw.normal(size=(count, directions)))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -384,9 +410,32 @@ def _some(found: np.ndarray, one: str, many: str = "") -> str:
 
 def save(path: str | Path, faces: Faces) -> Path:
     """Write `features`, `identity` and `pose` as an `.npz` that `load` reads."""
+    return _write(
+        path, {"features": faces.features.numpy(), "identity": faces.identity.numpy(), "pose": faces.pose.numpy()}
+    )
+
+
+def save_cleaned(source: str | Path, cleaned: Tensor, path: str | Path) -> Path:
+    """Write a copy of an `.npz` with other features, `[N, 512]`; all its other arrays stay as they are.
+
+    Raises:
+        FaceDataError: another number of rows than the file has, or an array that only pickle could hold.
+    """
+    source = Path(source).expanduser()
+    try:
+        with np.load(source, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except ValueError as error:
+        raise FaceDataError(f"{source} holds an array of objects ({error}); save numbers or plain strings") from error
+    if len(arrays["features"]) != len(cleaned):
+        raise FaceDataError(f"{source} has {len(arrays['features'])} rows, there are {len(cleaned)} cleaned features")
+    return _write(path, arrays | {"features": cleaned.float().cpu().numpy()})
+
+
+def _write(path: str | Path, arrays: dict[str, np.ndarray]) -> Path:
     path = Path(path).expanduser()
     if path.suffix != ".npz":
         raise ValueError(f"{path} should end in .npz")
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, features=faces.features.numpy(), identity=faces.identity.numpy(), pose=faces.pose.numpy())
+    np.savez(path, **arrays)
     return path

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, scaled_dot_product_attention, softplus
 
+from gannb.params.identity import Identity
+
 WIDTH = 512  # of a face feature
 TOKENS = 8
 
@@ -161,13 +163,13 @@ class IdentityEnhancer(nn.Module):
     subtraction (contradictions I1, I2). Its first version is removal 1, blend 1.
     """
 
-    def __init__(self, identity: int, pose: int, gate: Gate) -> None:
+    def __init__(self, identity: int, pose: int, gate: Gate, closed_below: float = 15.0) -> None:
         super().__init__()
         if gate not in ("learned", "yaw"):
             raise ValueError(f"gate is {gate!r}, allowed are 'learned', 'yaw'")
         self.to_contamination = nn.Linear(pose, identity)
         self.gate_net = nn.Sequential(nn.Linear(identity + pose, identity // 2), nn.ReLU(), nn.Linear(identity // 2, 1))
-        self.yaw_gate = YawGate() if gate == "yaw" else None
+        self.yaw_gate = YawGate(closed_below) if gate == "yaw" else None
 
     def forward(
         self, identity: Tensor, pose_features: Tensor, pose: Tensor, removal: Tensor | float, blend: Tensor | float
@@ -190,6 +192,7 @@ class IdentityTransformer(nn.Module):
         heads: of attention.
         pooling: how the tokens become one vector.
         gate: `"learned"`, or `"yaw"`: the learned gate times one that closes at yaw 0.
+        closed_below: degrees of yaw below which that one is shut.
         identity, pose: widths of the two heads.
     """
 
@@ -201,6 +204,7 @@ class IdentityTransformer(nn.Module):
         heads: int = 8,
         pooling: Pooling = "mean",
         gate: Gate = "learned",
+        closed_below: float = 15.0,
         identity: int = 256,
         pose: int = 128,
     ) -> None:
@@ -214,7 +218,7 @@ class IdentityTransformer(nn.Module):
         self.norm, self.pooling = nn.LayerNorm(width), TokenPooling(width, pooling)
         self.identity_head, self.pose_head = nn.Linear(width, identity), nn.Linear(width, pose)
         self.pose_reading = nn.Linear(pose, 3)
-        self.enhancer = IdentityEnhancer(identity, pose, gate)
+        self.enhancer = IdentityEnhancer(identity, pose, gate, closed_below)
         # The ways back belong to the model, trained and saved with it (contradictions I5).
         self.identity_to_feature, self.pose_to_feature = nn.Linear(identity, WIDTH), nn.Linear(pose, WIDTH)
         self.feature_to_identity = nn.Linear(WIDTH, identity)  # for the first version's comparison in 256-d
@@ -244,6 +248,11 @@ class IdentityTransformer(nn.Module):
             base_output=length * self.identity_to_feature(base),
         )
 
+    def identity_layers(self) -> list[nn.Parameter]:
+        """What may learn at another rate: the identity head, the enhancer and the way back to 512-d."""
+        parts = (self.identity_head, self.enhancer, self.identity_to_feature)
+        return [parameter for part in parts for parameter in part.parameters()]
+
 
 class PoseResidual(nn.Module):
     """`repaired`: output = raw − removal · blend · gate(yaw) · P(raw), P a projection onto a learned subspace.
@@ -258,7 +267,8 @@ class PoseResidual(nn.Module):
         super().__init__()
         if not 1 <= rank < WIDTH:
             raise ValueError(f"rank must lie in [1, {WIDTH - 1}], got {rank}")
-        self.directions = nn.Parameter(torch.randn(WIDTH, rank) / math.sqrt(WIDTH))
+        # Only their span counts, so their length sets how fast they turn: short ones keep up with the other weights.
+        self.directions = nn.Parameter(0.1 * torch.randn(WIDTH, rank) / math.sqrt(WIDTH))
         self.gate = YawGate(closed_below)
         self.pose_reading = nn.Sequential(nn.Linear(rank, 32), nn.SiLU(), nn.Linear(32, 3))
 
@@ -285,6 +295,19 @@ class PoseResidual(nn.Module):
             rebuilt=output + removal * blend * gate * contamination,
             base_output=raw,
         )
+
+    def identity_layers(self) -> list[nn.Parameter]:
+        """What may learn at another rate: the directions."""
+        return [self.directions]
+
+
+def build(p: Identity) -> IdentityTransformer | PoseResidual:
+    """The network that these parameters ask for."""
+    if p.model == "residual":
+        return PoseResidual(rank=p.rank, closed_below=p.closed_below)
+    return IdentityTransformer(
+        width=p.width, depth=p.depth, pooling=p.pooling, gate=p.gate, closed_below=p.closed_below
+    )
 
 
 @torch.no_grad()
