@@ -25,13 +25,14 @@ class Helm:
         inbox: where any thread puts commands.
         applied: how many logged commands were applied; saved with every checkpoint, so that resuming goes on there.
         live: whether someone is there who can press "resume"; a pause waits then, and ends the call otherwise.
+        running: whether a call of `fit` is at work, so that commands are taken soon.
     """
 
     def __init__(self, trainer: Trainer, log: Interventions | None) -> None:
         self.trainer, self.log = trainer, log
         self.inbox = Inbox()
         self.applied = 0
-        self.live = self.paused = self.stopped = False
+        self.live = self.running = self.paused = self.stopped = False
         self._relog = False
 
     def set_out(self, commands: Iterable[Command], *, relog: bool) -> None:
@@ -52,8 +53,7 @@ class Helm:
             if ranks.ranks() > 1:  # everyone must do the same at the same step
                 commands, interrupted = ranks.share((commands, interrupted))
             single = self._obey(commands, log=True) or single
-            for watch in self.trainer.watchers:
-                watch(self.trainer)
+            self.look()
             if interrupted:
                 self._leave("interrupted")
             if self.stopped or single or not self.paused:
@@ -64,10 +64,15 @@ class Helm:
             self.inbox.wait(0.05)
 
     def go_on(self) -> None:
-        """Note that a stopped run goes on, so that a replay does not stop there."""
-        if self.stopped:
+        """Note that a stopped or paused run goes on, so that a replay does not stop there."""
+        if self.stopped or self.paused:
             self.stopped = False
             self._obey([Command("resume")], log=True)
+
+    def look(self) -> None:
+        """Let everyone who watches have a look."""
+        for watch in self.trainer.watchers:
+            watch(self.trainer)
 
     def ring(self, alarm: Alarm, message: str) -> None:
         """Do what an alarm asks for. Not logged ahead: a replay's alarms ring by themselves."""

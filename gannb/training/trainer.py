@@ -47,8 +47,9 @@ class Trainer:
 
     Attributes:
         step: steps done.
+        target: steps that the last call of `fit` is to reach.
         helm: where commands go in (`trainer.helm.inbox.put(Command(…))`).
-        watchers: called at every step boundary with the trainer; they must be quick and only look.
+        watchers: called with the trainer at every step boundary, and when `fit` ends; they must be quick and only look.
         best: the lowest score so far and its step.
     """
 
@@ -71,7 +72,7 @@ class Trainer:
         self.precision = Precision(precision) if isinstance(precision, str) else precision
         self.alarms, self.checkpoint_every, self.record_every = list(alarms), checkpoint_every, record_every
         self.seed, self.device = getattr(run.params, "seed", 0), run.device
-        self.step, self.seconds = 0, 0.0
+        self.step, self.target, self.seconds = 0, 0, 0.0
         self.best: dict[str, Any] = {}
         self.recorder = Recorder(run)
         self.checkpoints = Checkpoints(run.folder / "checkpoints")
@@ -111,17 +112,20 @@ class Trainer:
             Paused: the kernel was interrupted, or the run was paused with nobody there to go on. It is saved, and
                 the same call goes on.
         """
-        target = steps or epochs * self.batches.per_epoch
+        self.target = steps or epochs * self.batches.per_epoch
         self.helm.go_on()
-        progress = Progress(self.step, target, self.batches.per_epoch, live=self.helm.live, device=self.device)
+        self.helm.running = True
+        progress = Progress(self.step, self.target, self.batches.per_epoch, live=self.helm.live, device=self.device)
         with Interrupt() as interrupt:
             try:
-                while self.helm.boundary(interrupt) and self.step < target:
+                while self.helm.boundary(interrupt) and self.step < self.target:
                     self.advance()
                     progress(self.step)
             finally:
                 progress.close(self.step)
                 self.recorder.write()
+                self.helm.running = False
+                self.helm.look()
         self.checkpoint()
         print(f"{'stopped' if self.helm.stopped else 'done'} at step {self.step} (epoch {self.epoch})")
 
