@@ -245,13 +245,10 @@ class Judge:
         if self.train is None:
             return
         found = copies(fake.features, self.train.features, self.real.features, seed)
-        more = {
-            "error": found.error,
-            "error_of": "binomial",
-            "draws": found.draws,
-            "n_each": found.n_each,
-            "floor": 0.5,
-        }
+        # An original counts only in the draws that hold it, so even pure copying stays below 1.
+        drawn = found.n_each / len(self.train.features)
+        more = {"error": found.error, "error_of": "binomial", "floor": 0.5, "draws": found.draws}
+        more |= {"n_each": found.n_each, "if_all_were_copies": drawn + 0.5 * (1 - drawn)}
         yield self._score("copies", found.share, self.real, fake.n, "training against held-out", **more)
 
     def _extrapolated(self, fake: Seen, seed: int) -> Score:
