@@ -18,8 +18,8 @@ DONE, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
 
 # Commands that live with what they command: each module has `add_parser(subparsers)` and `main(args)`.
 ELSEWHERE = {
-    "score": ("gannb.metrics.score_folders", "judge a folder of generated images against a folder of real ones"),
-    "diagnose": ("gannb.figures.diagnostics", "look at a finished run for what went wrong"),
+    "score": ("gannb.metrics.score_folders", "score a folder of generated images against a folder of real ones"),
+    "diagnose": ("gannb.figures.diagnostics", "diagnose face features, raw or cleaned by a trained identity run"),
 }
 
 
@@ -83,7 +83,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     for name, (module, meaning) in ELSEWHERE.items():
         if argv and argv[0] == name:
             found = importlib.import_module(module)
-            found.add_parser(commands).set_defaults(command=found.main)
+            found.add_parser(commands)
+            commands.choices[name].set_defaults(command=found.main)
         else:
             commands.add_parser(name, help=meaning)
     return parser

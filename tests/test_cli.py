@@ -126,6 +126,23 @@ def test_list_and_params(toy: Path, capsys: pytest.CaptureFixture) -> None:
     assert "1e-05" in shown and "50" in shown and "the seed" in shown
 
 
+@pytest.mark.parametrize("name", cli.ELSEWHERE)
+def test_commands_that_live_elsewhere_are_mounted(name: str, capsys: pytest.CaptureFixture) -> None:
+    parser = cli._parser([name])
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args([name, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0 and f"usage: gannb {name}" in shown
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert cli.ELSEWHERE[name][1] in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_mounted_command_refuses_with_two(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["score", str(tmp_path / "gone"), str(tmp_path)]) == cli.BAD_PARAMETERS
+    assert "gone" in capsys.readouterr().err
+
+
 # ------------------------------------------------------------------------------------------------------- running
 
 
