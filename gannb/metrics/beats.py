@@ -1,8 +1,10 @@
-"""Do gestures fall on the beats of speech? Four published scores under their names, each beside its own baseline.
+"""Do gestures fall on the beats of speech? Four published scores and one of ours, each beside its own baseline.
 
 All are means of exp(-d²/2σ²) over beats, with d the time to the nearest beat of the other kind. They differ in what a
 beat of motion is, in σ, and in whose beats are averaged over. Where every frame may be a beat, noise meets every onset:
 so each score comes with the same motion scored on *other* clips' speech, and only what it has above that says anything.
+On made-up motion whose strokes are known to fall on stressed syllables, the published four (on all onsets, at 15 frames
+a second) have next to nothing above it. `stroke` is ours: wrists that stop, against stressed syllables.
 """
 
 from __future__ import annotations
@@ -35,10 +37,13 @@ class BeatVariant:
         order: a beat of motion is a strict minimum among this many frames on either side, at the published frame rate.
         published_fps: that frame rate.
         over: whose beats are averaged over, `speech` or `motion`.
-        signal: what has the minima: mean speed of the `joints`, `each_joint`'s own, or rate of `angles`.
+        signal: what has the minima: mean speed of the `joints`, `each_joint`'s own, rate of `angles`, or how wrists
+            gain speed (`wrist_stops`; both wrists' beats count together).
         smooth: standard deviation of a Gaussian over the signal first, in published frames.
         least_drop: a minimum counts if the signal is higher by this on one side, in shares of real motion's mean.
         least_speed: a minimum counts if the signal there is above this share of real motion's mean.
+        least_fall: a stop counts if speed falls by this share of real motion's mean within a frame.
+        delay: seconds from the steepest fall of speed to the stop.
     """
 
     name: str
@@ -47,10 +52,12 @@ class BeatVariant:
     order: int
     published_fps: float
     over: Literal["speech", "motion"]
-    signal: Literal["joints", "each_joint", "angles"]
+    signal: Literal["joints", "each_joint", "angles", "wrist_stops"]
     smooth: float = 0.0
     least_drop: float = 0.0
     least_speed: float = 0.0
+    least_fall: float = 0.0
+    delay: float = 0.0
 
     def frames(self, published: float, fps: float) -> float:
         """A length in published frames as frames at `fps`."""
@@ -64,9 +71,11 @@ VARIANTS: dict[str, BeatVariant] = {
         BeatVariant("bailando", "Li et al. 2022 (Bailando), code", 3 / 60, 1, 60.0, "speech", "joints", smooth=5.0),
         BeatVariant("ha2g", "Liu et al. 2022 (HA2G), code", 0.1, 1, 15.0, "speech", "angles", least_drop=0.03),
         BeatVariant("emage", "Liu et al. 2024 (EMAGE), code", 0.3, 7, 30.0, "speech", "each_joint", least_speed=0.3),
+        BeatVariant("stroke", "ours", 0.1, 2, 15.0, "speech", "wrist_stops", least_fall=0.75, delay=0.05),
     )
 }
 
+_WRISTS = tuple(skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES)
 _BEATING = tuple(range(1, 7))  # shoulders, elbows, wrists: the joints of the upper body that move by themselves
 
 
@@ -81,6 +90,24 @@ def speech_onsets(mel: Tensor) -> list[np.ndarray]:
     return onsets
 
 
+def speech_stresses(mel: Tensor, smooth: float = 0.06, prominence: float = 1.5) -> list[np.ndarray]:
+    """Stressed syllables in seconds of each clip's log-mel `[N, 4·T, n_mels]` (not normalised).
+
+    Peaks of the amplitude, smoothed by a Gaussian of `smooth` seconds, that stand out by `prominence` standard
+    deviations of it. On made-up speech 92 % of the known stresses are found and all that is found is one.
+    """
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
+    rate, stresses = SAMPLE_RATE / HOP, []
+    for clip in mel.double().cpu().numpy():
+        amplitude = gaussian_filter1d(np.sqrt(np.exp(clip).sum(1)), smooth * rate)
+        peaks, _ = find_peaks(amplitude, prominence=max(prominence * amplitude.std(), 1e-9))
+        # The four mel frames of a pose frame lie around its time, so frame 0 is 1.5 frames early.
+        stresses.append(((peaks - 1.5) / rate).clip(0))
+    return stresses
+
+
 def motion_beats(
     pose: Tensor, variant: BeatVariant, fps: float = FPS, typical: np.ndarray | None = None
 ) -> list[np.ndarray]:
@@ -89,6 +116,8 @@ def motion_beats(
     `typical` is `typical_speed` of real motion, by which thresholds are measured; of this clip itself when None.
     """
     typical = typical_speed(pose[None], variant) if typical is None else typical
+    if variant.signal == "wrist_stops":
+        return [_stops(pose, variant, fps, typical)]
     found = []
     for signal in _signals(pose, variant, typical):  # entry t is the change from frame t to t + 1
         signal = _smoothed(signal, variant.frames(variant.smooth, fps))
@@ -191,11 +220,25 @@ def _signals(pose: Tensor, variant: BeatVariant, typical: np.ndarray) -> np.ndar
     return relative.mean(axis=0, keepdims=True) if variant.signal == "angles" else relative
 
 
+def _stops(pose: Tensor, variant: BeatVariant, fps: float, typical: np.ndarray) -> np.ndarray:
+    """When either wrist comes to rest: a little after its speed falls most steeply."""
+    from scipy.signal import argrelmin
+
+    gains = np.diff(_changes(pose, variant), axis=1)  # entry t lies on frame t + 1
+    stops = []
+    for gain, usual in zip(gains, typical):
+        steepest = argrelmin(gain, order=_order(variant, fps))[0]
+        steepest = steepest[gain[steepest] < -variant.least_fall * usual]
+        stops.append((steepest + 1) / fps + variant.delay)
+    return np.sort(np.concatenate(stops))
+
+
 def _changes(pose: Tensor, variant: BeatVariant) -> np.ndarray:
     """How much each joint moves (or each body angle turns) from frame to frame `[k, T-1]`."""
     if variant.signal == "angles":
         return skeleton.joint_angles(pose)[:, list(skeleton.BODY_ANGLES)].diff(dim=0).abs().T.double().cpu().numpy()
-    joints = list(_BEATING) if variant.signal == "each_joint" else list(range(1, len(skeleton.JOINTS)))
+    chosen = {"each_joint": _BEATING, "wrist_stops": _WRISTS, "joints": range(1, len(skeleton.JOINTS))}
+    joints = list(chosen[variant.signal])
     return pose.diff(dim=0).norm(dim=-1)[:, joints].T.double().cpu().numpy()
 
 

@@ -7,7 +7,15 @@ from gannb.data.clips import FPS
 from gannb.data.corpus import Corpus
 from gannb.data.gestures import STYLES, record
 from gannb.draws import generator, key
-from gannb.metrics.beats import VARIANTS, BeatVariant, _closeness, beat_consistency, motion_beats, speech_onsets
+from gannb.metrics.beats import (
+    VARIANTS,
+    BeatVariant,
+    _closeness,
+    beat_consistency,
+    motion_beats,
+    speech_onsets,
+    speech_stresses,
+)
 
 T = 64
 
@@ -41,6 +49,7 @@ def test_settings_are_the_published_ones():
         "bailando": (0.05, 1, 60.0, "speech"),
         "ha2g": (0.1, 1, 15.0, "speech"),
         "emage": (0.3, 7, 30.0, "speech"),
+        "stroke": (0.1, 2, 15.0, "speech"),
     }
 
 
@@ -79,7 +88,7 @@ def test_the_score_is_a_mean_of_gaussians_of_the_nearest_distance():
 def test_white_noise_meets_every_onset_where_any_frame_may_be_a_beat(sigma):
     naive = BeatVariant("naive", "every minimum of speed counts", sigma, 1, 15.0, "speech", "joints")
     score, over = beat_consistency(noise(12), times(12), naive)
-    assert 0.82 <= float(score) <= 0.985
+    assert 0.75 <= float(score) <= 0.985
     assert abs(float(over)) < 0.06
 
 
@@ -93,23 +102,49 @@ def test_white_noise_has_nothing_above_the_baseline_of_any_published_variant():
             assert float(score) > 0.7
 
 
-def test_motion_that_follows_its_speech_is_above_the_baseline():
-    onsets = times()
-    onsets = [o[np.insert(np.diff(o) > 0.6, 0, True)] for o in onsets]
-    pose = torch.stack([strokes_at(o) for o in onsets])
-    score, over = beat_consistency(pose, onsets, "bailando")
-    assert float(over) > 0.15
-    assert float(score) - score.protocol["shuffled"] == pytest.approx(float(over), abs=1e-3)
+@pytest.fixture(scope="module")
+def corpus():
+    """Made-up speech and motion, with the strokes that were put into each clip."""
+    recordings = [record(style, 30.0, seed=2) for style in STYLES]
+    corpus = Corpus.of(recordings, stride=64)
+    put = [recordings[take].strokes - start / FPS for take, start in corpus.windows]
+    return corpus.clips(), [times[(times > 0.1) & (times < 4.1)] for times in put]
 
 
-def test_onsets_of_made_up_speech_are_near_its_syllables():
-    recording = record(STYLES[0], 10.0, seed=3)
-    clips = Corpus.of([recording], stride=64).clips()
+def test_stressed_syllables_are_found_in_the_sound(corpus):
+    clips, put = corpus
+    found = speech_stresses(clips.mel)
+    hits = [np.abs(heard[:, None] - true[None]).min(0) < 0.1 for heard, true in zip(found, put)]
+    assert np.concatenate(hits).mean() > 0.8
+
+
+def test_motion_that_follows_its_speech_is_far_above_the_baseline_of_ours(corpus):
+    clips, put = corpus
+    for beats in (put, speech_stresses(clips.mel)):
+        score, over = beat_consistency(clips.pose, beats, "stroke")
+        assert float(score) > 0.8
+        assert float(over) > 0.35
+        assert float(score) - score.protocol["shuffled"] == pytest.approx(float(over), abs=1e-3)
+
+
+def test_published_scores_hardly_see_the_beats_that_are_known_to_be_there(corpus):
+    clips, _ = corpus
     onsets = speech_onsets(clips.mel)
-    assert len(onsets) == len(clips.pose)
-    first = recording.strokes[recording.strokes < 64 / FPS]
-    near = [np.abs(onsets[0] - stroke).min() for stroke in first]
-    assert np.median(near) < 0.2
+    for variant in ("aist", "bailando", "ha2g", "emage"):
+        assert float(beat_consistency(clips.pose, onsets, variant)[1]) < 0.1
+
+
+def test_the_right_motion_on_late_speech_loses(corpus):
+    clips, put = corpus
+    scores = [float(beat_consistency(clips.pose, [p + late for p in put], "stroke")[0]) for late in (0.0, 0.1, 0.2)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] - scores[2] > 0.25
+
+
+def test_onsets_of_made_up_speech_are_near_its_syllables(corpus):
+    clips, put = corpus
+    near = [np.abs(heard[:, None] - true[None]).min(0) for heard, true in zip(speech_onsets(clips.mel), put)]
+    assert np.median(np.concatenate(near)) < 0.12
 
 
 def test_silence_and_stillness_give_a_reason():
@@ -122,7 +157,7 @@ def test_silence_and_stillness_give_a_reason():
 
 
 def test_unknown_variants_and_unequal_counts_are_refused():
-    with pytest.raises(ValueError, match="aist, bailando, ha2g, emage"):
+    with pytest.raises(ValueError, match="aist, bailando, ha2g, emage, stroke"):
         beat_consistency(noise(2), times(2), "naive")
     with pytest.raises(ValueError, match="2 clips of motion and 3 of onsets"):
         beat_consistency(noise(2), times(3), "aist")
