@@ -112,3 +112,24 @@ def test_make_says_when_there_is_no_python(root: Path, tmp_path: Path) -> None:
     assert made.returncode != 0
     assert "No Python 3.11, 3.12 or 3.13 found (tried: no-such-python)" in made.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_readme_lists_the_notebooks_that_exist(root: Path) -> None:
+    listed = re.findall(r"\]\(notebooks/([^)]+)\)", (root / "README.md").read_text())
+    assert listed == [path.name for path in sorted((root / "notebooks").glob("*.ipynb"))]
+
+
+def test_the_readme_names_only_what_make_and_gannb_know(root: Path) -> None:
+    from gannb.cli import _parser
+
+    readme = (root / "README.md").read_text() + (root / "docs" / "adding_an_experiment.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", readme, flags=re.MULTILINE)) <= targets
+    usage = _parser([]).format_help()
+    for command in re.findall(r"(?:`|^)gannb ([a-z]+)", readme, flags=re.MULTILINE):
+        assert f"    {command} " in usage, f"README names `gannb {command}`"
+
+
+def test_every_link_in_the_readme_leads_somewhere(root: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (root / "README.md").read_text())
+    assert links and [link for link in links if not (root / link).exists()] == []
