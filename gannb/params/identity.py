@@ -152,7 +152,17 @@ class Identity(Experiment):
     )
     judge_every: int = param(2, "epochs between looks at the held-out people (ours)", group="training", low=1)
     compared: list[str] = param(
-        ["before", "conservative-removal", "in-512", "protection", "new-weights", "after"],
+        [
+            "before",
+            "conservative-removal",
+            "in-512",
+            "protection",
+            "new-weights",
+            "after",
+            "identity-first",
+            "small-identity-first",
+            "yaw-gate",
+        ],
         "arms that are trained beside this run",
         group="training",
     )
@@ -182,14 +192,18 @@ class Identity(Experiment):
             return "at least 2 people are needed on either side of the split"
         return None
 
-    def arm(self, name: str) -> Self:
+    def arm(self, name: str, *, runs: str = "") -> Self:
         """These parameters as a named arm; what the arm does not name stays.
 
         An arm never resumes, replays or branches this run.
+
+        Args:
+            name: one of `ARMS`.
+            runs: where the arm's own run folder goes; empty: beside this run's.
         """
         if name not in ARMS:
             raise ValueError(f"no arm is called {name!r}; there are: {', '.join(ARMS)}")
-        kept = dict(self) | {"resume": "", "replay": "", "branch": "", "preset": name}
+        kept = dict(self) | {"resume": "", "replay": "", "branch": "", "preset": name, "runs": runs or self.runs}
         return type(self)(**kept | ARMS[name])
 
     def first_phase(self) -> dict[str, float]:

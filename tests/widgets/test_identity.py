@@ -1,0 +1,57 @@
+"""The what-if panel: a plain figure where nobody watches, and a figure that follows its sliders where somebody does."""
+
+import base64
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import plotly.graph_objects as go
+import plotly.io as pio
+import pytest
+
+from gannb.data import faces
+from gannb.draws import seeded
+from gannb.dynamics.numbers import Numbers
+from gannb.models.identity import PoseResidual
+from gannb.widgets.identity import what_if_panel
+
+
+@pytest.fixture
+def aimed() -> faces.Faces:
+    return faces.make(4, 8, seed=0).with_targets()
+
+
+def trainer(live: str) -> SimpleNamespace:
+    """What the panel looks at of a trainer."""
+    with seeded(0, "model"):
+        model = PoseResidual()
+    numbers = Numbers.plain(removal=0.8, blend=0.5)
+    return SimpleNamespace(
+        numbers=numbers, network=lambda name: model, run=SimpleNamespace(params=SimpleNamespace(live=live))
+    )
+
+
+def test_without_anybody_there_is_a_figure_alone(aimed: faces.Faces) -> None:
+    shown = what_if_panel(trainer("off"), aimed, face=3)
+    assert isinstance(shown, go.Figure) and "removal 0.8, blend 0.5" in shown.layout.title.text
+
+
+def test_the_figure_follows_the_sliders(aimed: faces.Faces) -> None:
+    sliders, output = what_if_panel(trainer("on"), aimed, face=3).children
+
+    def figure() -> go.Figure:
+        (one,) = output.outputs
+        return pio.from_json(json.dumps(one["data"]["application/vnd.plotly.v1+json"]))
+
+    def removed() -> float:
+        packed = figure().data[2].y
+        values = np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]) if "bdata" in packed else packed
+        return max(values)
+
+    assert figure().layout.title.text.endswith("removal 0.8, blend 0.5")
+    assert removed() > 0
+    assert sliders.last == len(aimed) - 1
+    sliders.removal = 0.0
+    assert removed() == 0
+    sliders.face = 5
+    assert f"person {int(aimed.identity[5])}," in figure().layout.title.text
