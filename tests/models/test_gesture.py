@@ -1,0 +1,152 @@
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from gannb import skeleton
+from gannb.draws import generator, seeded
+from gannb.models import gesture
+from gannb.models.gesture import Controls
+from gannb.models.motion.generator import Generator
+
+MELS, FRAMES = 16, 150
+
+
+def network(head="angles"):
+    with seeded("gesture"):
+        G = Generator(MELS, speakers=2, width=16, head=head)
+        torch.nn.init.normal_(G.body_out.weight, std=0.5)
+        torch.nn.init.normal_(G.hand_out.weight, std=0.5)
+        return G.eval()
+
+
+def speech(frames=FRAMES):
+    """Speech whose loudness swings slowly."""
+    t = torch.arange(4 * frames)[:, None]
+    return torch.sin(0.02 * t * (1 + 0.1 * torch.arange(MELS))) + 0.1 * torch.randn(
+        4 * frames, MELS, generator=generator("speech")
+    )
+
+
+@pytest.fixture(scope="module")
+def moving():
+    """Arms at rest in the lap, swinging, with fingers that swing otherwise."""
+    t = torch.arange(64)[:, None]
+    angles = skeleton.within_limits(torch.zeros(64, 57)) * 0.3
+    swing = 0.15 * torch.sin(0.3 * t + torch.arange(57))
+    envelope = (1 + torch.sin(0.1 * t)) / 2
+    swing[:, list(skeleton.BODY_ANGLES)] *= envelope
+    return gesture.within(angles + swing)
+
+
+@pytest.mark.parametrize("frames", [1, 30, 64, 65, 96, 150, 257])
+@pytest.mark.parametrize("head", ["angles", "coordinates"])
+def test_any_length_of_speech_gives_as_many_frames(frames, head):
+    made = gesture.generate(network(head), speech(frames), 0)
+    assert made.pose.shape == (frames, 52, 3)
+    assert made.pose.isfinite().all()
+    assert (made.angles is None) == (head == "coordinates")
+
+
+def test_one_window_is_the_network_itself():
+    G, mel = network(), speech(64)
+    expected = G(mel[None], torch.zeros(1, dtype=torch.long))[0]
+    torch.testing.assert_close(gesture.generate(G, mel, 0).pose, expected, atol=1e-5, rtol=0)
+
+
+def test_fading_leaves_what_agrees_as_it_is():
+    line = torch.linspace(0, 1, 160)[:, None].expand(-1, 3)
+    parts = torch.stack([line[s : s + 64] for s in (0, 32, 64, 96)])
+    torch.testing.assert_close(gesture.fade(parts, [0, 32, 64, 96], 160), line, atol=1e-6, rtol=0)
+
+
+def test_no_seam_where_windows_meet():
+    made = gesture.generate(network(), speech(320), 0)
+    jerk = made.pose.diff(n=3, dim=0).norm(dim=-1).mean(1)
+    seams = torch.zeros(len(jerk), dtype=torch.bool)
+    for start in range(32, 320, 32):
+        seams[max(0, start - 3) : start + 1] = True
+    assert jerk[seams].mean() < jerk[~seams].quantile(0.95)
+    assert jerk[seams].median() < 1.5 * jerk[~seams].median()
+
+
+def test_a_hard_cut_would_be_noticed():
+    G, mel = network(), speech(320)
+    parts = torch.cat(
+        [G.angles(mel[None, s * 256 : (s + 1) * 256], torch.zeros(1, dtype=torch.long)) for s in range(5)]
+    )
+    jerk = skeleton.forward_kinematics(parts.flatten(0, 1)).diff(n=3, dim=0).norm(dim=-1).mean(1)
+    seams = [s for start in range(64, 320, 64) for s in range(start - 2, start)]
+    rest = [i for i in range(len(jerk)) if i not in seams]
+    assert jerk[seams].mean() > jerk[rest].quantile(0.95)
+
+
+def test_bones_and_limits_hold_under_any_control():
+    G, bones = network(), 1.1 * skeleton.BONE_LENGTHS
+    for controls in (Controls(2.0, 2.0, 1.0, 1.0), Controls(0.0, 0.25, -1.0, 0.5), Controls()):
+        made = gesture.generate(G, speech(), 1, bones, controls)
+        assert (skeleton.limit_violation(made.angles) > 1e-6).sum() == 0
+        assert skeleton.bone_violation(made.pose, bones).max() < 1e-3
+
+
+def test_more_amplitude_never_means_less_movement(moving):
+    spans = [gesture.amplify(moving, k) - moving.mean(0) for k in (0.0, 0.5, 1.0, 1.5, 2.0)]
+    assert spans[0].abs().max() < 1e-6
+    for less, more in pairwise(spans):
+        assert (more.abs() >= less.abs() - 1e-6).all()
+    assert spans[4].abs().mean() > 1.5 * spans[2].abs().mean()
+    torch.testing.assert_close(spans[2], moving - moving.mean(0))
+
+
+def test_more_height_means_higher_hands(moving):
+    wrists = [skeleton.INDEX["left_wrist"], skeleton.INDEX["right_wrist"]]
+    levels = [gesture.shaped(moving, Controls(height=h)).pose[:, wrists, 1].mean() for h in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+    assert all(a < b for a, b in pairwise(levels))
+    assert levels[4] - levels[0] > 0.1
+
+
+def test_speed_keeps_the_length_and_scales_the_rate(moving):
+    straight = torch.linspace(0.2, 0.8, 65)[:, None].expand(-1, 57)
+    half, double = gesture.go_at(straight, 0.5), gesture.go_at(straight, 2.0)
+    assert half.shape == double.shape == straight.shape
+    torch.testing.assert_close(half[-1], torch.full((57,), 0.5))
+    torch.testing.assert_close(double[32], torch.full((57,), 0.8))
+    torch.testing.assert_close(double[-1], torch.full((57,), 0.2), atol=1e-5, rtol=0)
+    rates = [gesture.go_at(moving, k).diff(dim=0).abs().mean() for k in (0.5, 1.0, 2.0)]
+    assert rates[0] < rates[1] < rates[2]
+
+
+def test_coupling_brings_fingers_to_rest_with_their_arm(moving):
+    still = moving.clone()
+    arms = [*range(7), *range(27, 34)]
+    still[20:44, arms] = still[20, arms]
+    free, bound = gesture.couple(still, 0.0), gesture.couple(still, 1.0)
+    fingers = list(skeleton.HAND_ANGLES)
+    rest = slice(26, 38)
+    assert free[rest][:, fingers].diff(dim=0).abs().mean() > 0.01
+    assert bound[rest][:, fingers].diff(dim=0).abs().mean() < 1e-4
+    torch.testing.assert_close(bound[:, list(skeleton.BODY_ANGLES)], still[:, list(skeleton.BODY_ANGLES)])
+
+
+def test_the_speaker_changes_the_motion():
+    G = network()
+    assert (gesture.generate(G, speech(64), 0).pose - gesture.generate(G, speech(64), 1).pose).abs().max() > 1e-3
+
+
+def test_positions_can_be_shaped_too():
+    made = gesture.generate(network("coordinates"), speech(64), 0, controls=Controls(amplitude=0.5))
+    assert (skeleton.limit_violation(made.angles) > 1e-6).sum() == 0
+    assert skeleton.bone_violation(made.pose).max() < 1e-3
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="amplitude is 3, allowed 0 to 2; height is -2"):
+        Controls(amplitude=3.0, height=-2.0)
+    with pytest.raises(ValueError, match="knows 0 to 1"):
+        gesture.generate(network(), speech(64), 2)
+    with pytest.raises(ValueError, match="shorter than one pose frame"):
+        gesture.generate(network(), speech(64)[:3], 0)
+    with pytest.raises(ValueError, match="mel: shape"):
+        gesture.generate(network(), torch.zeros(64, MELS + 1), 0)
+    assert math.isfinite(float(gesture.generate(network(), speech(64)[:7], 0).pose.sum()))
