@@ -29,7 +29,7 @@ from gannb.models.autoencoder import Autoencoder
 
 Precision = Literal["fp32", "bf16"]
 INCEPTION_DIMS = (64, 192, 768, 2048)
-FIT_STEPS, FIT_BATCH, FIT_RATE = 240, 16, 2e-3
+FIT_STEPS, FIT_BATCH, FIT_RATE = 200, 16, 2e-3
 FAED_SIZE = 64
 
 
@@ -87,7 +87,7 @@ class Extractor:
         """Where the network lives."""
         return next(self.network.parameters()).device
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(self, images: Tensor, batch_size: int = 16) -> Activations:
         """Features (and logits) of images `[N, C, H, W]` in [-1, 1]."""
         parts = [self._batch(images[i : i + batch_size]) for i in range(0, len(images), batch_size)]
@@ -312,7 +312,7 @@ def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.devi
     if smaller < 8:
         raise ValueError(f"FAED needs images of at least 8×8; found {real.shape[-2]}×{real.shape[-1]}")
     size = min(FAED_SIZE, 2 ** int(math.log2(smaller)))
-    address = content_hash(real, "faed-1", steps, seed, size)
+    address = content_hash(real, "faed-2", steps, seed, size)
     network = _fitted(address, real, size, steps, seed).eval().requires_grad_(False)
     as_is = tuple(real.shape[-2:]) == (size, size)
     return Extractor(
@@ -339,7 +339,6 @@ def _fitted(address: str, real: Tensor, size: int, steps: int, seed: int) -> _St
 
 
 def _fit(autoencoder: Autoencoder, images: Tensor, steps: int, seed: int) -> None:
-    autoencoder.to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(autoencoder.parameters(), FIT_RATE)
     warmed = torch.optim.lr_scheduler.OneCycleLR(optimiser, FIT_RATE, total_steps=steps)
     order = generator("faed", "order", seed)
