@@ -6,6 +6,7 @@ discriminator that scores patches enters with their mean (`contradictions.md` W1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -145,3 +146,16 @@ def gradient_penalty(
 def _paired(real: Tensor, fake: Tensor) -> None:
     if real.shape != fake.shape:
         raise ValueError(f"pairs need scores of one shape, got {tuple(real.shape)} and {tuple(fake.shape)}")
+
+
+def bce_floor(target: float) -> float:
+    """The least that `bce` can be against a soft target, its entropy in nats: H(0.9) = 0.325 (contradictions P4)."""
+    return -sum(share * math.log(share) for share in (target, 1 - target) if share > 0)
+
+
+def best_answer(real_label: float, fake_label: float, share_real: float = 0.5) -> float:
+    """What an ideal D answers where real and fake images are as likely as `share_real` says (contradictions P3).
+
+    Against a perfect G the share is a half everywhere: with labels 0.9 and 0.0 the answer is 0.45, for both.
+    """
+    return share_real * real_label + (1 - share_real) * fake_label

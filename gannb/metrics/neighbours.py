@@ -118,3 +118,8 @@ def _neighbour_distances(x: Tensor, k: int) -> Tensor:
         distance[here, start + here] = math.inf  # an image is no neighbour of itself
         parts.append(distance.topk(k, largest=False).values)
     return torch.cat(parts)
+
+
+def nearest(of: Tensor, among: Tensor) -> Tensor:
+    """The place `[N]` of the row of `among [M, d]` nearest to each row of `of [N, d]`: what it may copy."""
+    return torch.cdist(of.double(), among.double()).argmin(1)

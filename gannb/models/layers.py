@@ -96,3 +96,13 @@ def check_attention(places: Sequence[int], size: int) -> None:
     if wrong:
         allowed = ", ".join(map(str, resolutions(size)))
         raise ValueError(f"attention at {wrong} for images of {size} pixels; allowed are {allowed}")
+
+
+@torch.no_grad()
+def spectral_norms(network: nn.Module) -> dict[str, float]:
+    """The exact spectral norm of every convolution's and linear layer's weight, as a matrix `[out, rest]`.
+
+    Give it a network in eval mode: in train mode, reading a spectrally normalised weight moves its buffers.
+    """
+    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}
+    return {n: float(torch.linalg.matrix_norm(layer.weight.float().flatten(1), 2)) for n, layer in layers.items()}

@@ -193,3 +193,18 @@ def test_shapes_that_do_not_pair_are_named():
         L.gradient_penalty(Linear(1.0), torch.rand(3, 4), torch.rand(2, 4), torch.rand(3))
     with pytest.raises(ValueError, match=r"one draw a sample, \(3,\)"):
         L.gradient_penalty(Linear(1.0), torch.rand(3, 4), torch.rand(3, 4), torch.rand(3, 1))
+
+
+def test_the_floor_of_smoothed_cross_entropy_is_its_entropy() -> None:
+    logits = torch.linspace(-8, 8, 4001, dtype=torch.float64)
+    least = min(float(L.bce(logit[None], 0.9)) for logit in logits)
+    assert L.bce_floor(0.9) == pytest.approx(least, abs=1e-5) == pytest.approx(0.325, abs=1e-3)
+    assert L.bce_floor(1.0) == 0
+
+
+def test_the_best_answer_against_a_perfect_generator_is_045_for_both() -> None:
+    answers = torch.linspace(0.01, 0.99, 981, dtype=torch.float64)
+    logits = answers.logit()
+    both = [float(L.bce(x[None], 0.9) + L.bce(x[None], 0.0)) for x in logits]
+    assert float(answers[int(torch.tensor(both).argmin())]) == pytest.approx(0.45, abs=1e-3)
+    assert L.best_answer(0.9, 0.0) == pytest.approx(0.45)
