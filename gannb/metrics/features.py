@@ -312,8 +312,9 @@ def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.devi
     if smaller < 8:
         raise ValueError(f"FAED needs images of at least 8×8; found {real.shape[-2]}×{real.shape[-1]}")
     size = min(FAED_SIZE, 2 ** int(math.log2(smaller)))
-    address = content_hash(real, "faed-2", steps, seed, size)
-    network = _fitted(address, real, size, steps, seed).eval().requires_grad_(False)
+    pixels = as_8_bit(real)
+    address = content_hash(pixels, "faed-2", steps, seed, size)
+    network = _fitted(address, pixels, size, steps, seed).eval().requires_grad_(False)
     as_is = tuple(real.shape[-2:]) == (size, size)
     return Extractor(
         name="faed",
@@ -325,12 +326,12 @@ def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.devi
     )
 
 
-def _fitted(address: str, real: Tensor, size: int, steps: int, seed: int) -> _Standardised:
+def _fitted(address: str, pixels: Tensor, size: int, steps: int, seed: int) -> _Standardised:
     with seeded(seed, "faed"):
-        network = _Standardised(Autoencoder(real.shape[1], size))
+        network = _Standardised(Autoencoder(pixels.shape[1], size))
     if load_weights("faed", address, network):
         return network
-    images = 2 * _to_size(as_8_bit(real), size) - 1
+    images = 2 * _to_size(pixels, size) - 1
     _fit(network.autoencoder, images, steps, seed)
     with torch.inference_mode():
         network.calibrate(torch.cat([network.autoencoder.encode(part) for part in images.split(256)]))

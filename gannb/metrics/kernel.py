@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gannb.metrics.frechet import check_features
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 512
 
 
 def kernel_distance(real: Tensor, fake: Tensor) -> tuple[float, float]:
@@ -24,7 +24,7 @@ def kernel_distance(real: Tensor, fake: Tensor) -> tuple[float, float]:
     """
     for features in (real, fake):
         check_features(features, at_least=3)
-    x, y = real.double(), fake.double()
+    x, y = real, fake
     n, m = len(x), len(y)
     within_x, within_y = _row_sums(x, x) - _diagonal(x), _row_sums(y, y) - _diagonal(y)
     x_to_y, y_to_x = _row_sums(x, y), _row_sums(y, x)
@@ -59,11 +59,13 @@ def _kernel(x: Tensor, y: Tensor) -> Tensor:
 
 def _row_sums(x: Tensor, y: Tensor) -> Tensor:
     """Σⱼ k(xᵢ, yⱼ) `[n]`, a block of rows at a time."""
-    return torch.cat([_kernel(rows, y).sum(1) for rows in x.split(ROWS_AT_ONCE)])
+    y = y.double()
+    return torch.cat([_kernel(rows.double(), y).sum(1) for rows in x.split(ROWS_AT_ONCE)])
 
 
 def _diagonal(x: Tensor) -> Tensor:
-    return (x.square().sum(1) / x.shape[1] + 1) ** 3
+    squares = torch.cat([rows.double().square().sum(1) for rows in x.split(ROWS_AT_ONCE)])
+    return (squares / x.shape[1] + 1) ** 3
 
 
 def _jackknife_variance(left_out: Tensor) -> float:

@@ -12,7 +12,7 @@ from torch import Tensor
 from gannb.draws import key
 from gannb.metrics.frechet import check_features
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,24 @@ def support(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Suppo
         check_features(features)
         if len(features) < need:
             raise ValueError(f"{need} {side} images are needed for their {need - 1}th neighbour; found {len(features)}")
-    x, y = real.double(), fake.double()
-    real_radii = _neighbour_distances(x, max(k, k_density))
-    fake_radius = _neighbour_distances(y, k)[:, k - 1]
+    real_radii = _neighbour_distances(real, max(k, k_density))
+    fake_radius = _neighbour_distances(fake, k)[:, k - 1]
+    x, y = real.double(), fake
     radius, wide = real_radii[:, k - 1], real_radii[:, k_density - 1]
-    inside, recalled, density, nearest = 0, torch.zeros(len(x), dtype=torch.bool), 0.0, torch.full((len(x),), math.inf)
-    nearest = nearest.double()
+    inside, within_wide = 0, 0
+    recalled = torch.zeros(len(x), dtype=torch.bool)
+    nearest = torch.full((len(x),), math.inf, dtype=torch.float64)
     for start in range(0, len(y), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        distance = torch.cdist(y[rows], x)
+        distance = torch.cdist(y[rows].double(), x)
         inside += int((distance <= radius).any(1).sum())
         recalled |= (distance <= fake_radius[rows, None]).any(0)
-        density += float((distance <= wide).sum())
+        within_wide += int((distance <= wide).sum())
         nearest = torch.minimum(nearest, distance.min(0).values)
     return Support(
         precision=inside / len(y),
         recall=float(recalled.double().mean()),
-        density=density / (k_density * len(y)),
+        density=within_wide / (k_density * len(y)),
         coverage=float((nearest <= wide).double().mean()),
     )
 
@@ -111,7 +112,7 @@ def _share(to_train: Tensor, to_held_out: Tensor) -> float:
 
 def _neighbour_distances(x: Tensor, k: int) -> Tensor:
     """Distances `[n, k]` to the nearest 1 … k others."""
-    parts = []
+    x, parts = x.double(), []
     for start in range(0, len(x), ROWS_AT_ONCE):
         distance = torch.cdist(x[start : start + ROWS_AT_ONCE], x)
         here = torch.arange(len(distance))

@@ -279,7 +279,7 @@ def _minus_one_to_one(values: np.ndarray, where: str) -> np.ndarray:
     if not np.issubdtype(values.dtype, np.floating):
         raise ValueError(f"{where} holds {values.dtype}; uint8, or floats in [0, 1] or [-1, 1], are needed")
     # Floats without a negative value are in [0, 1]: images in [-1, 1] have dark places.
-    return values.astype(np.float32) if np.nanmin(values) < 0 else values.astype(np.float32) * 2 - 1
+    return values.astype(np.float32) if (values < 0).any() else values.astype(np.float32) * 2 - 1
 
 
 def _as_read(images: Tensor, reading: Reading) -> Tensor:

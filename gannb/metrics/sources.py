@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gannb.draws import generator as random_generator
 from gannb.draws import seeded
 from gannb.metrics.cache import content_hash
-from gannb.metrics.features import check_images
+from gannb.metrics.features import as_8_bit, check_images
 
 BATCH = 50
 
@@ -55,7 +55,7 @@ class TensorImages:
         return self.images[evenly(self.n, most)]
 
     def fingerprint(self) -> str:
-        return content_hash(self.images)
+        return content_hash(as_8_bit(self.images))
 
 
 class GeneratedImages:

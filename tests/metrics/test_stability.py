@@ -1,0 +1,111 @@
+"""Stability scores on curves and images whose answers are known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from gannb.metrics.score import Score
+from gannb.metrics.stability import (
+    birthday,
+    gradient_norm_spread,
+    loss_variance,
+    modes,
+    over_seeds,
+    over_time,
+    paired_difference,
+)
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_loss_variance_is_that_of_the_noise_not_of_the_trend():
+    noise = rng().normal(0, 0.3, 4000)
+    flat, falling = (loss_variance(noise + trend, "d_loss_variance") for trend in (0, np.linspace(5, 0, 4000)))
+    assert flat.value == pytest.approx(0.09, rel=0.1) and falling.value == pytest.approx(flat.value, rel=0.02)
+    assert loss_variance(np.ones(200), "x").value == 0
+    assert "100 steps are needed" in loss_variance(noise[:99], "x").reason
+
+
+def test_gradient_norm_spread_is_in_decades_and_leaves_standing_still_out():
+    norms = 10 ** rng().normal(1, 0.25, 3000)
+    spread = gradient_norm_spread([*norms, 0, 0], "d_grad_norm_spread")
+    assert spread.value == pytest.approx(0.25, rel=0.05)
+    assert spread.protocol["zero"] == 2 and spread.protocol["geometric_mean"] == pytest.approx(10, rel=0.05)
+    assert not gradient_norm_spread([0, 1.0], "x").had
+    with pytest.raises(ValueError, match="never negative"):
+        gradient_norm_spread([1, -1], "x")
+
+
+@pytest.mark.parametrize("measure", [loss_variance, gradient_norm_spread])
+def test_nan_in_a_curve_is_named(measure):
+    with pytest.raises(ValueError, match=r"1 of 3 values are not finite \(first: index 1"):
+        measure([1, math.nan, 2], "d_loss")
+
+
+def test_best_and_last_over_time():
+    scores = {300: Score("fid", 90.0), 100: Score("fid", 80.0), 200: Score("fid", 40.0), 250: Score.missing("fid", "-")}
+    found = over_time(scores)
+    assert (found.steps, found.best, found.last) == ((100, 200, 300), (200, 40.0), (300, 90.0))
+    assert found.last_over_best == 2.25 and found.reached(80) == 100 and found.reached(10) is None
+    with pytest.raises(ValueError, match="faed, fid"):
+        over_time({1: Score("fid", 1.0), 2: Score("faed", 1.0)})
+    with pytest.raises(ValueError, match="no score was had"):
+        over_time({1: Score.missing("fid", "-")})
+
+
+def test_interval_over_seeds_covers_as_often_as_it_says():
+    covered = 0
+    for index in range(200):
+        values = np.random.default_rng(index).normal(3, 1, 20)
+        low, high = over_seeds(values, "fid", resamples=500, seed=index).interval
+        covered += low <= 3 <= high
+    assert 0.88 <= covered / 200 <= 0.99
+    score = over_seeds([1.0, 2.0, 3.0], "fid")
+    assert (score.value, score.protocol["spread"], score.protocol["seeds"]) == (2, 1, 3)
+    assert score.error == pytest.approx(1 / math.sqrt(3))
+    assert "2 seeds" in over_seeds([1.0], "fid").reason
+
+
+def test_pairing_takes_the_seeds_own_difficulty_away():
+    hard = rng().normal(0, 10, 8)
+    ours, theirs = 50 + hard - 1, 50 + hard
+    assert paired_difference(ours, theirs, "gain").interval == pytest.approx((-1, -1))
+    with pytest.raises(ValueError, match="found 8 and 7"):
+        paired_difference(ours, theirs[:7], "gain")
+
+
+def test_mode_histogram():
+    real = torch.eye(4).repeat(25, 1)
+    fake = torch.eye(4)[[0, 1]].repeat(50, 1)
+    found = modes(fake, real)
+    assert found.counts.tolist() == [50, 50, 0, 0] and found.missing == [2, 3]
+    assert found.divergence == pytest.approx(math.log(2)) and found.total_variation == pytest.approx(0.5)
+    assert modes(real, real).divergence == 0 and modes(real).missing == []
+
+
+@pytest.mark.parametrize("support", [30, 100, 300])
+def test_birthday_finds_the_size_of_the_support(support):
+    draw = torch.Generator().manual_seed(support)
+    kinds = torch.randn(support, 10, generator=draw)
+    fake = kinds[torch.randint(support, (4000,), generator=draw)]
+    score = birthday(fake, torch.randn(300, 10, generator=draw), batch=20, draws=600)
+    assert score.value == pytest.approx(support, rel=0.35)
+    assert score.error > 0
+
+
+def test_birthday_without_any_pair_is_a_lower_bound():
+    draw = torch.Generator().manual_seed(0)
+    fake = 100 * torch.randn(200, 10, generator=draw)
+    score = birthday(fake, torch.randn(300, 10, generator=draw))
+    assert score.protocol["at_least"] and score.value > 10_000
+    assert "50 generated" in birthday(fake[:20], fake).reason
+
+
+def test_birthday_of_one_image_over_and_over():
+    draw = torch.Generator().manual_seed(0)
+    score = birthday(torch.ones(100, 5), torch.randn(100, 5, generator=draw), batch=10, draws=50)
+    assert score.value < 15
