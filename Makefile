@@ -56,7 +56,8 @@ clean:  ## Remove what was made here, but neither your runs nor .venv
 	find . -name $(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # uv installs in seconds what takes pip minutes, so pip fetches uv first; without uv, pip does it all.
-# uv does not read pip's configuration: a mirror named there is handed on.
+# uv does not read pip's configuration: a mirror named there is handed on. Like pip, it compiles what it installs: many
+# short-lived processes import torch here, and some machines forbid Python to write bytecode later.
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@$(BIN)/python -c '$(SUITABLE)' || { \
 	  echo "$(VENV) holds $$($(BIN)/python --version), gannb needs 3.11 to 3.13: remove $(VENV) and try again" >&2; exit 1; }
@@ -66,7 +67,7 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	mirror="$${PIP_INDEX_URL:-$$mirror}"; \
 	if [ -n "$$mirror" ]; then export UV_DEFAULT_INDEX="$$mirror"; fi; \
 	{ $(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
-	  && $(BIN)/uv pip install --python $(BIN)/python -e '.[test,docs]' -c constraints.txt; } \
+	  && $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -e '.[test,docs]' -c constraints.txt; } \
 	|| { echo "uv did not manage: plain pip goes on, which takes longer"; \
 	     $(BIN)/python -m pip install --disable-pip-version-check -e '.[test,docs]' -c constraints.txt; }
 	@touch $@
