@@ -1,9 +1,14 @@
-"""Several processes as one run: who am I, tell everyone, take the mean (torchrun sets RANK and WORLD_SIZE)."""
+"""Several processes as one run: who am I, tell everyone, take the mean (torchrun sets RANK and WORLD_SIZE).
+
+Rank 0 alone writes, and what it is told everyone is told. All ranks see one run folder (one machine, or a shared disk).
+BatchNorm takes its statistics from a rank's own share of the batch: two ranks with half batches then are not one with
+the whole, and a checkpoint holds rank 0's running statistics. Networks without it agree to rounding.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import torch
@@ -24,12 +29,11 @@ def ranks() -> int:
 
 
 def join() -> None:
-    """Meet the other ranks, once (NCCL on CUDA, gloo elsewhere); nothing where there is one rank."""
+    """Meet the other ranks, once (NCCL for CUDA tensors, gloo for all else); nothing where there is one rank."""
     if ranks() > 1 and not dist.is_initialized():
-        backend = "nccl" if torch.cuda.is_available() else "gloo"
-        if backend == "nccl":
+        if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-        dist.init_process_group(backend)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
 
 
 def share(value: T) -> T:
@@ -43,7 +47,7 @@ def share(value: T) -> T:
 
 
 def average_(gradients: Iterable[Tensor]) -> None:
-    """Replace gradients by their mean over ranks, in place: one flattened all-reduce a dtype."""
+    """Replace tensors by their mean over ranks, in place: one flattened all-reduce a dtype."""
     if ranks() == 1:
         return
     join()
@@ -56,14 +60,3 @@ def average_(gradients: Iterable[Tensor]) -> None:
         flat /= ranks()
         for gradient, mean in zip(group, flat.split([g.numel() for g in group])):
             gradient.copy_(mean.view_as(gradient))
-
-
-def average(values: Mapping[str, float]) -> dict[str, float]:
-    """The mean of named numbers over ranks, so that every rank's rules decide alike."""
-    if ranks() == 1 or not values:
-        return dict(values)
-    join()
-    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    packed = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
-    dist.all_reduce(packed)
-    return dict(zip(values, (packed / ranks()).tolist()))

@@ -113,7 +113,7 @@ class Numbers:
         return {name: p.value for name, p in self.parameters.items()}
 
     def move(self, step: int, name: str, value: float, by: str) -> Move:
-        """Ask for a move. It is applied, or refused with a reason; a person's move holds the number from then on."""
+        """Ask for a move. It is applied, or refused with a reason; the answer says which."""
         number = self[name]
         fault = number.fault(value)
         if fault is None and self._check is not None:
@@ -122,6 +122,14 @@ class Numbers:
         if fault is None:
             number.take(value)
         return move
+
+    def put(self, values: Mapping[str, float]) -> None:
+        """Set several at once and let go of them; ValueError where they do not go with the others."""
+        if self._check is not None and (fault := self._check(self.values() | dict(values))):
+            raise ValueError(f"{', '.join(f'{n}={v:g}' for n, v in values.items())}: {fault}")
+        for name, value in values.items():
+            self[name].take(value)
+            self[name].held = False
 
     def advance(self, step: int, seen: Mapping[str, float]) -> list[Move]:
         """Let every driver move its numbers; returns what changed, and what was refused for a new reason."""
@@ -177,10 +185,14 @@ class Numbers:
         for name in saved.keys() & self.parameters.keys():
             self.parameters[name].take(saved[name]["value"])
             self.parameters[name].held = saved[name]["held"]
-        for driver, was in zip(self.drivers, drivers):
+        self.load_drivers(state)
+        self._refused = dict(state["refused"])
+
+    def load_drivers(self, state: dict[str, Any]) -> None:
+        """Take back what the drivers had seen, and leave the values where they are, as after a rollback."""
+        for driver, was in zip(self.drivers, state["drivers"]):
             if was["label"] == label(driver):
                 driver.load_state_dict(was["state"])
-        self._refused = dict(state["refused"])
 
 
 def label(driver: Driver) -> str:

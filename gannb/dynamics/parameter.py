@@ -13,14 +13,14 @@ class Move:
     Attributes:
         step: the step boundary at which it was asked for.
         name: the number.
-        old, new: its value before, and the value asked for.
+        old, new: its value before (None where there is no such number), and the value asked for.
         by: "person", "replay", or the label of a driver.
         outcome: "applied", or "refused: …" with the reason.
     """
 
     step: int
     name: str
-    old: float
+    old: float | None
     new: float
     by: str
     outcome: str

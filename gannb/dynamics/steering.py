@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ class Command:
     Attributes:
         do: one of `ACTIONS`. "move" also holds the number; "rollback" takes the weights of a checkpoint back while
             the step goes on, so that a log stays one line through time.
-        name: the number ("move", "hold", "release") or the checkpoint ("rollback": "best", or a step).
+        name: the number ("move", "hold", "release") or the checkpoint ("rollback": "best", "last" or a step).
         value: the value asked for ("move").
         by: who asked: "person", or an alarm's name.
         step: the boundary at which it was applied; -1 while it waits.
@@ -33,8 +33,11 @@ class Command:
     def __post_init__(self) -> None:
         if self.do not in ACTIONS:
             raise ValueError(f"a command {self.do!r} is not known; allowed: {', '.join(ACTIONS)}")
-        if self.do == "move" and (isinstance(self.value, bool) or not isinstance(self.value, int | float)):
-            raise ValueError(f"a move of {self.name!r} needs a number, not {self.value!r}")
+        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        if self.do == "move" and not (number and math.isfinite(self.value)):
+            raise ValueError(f"a move of {self.name!r} needs a finite number, not {self.value!r}")
+        if not isinstance(self.step, int):
+            raise ValueError(f"the step of a command is a whole number, not {self.step!r}")
 
     def row(self) -> dict[str, Any]:
         """The command as a mapping, without what is empty."""
@@ -42,42 +45,25 @@ class Command:
 
 
 class Inbox:
-    """Commands that wait for a step boundary. Any thread may put; only the trainer takes.
+    """Commands that wait for a step boundary. Any thread may put; only the trainer takes."""
 
-    Args:
-        logged: commands of an earlier session or of a replay, each with the step at which it is due.
-    """
-
-    def __init__(self, logged: Iterable[Command] = ()) -> None:
-        self._logged = deque(sorted(logged, key=lambda c: c.step))
-        self._live: deque[Command] = deque()
+    def __init__(self) -> None:
+        self._waiting: deque[Command] = deque()
         self._arrived = threading.Event()
 
     def put(self, command: Command) -> None:
         """Hand in a command; returns at once."""
-        self._live.append(command)
+        self._waiting.append(command)
         self._arrived.set()
 
-    def due(self, step: int) -> list[Command]:
-        """The logged commands for this boundary."""
-        commands = []
-        while self._logged and self._logged[0].step <= step:
-            commands.append(self._logged.popleft())
-        return commands
-
-    def live(self) -> list[Command]:
+    def take(self) -> list[Command]:
         """The commands that came in since the last look."""
         self._arrived.clear()
         commands = []
-        while self._live:
-            commands.append(self._live.popleft())
+        while self._waiting:
+            commands.append(self._waiting.popleft())
         return commands
 
     def wait(self, seconds: float) -> bool:
         """Sleep until a command arrives, or `seconds` have passed; says whether one did."""
         return self._arrived.wait(seconds)
-
-    @property
-    def pending(self) -> int:
-        """How many logged commands are still ahead."""
-        return len(self._logged)

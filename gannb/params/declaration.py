@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -164,12 +165,17 @@ class Experiment(BaseModel):
 
     device: str = execution("auto", "auto | cpu | cuda | cuda:N")
     threads: int = execution(0, "CPU threads; 0 leaves them to torch", low=0)
+    deterministic: bool = execution(False, "bit-equal on CUDA too, and slower; what cannot be so raises")
     runs: str = execution("", "where run folders go; empty: $GANNB_RUNS, else runs/ beside the notebooks")
     resume: str = execution("", "a run folder to go on with")
     replay: str = execution("", "an interventions.yaml whose moves are made again")
     branch: str = execution("", "a checkpoint of another run to start from")
     live: str = execution("auto", "sliders and live curves", choices=("auto", "on", "off"))
     preset: str = execution("", "the preset these values came from; a label")
+
+    @rule("device")
+    def _device_is_known(p: Any) -> str | None:
+        return None if re.fullmatch(r"auto|cpu|cuda(:\d+)?", p.device) else "allowed: auto | cpu | cuda | cuda:N"
 
     def __init__(self, **given: Any) -> None:
         values = {name: _plain(value, self._kind(name)) for name, value in given.items()}
@@ -221,7 +227,8 @@ class Experiment(BaseModel):
         bad = {fault.field for fault in faults}
         for check in cls._rules():
             if bad.isdisjoint(check.fields) and (message := check(SimpleNamespace(**values))):
-                shown = ", ".join(f"{n}={values[n]!r}" for n in check.fields)
+                several = len(check.fields) > 1
+                shown = ", ".join(f"{n}={values[n]!r}" if several else repr(values[n]) for n in check.fields)
                 faults.append(Fault(" + ".join(check.fields), shown, message))
         return faults
 

@@ -59,10 +59,24 @@ def preset(name: str, which: str) -> dict[str, Any]:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A mapping of parameter names to values from a YAML file."""
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    values = parse_yaml(path.read_text(encoding="utf-8")) or {}
     if not isinstance(values, dict):
         raise ValueError(f"{path.name}: expected `name: value` lines, found a {type(values).__name__}")
     return values
+
+
+def parse_yaml(text: str) -> Any:
+    """YAML to Python, with `1e-3` read as the number it is: YAML 1.1 takes it for a string, for want of a point."""
+    return yaml.load(text, Loader=_Loader)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only, as SafeLoader."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def modules() -> list[str]:

@@ -13,14 +13,17 @@ COMPARED = ("torch", "threads", "capability", "device", "ranks")
 """What must be equal for bit-equality (core.md, "What bit-equality means")."""
 
 
-def prepare(device: str = "auto", threads: int = 0) -> torch.device:
-    """Set torch's threads (0 leaves them) and choose the device.
+def prepare(device: str = "auto", threads: int = 0, deterministic: bool = False) -> torch.device:
+    """Set torch's threads (0 leaves them), its deterministic mode, and choose the device.
 
     Raises:
         ValueError: a device that torch does not know, or that is not there.
     """
     if threads:
         torch.set_num_threads(threads)
+    if deterministic:  # cuBLAS reads this when it starts
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
     if device == "auto":
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
@@ -46,7 +49,10 @@ def describe(device: torch.device) -> dict[str, Any]:
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
     """What forbids bit-equality between two environments, in words."""
-    return [f"{k}: {there[k]} there, {here.get(k)} here" for k in COMPARED if k in there and there[k] != here.get(k)]
+    found = [f"{k}: {there[k]} there, {here.get(k)} here" for k in COMPARED if k in there and there[k] != here.get(k)]
+    if here["device"] != "cpu" and not (there.get("deterministic") and here["deterministic"]):
+        found.append("CUDA is bit-equal only where both runs set deterministic: true")
+    return found
 
 
 def peak_memory(device: torch.device) -> int:

@@ -1,4 +1,4 @@
-"""Writes that are whole or not there: aside, fsync, rename."""
+"""Writes that are whole or not there: aside, fsync, rename; or appended and, where the disk is full, taken back."""
 
 from __future__ import annotations
 
@@ -49,12 +49,38 @@ def write_yaml(path: Path, value: Any) -> Path:
     return write_bytes(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True).encode())
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append one line and put it on disk before returning; how a log is written ahead."""
-    with path.open("ab") as file:
-        file.write(line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+def append(path: Path, text: str, *, sync: bool = False) -> None:
+    """Append to a file that is there, whole or not at all.
+
+    Args:
+        path: the file.
+        text: whole lines.
+        sync: have it on disk before returning, as a log written ahead needs.
+
+    Raises:
+        FileNotFoundError: the file is gone; it is not made anew, because what it held would be missing.
+        OSError: it could not be written, such as on a full disk; the file is as it was before.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        before, content, done = os.fstat(handle).st_size, text.encode(), 0
+        try:
+            while done < len(content):
+                done += os.write(handle, content[done:])
+            if sync:
+                os.fsync(handle)
+        except OSError as error:
+            os.ftruncate(handle, before)
+            raise OSError(error.errno, f"could not add to {path.name} ({error.strerror}); it is as before") from error
+    finally:
+        os.close(handle)
+
+
+def drop_torn_line(path: Path) -> None:
+    """Take away a last line that a kill cut short, so that the next one starts on its own."""
+    content = path.read_bytes()
+    if content and not content.endswith(b"\n"):
+        write_bytes(path, content[: content.rfind(b"\n") + 1])
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

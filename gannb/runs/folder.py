@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import torch
-import yaml
 
 from gannb import ranks
 from gannb.params.declaration import Experiment
-from gannb.params.presets import HOME, read_yaml
-from gannb.runs import environment, files, interventions
+from gannb.params.presets import read_yaml
+from gannb.runs import environment, files, interventions, places
 from gannb.runs.history import History
 
 _locks: dict[Path, IO] = {}
@@ -43,9 +42,8 @@ class Run:
         resumed: whether it goes on with an earlier session's work.
     """
 
-    def __init__(self, folder: Path, params: Experiment, *, resumed: bool) -> None:
-        self.folder, self.params, self.resumed = folder, params, resumed
-        self.device = environment.prepare(params.device, params.threads)
+    def __init__(self, folder: Path, params: Experiment, device: torch.device, *, resumed: bool) -> None:
+        self.folder, self.params, self.device, self.resumed = folder, params, device, resumed
         self.history = History(folder / "metrics.jsonl")
         self.writes = ranks.rank() == 0
         rows = files.read_lines(folder / "events.jsonl")
@@ -55,19 +53,25 @@ class Run:
     def open(cls, params: Experiment) -> Self:
         """Start a run in a new folder, or go on with the one that `params.resume` names.
 
+        Over ranks, rank 0 finds the folder and tells the others.
+
         Raises:
             RunError: nothing to resume there, other parameters than the folder's, or another process writing to it.
+            ValueError: a device that is not there.
+            FileNotFoundError: no log of interventions to replay.
         """
-        resumed = bool(params.resume)
-        folder = ranks.share(_resumable(params) if resumed else _fresh(params) if ranks.rank() == 0 else Path())
-        if ranks.rank() == 0:
+        resumed, first = bool(params.resume), ranks.rank() == 0
+        folder = ranks.share(_resumable(params) if first else None) if resumed else None
+        device = environment.prepare(params.device, params.threads or _threads(params, folder), params.deterministic)
+        folder = folder or ranks.share(_fresh(params) if first else None)
+        if first:
             _lock(folder)
-        run = cls(folder, params, resumed=resumed)
-        if run.writes:
+            _prepare(folder)
             files.write_yaml(folder / "params.yaml", {"experiment": params.name, **params.settings()})
-            files.write_json(folder / "environment.json", environment.describe(run.device) | {"preset": params.preset})
-        run._replay_threads()
-        run.event("resumed" if resumed else "opened", params_hash=params.hash)
+            files.write_json(folder / "environment.json", environment.describe(device) | {"preset": params.preset})
+        run = cls(folder, params, device, resumed=resumed)
+        if not resumed:
+            run.event("opened", params_hash=params.hash)
         return run
 
     def path(self, *parts: str) -> Path:
@@ -129,42 +133,44 @@ class Run:
         return f"run of {self.params.name}, parameters {self.params.hash}"
 
     def _append(self, name: str, rows: list[dict[str, Any]]) -> None:
-        if not self.folder.is_dir():
-            raise RunError(f"the run folder {self.folder.name} is gone: it was moved or deleted while the run went on")
-        with (self.folder / name).open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        try:
+            files.append(self.folder / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        except FileNotFoundError as error:
+            what = name if self.folder.is_dir() else "the run folder"
+            raise RunError(
+                f"{what} of {self.folder.name} is gone: it was moved or deleted while the run went on; "
+                f"put it back and go on with resume={self.folder.name!r}"
+            ) from error
 
     def _keep(self, name: str, wanted: Any) -> None:
         rows = files.read_lines(self.folder / name)
         kept = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows if wanted(row))
         files.write_bytes(self.folder / name, kept.encode())
 
-    def _replay_threads(self) -> None:
-        """A replay uses the threads of its log unless told otherwise: sums depend on them."""
-        if self.params.replay and not self.params.threads:
-            header, _ = interventions.read(Path(self.params.replay).expanduser())
-            threads = header.get("environment", {}).get("threads")
-            if threads:
-                torch.set_num_threads(threads)
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """The settings a run folder was made with."""
+    return {k: v for k, v in read_yaml(folder / "params.yaml").items() if k != "experiment"}
 
 
-def home(params: Experiment | None = None) -> Path:
-    """Where run folders go: the parameter `runs`, else $GANNB_RUNS, else `runs/` beside the notebooks."""
-    given = (params.runs if params else "") or os.environ.get("GANNB_RUNS", "")
-    return Path(given).expanduser().resolve() if given else HOME / "runs"
+def _threads(params: Experiment, resumed: Path | None) -> int:
+    """The threads of the run that is resumed or replayed, 0 without one: sums depend on them."""
+    log = resumed / "interventions.yaml" if resumed else Path(params.replay).expanduser()
+    if not (log.is_file() if resumed else params.replay):
+        return 0
+    header, _ = interventions.read(log)
+    return header.get("environment", {}).get("threads", 0)
 
 
-def latest(name: str, runs: str = "") -> Path:
-    """The newest run folder of an experiment."""
-    base = (Path(runs).expanduser() if runs else home()) / name
-    folders = sorted(path for path in base.glob("*") if (path / "params.yaml").is_file())
-    if not folders:
-        raise RunError(f"no run of {name} in {base}")
-    return folders[-1]
+def _prepare(folder: Path) -> None:
+    """Have the files that rows are added to, each ending in a whole line."""
+    for name in ("events.jsonl", "metrics.jsonl"):
+        (folder / name).touch()
+        files.drop_torn_line(folder / name)
 
 
 def _fresh(params: Experiment) -> Path:
-    base = home(params) / params.name
+    base = places.home(params.runs) / params.name
     stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{params.hash[:6]}"
     for suffix in ["", *(f"-{n}" for n in range(2, 1000))]:
         folder = base / f"{stamp}{suffix}"
@@ -177,15 +183,21 @@ def _fresh(params: Experiment) -> Path:
 
 
 def _resumable(params: Experiment) -> Path:
+    """The folder to go on with, after a look whether it is whole and of these parameters."""
     folder = Path(params.resume).expanduser()
-    if params.resume == "last":
-        folder = latest(params.name, params.runs)
-    elif not folder.is_absolute() and not folder.is_dir():
-        folder = home(params) / params.name / params.resume
     if not folder.is_dir():
-        raise RunError(f"resume: no run folder {params.resume!r} (looked in {folder.parent}); it was moved or deleted")
-    if not (folder / "params.yaml").is_file():
-        raise RunError(f"resume: {folder.name} has no params.yaml, so it is no run folder, or half of it was deleted")
+        try:
+            folder = places.find(params.resume, params.runs, params.name)
+        except FileNotFoundError as error:
+            raise RunError(f"resume: {error}; it was moved or deleted") from error
+    lost = [name for name in ("params.yaml", "events.jsonl", "metrics.jsonl") if not (folder / name).is_file()]
+    if not lost and any(e["kind"] == "checkpoint" for e in files.read_lines(folder / "events.jsonl")):
+        left = any((folder / "checkpoints").glob("step-*.safetensors"))
+        lost = ["interventions.yaml"] * (not (folder / "interventions.yaml").is_file()) + ["checkpoints/"] * (not left)
+    if lost:
+        raise RunError(
+            f"resume: {folder.name} is no whole run folder, it has no {', '.join(lost)}; nothing was changed"
+        )
     _same_settings(params, read_yaml(folder / "params.yaml"), folder)
     return folder.resolve()
 
@@ -241,8 +253,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def settings_of(folder: Path) -> dict[str, Any]:
-    """The settings a run folder was made with."""
-    return {k: v for k, v in yaml.safe_load((folder / "params.yaml").read_text()).items() if k != "experiment"}

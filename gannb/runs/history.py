@@ -46,14 +46,15 @@ class History:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._size = -1
+        self._state: tuple[int, int] | None = None
         self._rows: list[dict] = []
 
     def rows(self) -> list[dict]:
-        """All rows so far; the file is read again only when it grew."""
-        size = self.path.stat().st_size if self.path.exists() else 0
-        if size != self._size:
-            self._rows, self._size = read_lines(self.path), size
+        """All rows so far; the file is read again only when it changed."""
+        stat = self.path.stat() if self.path.exists() else None
+        state = (stat.st_size, stat.st_mtime_ns) if stat else None
+        if state != self._state:
+            self._rows, self._state = read_lines(self.path), state
         return self._rows
 
     def names(self) -> list[str]:

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from gannb.dynamics.steering import Command
-from gannb.runs.files import append_line, write_bytes
+from gannb.params.presets import parse_yaml
+from gannb.runs.files import append, drop_torn_line, write_bytes
 
 LAYOUT = 1
 
@@ -27,15 +28,18 @@ class Interventions:
 
     Args:
         path: the run's `interventions.yaml`.
-        header: what the run is (experiment, settings, data, weights at the start, environment); written on the first
-            call for a new log, compared by `Interventions.read` for a replay.
+        header: what the run is (experiment, settings, data, weights at the start, environment), for a new log.
+
+    Attributes:
+        header: the log's own, which a resumed run and a replay compare with what they are.
+        commands: all of them, in the order in which they were given.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         self.path = path
         if path.exists():
+            drop_torn_line(path)
             self.header, self.commands = read(path)
-            _drop_torn_line(path)
         else:
             self.header, self.commands = header, []
             head = {"layout": LAYOUT, **header}
@@ -47,8 +51,9 @@ class Interventions:
     def write(self, command: Command) -> None:
         """Put a command on disk; returns when it is there."""
         row = command.row()
-        self._last = _seal(self._last, row)
-        append_line(self.path, "- " + json.dumps({**row, "check": self._last}, ensure_ascii=False))
+        seal = _seal(self._last, row)
+        append(self.path, "- " + json.dumps({**row, "check": seal}, ensure_ascii=False) + "\n", sync=True)
+        self._last = seal
         self.commands.append(command)
 
 
@@ -68,7 +73,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Command]]:
     if not text.endswith("\n"):
         text = text[: text.rfind("\n") + 1]  # cut short by a kill: never applied
     try:
-        log = yaml.safe_load(text)
+        log = parse_yaml(text)
     except yaml.YAMLError as error:
         raise ValueError(f"{path.name} is not readable as YAML: {error}") from error
     if not isinstance(log, dict) or "commands" not in log:
@@ -81,6 +86,8 @@ def read(path: Path) -> tuple[dict[str, Any], list[Command]]:
         raise AlteredLog(f"{path.name}: the head was altered after it was written")
     commands = []
     for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise ValueError(f"{path.name}: command {number} is not one: {row!r}")
         given = row.pop("check", None)
         if given is not None:
             expected = _seal(seal or "", row)
@@ -92,7 +99,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Command]]:
             seal = given
         try:
             commands.append(Command(**row))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{path.name}: command {number} is not one: {error}") from error
     log.pop("layout", None)
     return log, commands
@@ -104,12 +111,6 @@ def _seal(before: str, row: dict[str, Any]) -> str:
 
 
 def _chain(path: Path) -> str:
-    log = yaml.safe_load(path.read_text(encoding="utf-8"))
+    log = parse_yaml(path.read_text(encoding="utf-8"))
     seals = [row["check"] for row in log["commands"] or [] if "check" in row]
     return seals[-1] if seals else log.get("check", "")
-
-
-def _drop_torn_line(path: Path) -> None:
-    content = path.read_bytes()
-    if not content.endswith(b"\n"):
-        write_bytes(path, content[: content.rfind(b"\n") + 1])

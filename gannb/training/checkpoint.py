@@ -28,6 +28,10 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be used: damaged, of another layout, or of other networks."""
 
 
+class Damaged(CheckpointError):
+    """A checkpoint that is gone or not as it was written; the one before may be whole."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """What a run needs to go on: tensors by name, and the rest as JSON."""
@@ -47,20 +51,21 @@ class Checkpoint:
         """Read and verify.
 
         Raises:
-            CheckpointError: truncated, altered, not a checkpoint, or of another layout.
+            Damaged: gone, truncated, altered, or not a checkpoint.
+            CheckpointError: of another layout.
         """
         try:
             content = path.read_bytes()
             tensors = safetensors.torch.load(content)
             head = _head(content)
         except FileNotFoundError as error:
-            raise CheckpointError(f"no checkpoint at {path}") from error
-        except (SafetensorError, ValueError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{path.name} is damaged or not a checkpoint ({error})") from error
+            raise Damaged(f"there is no checkpoint {path.stem} in {path.parent.parent.name}") from error
+        except (SafetensorError, ValueError, RecursionError) as error:
+            raise Damaged(f"{path.name} is damaged or not a checkpoint ({error})") from error
         if "gannb" not in head:
-            raise CheckpointError(f"{path.name} holds tensors, but no state of a run")
+            raise Damaged(f"{path.name} holds tensors, but no state of a run")
         if head.get("digest") != digest(tensors, head["gannb"]):
-            raise CheckpointError(f"{path.name} is damaged: its content does not match its checksum")
+            raise Damaged(f"{path.name} is damaged: its content does not match its checksum")
         state = json.loads(head["gannb"])
         if state.get("layout") != LAYOUT:
             raise CheckpointError(
@@ -88,6 +93,11 @@ class Checkpoint:
         for name, mine in tensors.items():
             mine.copy_(self.tensors[name])
 
+    @property
+    def finite(self) -> bool:
+        """Whether no tensor holds a NaN or an infinity."""
+        return all(bool(t.isfinite().all()) for t in self.tensors.values())
+
 
 class Checkpoints:
     """A run's folder of checkpoints: the last two and the best are kept."""
@@ -96,11 +106,17 @@ class Checkpoints:
         self.folder, self.keep = folder, keep
 
     def write(self, checkpoint: Checkpoint, step: int) -> Path:
-        """Write the checkpoint of a step and remove those that are too old."""
+        """Write the checkpoint of a step and remove those that are too old; later ones (damaged) do not count."""
         path = checkpoint.write(self.folder / f"step-{step:08d}.safetensors")
-        for _, old in self.by_step()[self.keep :]:
+        for old in [old for at, old in self.by_step() if at <= step][self.keep :]:
             old.unlink()
         return path
+
+    def give_up_after(self, step: int) -> None:
+        """Remove those of later steps, which an alarm has found to be no good."""
+        for later, path in self.by_step():
+            if later > step:
+                path.unlink()
 
     def by_step(self) -> list[tuple[int, Path]]:
         """Steps and files, newest first."""
@@ -108,25 +124,26 @@ class Checkpoints:
         return sorted(((int(match[1]), path) for match, path in found if match), reverse=True)
 
     def find(self, name: str) -> Path:
-        """The file of "best", "last", or a step."""
+        """The file of "best" (there or not), "last", or a step; the error for an unknown name says which there are."""
         if name == "best":
             return self.folder / "best.safetensors"
-        steps = dict(self.by_step())
-        if name == "last":
-            return steps[max(steps)] if steps else self.folder / "step-none.safetensors"
-        if not name.isdigit() or int(name) not in steps:
-            raise CheckpointError(
-                f"no checkpoint {name!r}; there are: best, last, {', '.join(map(str, steps)) or 'no steps'}"
-            )
-        return steps[int(name)]
+        files = {str(step): path for step, path in self.by_step()}
+        files |= {"last": next(iter(files.values()))} if files else {}
+        if name not in files:
+            raise CheckpointError(f"no checkpoint {name!r}; there are: {', '.join(files) or 'none'}")
+        return files[name]
 
     def newest(self) -> tuple[Checkpoint | None, list[str]]:
-        """The newest checkpoint that is whole, and what is wrong with newer ones."""
+        """The newest checkpoint that is whole, and what is wrong with newer ones.
+
+        Raises:
+            CheckpointError: of another layout; an older one would not be what was asked for.
+        """
         faults = []
         for _, path in self.by_step():
             try:
                 return Checkpoint.read(path), faults
-            except CheckpointError as error:
+            except Damaged as error:
                 faults.append(str(error))
         return None, faults
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gannb import ranks
 from gannb.dynamics.alarm import Alarm
@@ -17,28 +18,35 @@ from gannb.training.interrupt import Interrupt, Paused
 if TYPE_CHECKING:
     from gannb.training.trainer import Trainer
 
+TRIES = 3
+"""Rollbacks of one alarm to one checkpoint; the next time it pauses, because going back there does not help."""
+
 
 class Helm:
     """Steers one trainer. Resuming and replaying are the same thing as steering: logged commands that fall due.
 
     Attributes:
         inbox: where any thread puts commands.
-        applied: how many logged commands were applied; saved with every checkpoint, so that resuming goes on there.
         live: whether someone is there who can press "resume"; a pause waits then, and ends the call otherwise.
         running: whether a call of `fit` is at work, so that commands are taken soon.
+        paused, stopped: what a person or an alarm asked for last.
     """
 
     def __init__(self, trainer: Trainer, log: Interventions | None) -> None:
         self.trainer, self.log = trainer, log
         self.inbox = Inbox()
-        self.applied = 0
         self.live = self.running = self.paused = self.stopped = False
-        self._relog = False
+        self._ahead: deque[tuple[Command, bool]] = deque()
+        self._left = trainer.run.resumed
+        self._tries: dict[str, int] = {}
 
-    def set_out(self, commands: Iterable[Command], *, relog: bool) -> None:
-        """Have logged commands fall due; those of a replay are logged anew, those of a resumed run stand there."""
-        self.inbox = Inbox(commands)
-        self._relog = relog
+    def plan(self, logged: Iterable[Command] = (), replayed: Iterable[Command] = ()) -> None:
+        """Have commands fall due at their steps: those in this run's log, and those of a replay, which are logged anew.
+
+        Commands of one step keep their order.
+        """
+        planned = [*((c, False) for c in logged), *((c, True) for c in replayed)]
+        self._ahead = deque(sorted(planned, key=lambda entry: entry[0].step))
 
     def boundary(self, interrupt: Interrupt) -> bool:
         """Take what is due, wait while paused; False where training is to stop.
@@ -46,56 +54,85 @@ class Helm:
         Raises:
             Paused: interrupted, or paused with nobody there to go on.
         """
-        self._obey(self.inbox.due(self.trainer.step), log=self._relog)
-        single = False
+        while self._ahead and self._ahead[0][0].step <= self.trainer.step:
+            command, relog = self._ahead.popleft()
+            self._obey(command, log=relog)
         while True:
-            commands, interrupted = self.inbox.live(), interrupt.asked
+            commands, interrupted = self.inbox.take(), interrupt.asked
             if ranks.ranks() > 1:  # everyone must do the same at the same step
                 commands, interrupted = ranks.share((commands, interrupted))
-            single = self._obey(commands, log=True) or single
+            single = sum(self._obey(command) for command in commands)  # all of them are obeyed
             self.look()
             if interrupted:
                 self._leave("interrupted")
             if self.stopped or single or not self.paused:
                 return not self.stopped
             if not self.live:
-                self.paused = False
                 self._leave("paused")
             self.inbox.wait(0.05)
 
     def go_on(self) -> None:
-        """Note that a stopped or paused run goes on, so that a replay does not stop there."""
-        if self.stopped or self.paused:
-            self.stopped = False
-            self._obey([Command("resume")], log=True)
+        """Note that a stopped, paused or resumed run goes on, so that a replay does not end there."""
+        if self.stopped or self.paused or self._left:
+            self._left = False
+            self._obey(Command("resume"))
+
+    def stand(self) -> None:
+        """Save where a person ended a call, as a command: a replay then has the same checkpoint to roll back to."""
+        self._left = True
+        self._obey(Command("checkpoint"))
 
     def look(self) -> None:
         """Let everyone who watches have a look."""
         for watch in self.trainer.watchers:
             watch(self.trainer)
 
-    def ring(self, alarm: Alarm, message: str) -> None:
-        """Do what an alarm asks for. Not logged ahead: a replay's alarms ring by themselves."""
+    def ring(self, alarm: Alarm, message: str) -> bool:
+        """Do what an alarm asks for; says whether it rolled back. Not written ahead: a replay's alarms ring too.
+
+        A rollback goes to the best checkpoint; where there is none (yet), to the oldest kept one that is whole and
+        finite, since an alarm may ring some time after the fault began, and those after it are given up. Where there
+        is nothing to go back to, or going back did not help, the run pauses.
+        """
         trainer = self.trainer
         trainer.run.event("alarm", trainer.step, name=alarm.name, says=message, action=alarm.action)
-        if alarm.action == "rollback":
-            self._apply(Command("rollback", "best", by=alarm.name))
+        if alarm.action == "rollback" and self._recover(alarm):
             for name, factor in alarm.changes.items():
                 self._apply(Command("move", name, trainer.numbers[name].value * factor, by=alarm.name))
-        elif alarm.action != "note":
-            self._apply(Command(alarm.action, by=alarm.name))
+            trainer.checkpoint()
+            return True
+        if alarm.action != "note":
+            self._apply(Command("stop" if alarm.action == "stop" else "pause", by=alarm.name))
+        return False
 
-    def _obey(self, commands: Sequence[Command], *, log: bool) -> bool:
-        """Apply commands in their order; says whether a single step was asked for."""
-        single = False
-        for asked in commands:
-            command = replace(asked, step=self.trainer.step)
-            if log and self.log is not None:
-                self.log.write(command)
-            self.applied += 1
-            self._apply(command)
-            single = single or (command.do == "step" and self.paused)
-        return single
+    def state_dict(self) -> dict[str, Any]:
+        """How much of the log was seen, and what of it is still ahead."""
+        return {
+            "seen": len(self.log.commands),
+            "ahead": [{**command.row(), "relog": relog} for command, relog in self._ahead],
+            "tries": dict(self._tries),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Plan what was ahead, and what was logged since, after a look at what of a replay was logged since."""
+        since = ranks.share(self.log.commands[state["seen"] :] if self.log else [])
+        ahead = [(row.pop("relog"), Command(**row)) for row in map(dict, state["ahead"])]
+        logged = [command for relog, command in ahead if not relog] + since
+        self.plan(
+            [command for command in logged if command.do not in ("pause", "stop")],
+            [command for relog, command in ahead if relog and command not in since],
+        )
+        self._tries = dict(state["tries"])
+
+    # ---- applying --------------------------------------------------------------------------------------------
+
+    def _obey(self, asked: Command, *, log: bool = True) -> bool:
+        """Write a command ahead and apply it; says whether a single step was asked for."""
+        command = replace(asked, step=self.trainer.step)
+        if log and self.log is not None:
+            self.log.write(command)
+        self._apply(command)
+        return command.do == "step" and self.paused
 
     def _apply(self, command: Command) -> None:
         match command.do:
@@ -103,50 +140,70 @@ class Helm:
                 return self._move(command)
             case "rollback":
                 return self._roll_back(command)
+            case "checkpoint":
+                self.trainer.checkpoint(by=command.by)
+                return None
             case "hold" | "release":
                 if command.name not in self.trainer.numbers.parameters:
                     return self._tell(command, f"refused: no number is called {command.name!r}")
                 self.trainer.numbers[command.name].held = command.do == "hold"
-            case "pause" | "resume":
-                self.paused = command.do == "pause"
+            case "pause":
+                self.paused = True
             case "stop":
                 self.stopped = True
-            case "checkpoint":
-                self.trainer.checkpoint()
+            case "resume":
+                self.paused = self.stopped = False
         return self._tell(command, "applied")
 
     def _move(self, command: Command) -> None:
         numbers, step = self.trainer.numbers, self.trainer.step
         if command.name not in numbers.parameters:
-            return self._tell(command, f"refused: no number is called {command.name!r}")
+            outcome = f"refused: no number is called {command.name!r}"
+            return self.trainer.tell(Move(step, command.name, None, command.value, command.by, outcome))
         move = numbers.move(step, command.name, command.value, command.by)
         if move.applied and command.by == "person":
             numbers[command.name].held = True
         return self.trainer.tell(move)
 
     def _roll_back(self, command: Command) -> None:
-        """Take a checkpoint's weights back. The step goes on, so that a log stays one line through time."""
-        trainer = self.trainer
         try:
-            checkpoint = Checkpoint.read(trainer.checkpoints.find(command.name or "best"))
-            checkpoint.copy_into(trainer.tensors())
+            step = self.trainer.go_back(Checkpoint.read(self.trainer.checkpoints.find(command.name or "best")))
         except CheckpointError as error:
             return self._tell(command, f"refused: {error}")
-        for name, player in trainer.players.items():
-            player.load_state_dict(checkpoint.state["players"][name])
-        self._tell(command, "applied", to=checkpoint.state["step"])
-        trainer.checkpoint()
+        self._tell(command, "applied", to=step)
+        self.trainer.checkpoint()
         return None
 
+    def _recover(self, alarm: Alarm) -> bool:
+        """Roll back to a good checkpoint, if there is one and it was not tried in vain."""
+        trainer, faults = self.trainer, ["no checkpoint is left"]
+        for name, path in [("best", trainer.checkpoints.find("best")), *trainer.checkpoints.by_step()[::-1]]:
+            try:
+                checkpoint = Checkpoint.read(path)
+            except CheckpointError as error:
+                faults.append(str(error))
+                continue
+            to = checkpoint.state["step"]
+            key = f"{alarm.name}, {to}"
+            if not checkpoint.finite or (name == "best" and to != trainer.best.get("step")):
+                faults.append(f"{path.stem} is not a good one")
+            elif self._tries.get(key, 0) >= TRIES:
+                faults.append(f"going back to step {to} did not help {TRIES} times")
+            else:
+                self._tries[key] = self._tries.get(key, 0) + 1
+                trainer.go_back(checkpoint)
+                self._tell(Command("rollback", str(name), by=alarm.name), "applied", to=to)
+                if name != "best" and trainer.run.writes:
+                    trainer.checkpoints.give_up_after(to)
+                return True
+        self._tell(Command("rollback", "best", by=alarm.name), f"refused: {'; '.join(faults[1:] or faults)}")
+        return False
+
     def _tell(self, command: Command, outcome: str, **more: object) -> None:
-        if command.do == "move":
-            return self.trainer.tell(
-                Move(self.trainer.step, command.name, float("nan"), command.value, command.by, outcome)
-            )
         row = {"name": command.name, "by": command.by, "outcome": outcome, **more}
-        return self.trainer.run.event(command.do, self.trainer.step, **row)
+        self.trainer.run.event(command.do, self.trainer.step, **row)
 
     def _leave(self, why: str) -> None:
         trainer = self.trainer
-        trainer.checkpoint()
+        self.stand()
         raise Paused(f"{why} at step {trainer.step} (epoch {trainer.epoch}); saved. Run the cell again to go on.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -20,7 +19,7 @@ class Player:
 
     Args:
         name: how turns and logs call it ("G", "D", "model").
-        module: the network.
+        module: the network; parameters that are frozen when it comes here stay so.
         loss: a pure function of a `Turn`.
         lr: the learning rate as a function of this step's plain numbers: `lambda now: now.lr_d * now.lr_d_scale`;
             or one a parameter group, by the group's name.
@@ -49,12 +48,13 @@ class Player:
         self.name, self.module, self.loss = name, module, loss
         self.lr = lr if isinstance(lr, dict) else {"": lr}
         self.clip_norm, self.ema = clip_norm, ema
-        self.parameters = list(module.parameters())
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
             _groups(module, groups or {}, self.lr), lr=1e-3, betas=betas, eps=eps, weight_decay=weight_decay, fused=True
         )
         self._materialise()
         self.average = copy.deepcopy(module).requires_grad_(False).eval() if ema else None
+        self._averaged = (list(self.average.parameters()), list(module.parameters())) if ema else ([], [])
         self.scaler: torch.amp.GradScaler | None = None
 
     def update(self, turn: Turn, autocast: AbstractContextManager, scaled: bool) -> dict[str, Tensor]:
@@ -72,10 +72,13 @@ class Player:
             loss = self.loss(turn)
         scaler = self.scaler if scaled else None
         (scaler.scale(loss) if scaler else loss).backward()
-        ranks.average_(p.grad for p in self.parameters if p.grad is not None)
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        ranks.average_(gradients)
         if scaler:
             scaler.unscale_(self.optimiser)
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip_norm or math.inf)
+        norm = nn.utils.get_total_norm(gradients)
+        if self.clip_norm:
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
         seen = {"loss": loss.detach(), "grad_norm": norm, **turn.seen}
         if scaler:
             scaler.step(self.optimiser)
@@ -92,7 +95,7 @@ class Player:
         if self.average is not None:
             out |= {f"average/{k}": v for k, v in self.average.state_dict().items()}
         for key, parameter in self.module.named_parameters():
-            out |= {f"adam/{key}/{k}": v for k, v in self.optimiser.state[parameter].items()}
+            out |= {f"adam/{key}/{k}": v for k, v in self.optimiser.state.get(parameter, {}).items()}
         return out
 
     def state_dict(self) -> dict[str, Any]:
@@ -109,7 +112,7 @@ class Player:
         """Move the average of the weights; buffers are copied."""
         if self.average is None:
             return
-        torch._foreach_lerp_(list(self.average.parameters()), self.parameters, 1 - self.ema)
+        torch._foreach_lerp_(*self._averaged, 1 - self.ema)
         for mine, theirs in zip(self.average.buffers(), self.module.buffers()):
             mine.copy_(theirs)
 
@@ -129,6 +132,6 @@ def _groups(module: nn.Module, groups: dict[str, list[nn.Parameter]], lr: dict[s
             f"groups {sorted(groups)} need one learning rate each besides the rest's (''); given {sorted(lr)}"
         )
     named = {id(p) for members in groups.values() for p in members}
-    rest = [p for p in module.parameters() if id(p) not in named]
+    rest = [p for p in module.parameters() if p.requires_grad and id(p) not in named]
     all_groups = [{"params": rest, "name": ""}, *({"params": m, "name": n} for n, m in groups.items())]
     return [group for group in all_groups if group["params"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -32,8 +32,7 @@ class Precision:
 
     def autocast(self, epoch: int, device: torch.device) -> AbstractContextManager:
         """The autocast block for this epoch; one that does nothing where full precision is in use."""
-        dtype = DTYPES[self.kind] or torch.bfloat16
-        return torch.autocast(device.type, dtype, enabled=self.active(epoch))
+        return torch.autocast(device.type, DTYPES[self.kind]) if self.active(epoch) else nullcontext()
 
     def scaler(self, device: torch.device) -> torch.amp.GradScaler | None:
         """A scaler under fp16, None otherwise.

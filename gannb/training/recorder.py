@@ -24,21 +24,20 @@ class Recorder:
         self.run = run
         self.last: dict[str, float] = {}
         self.unheard: list[dict[str, float]] = []
-        self._unread: list[tuple[int, Mapping[str, Tensor]]] = []
+        self._unread: list[tuple[int, Mapping[str, Tensor | float]]] = []
         self._unwritten: list[dict[str, float]] = []
 
-    def add(self, step: int, seen: Mapping[str, Tensor]) -> None:
+    def add(self, step: int, seen: Mapping[str, Tensor | float]) -> None:
         """Keep the device tensors of a step for later."""
         self._unread.append((step, seen))
 
     def read(self) -> None:
-        """Turn all that was kept into floats: one wait for the device."""
+        """Turn all that was kept into floats: one wait for the device, and one mean over ranks before any rule."""
         if not self._unread:
             return
-        flat = [v.detach().reshape(()).float() for _, seen in self._unread for v in seen.values()]
-        values = iter(torch.stack(flat).tolist() if flat else ())
+        values = iter(self._floats([v for _, seen in self._unread for v in seen.values()]))
         for step, seen in self._unread:
-            self.last = ranks.average({name: next(values) for name in seen})
+            self.last = {name: next(values) for name in seen}
             self._unwritten.append({"step": step, **self.last})
         self._unread = []
 
@@ -53,8 +52,21 @@ class Recorder:
         self.unheard += self._unwritten
         self._unwritten = []
 
+    def forget(self, last: Mapping[str, float]) -> None:
+        """After a rollback: what was seen since is no news any more."""
+        self.last, self.unheard = dict(last), []
+
     def state_dict(self) -> dict[str, Any]:
         return {"last": self.last, "unheard": self.unheard}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.last, self.unheard = state["last"], state["unheard"]
+
+    def _floats(self, seen: list[Tensor | float]) -> list[float]:
+        """The mean of each over ranks."""
+        if not seen:
+            return []
+        device = self.run.device
+        packed = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=device).reshape(()) for v in seen])
+        ranks.average_([packed])
+        return packed.tolist()

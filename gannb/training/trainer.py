@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,9 +18,10 @@ from gannb.dynamics.alarm import Alarm
 from gannb.dynamics.numbers import Now, Numbers
 from gannb.dynamics.parameter import Move
 from gannb.runs import environment, files
-from gannb.runs.folder import Run
+from gannb.runs.folder import Run, RunError
 from gannb.training.beginning import begin
 from gannb.training.checkpoint import Checkpoint, Checkpoints, digest
+from gannb.training.helm import Helm
 from gannb.training.interrupt import Interrupt
 from gannb.training.player import Player
 from gannb.training.precision import Precision
@@ -41,8 +43,8 @@ class Trainer:
         run: where everything is written; its parameters say whether it is fresh, resumed, branched or a replay.
         turns: who plays at a step, in order, as a function of `(now, step)`; default: every player once.
         precision: "fp32", "bf16", "fp16", or a `Precision` with its first epoch.
-        alarms: what watches the recorded rows.
-        checkpoint_every: steps between checkpoints.
+        alarms: what watches the recorded rows; they hear them every `record_every` steps.
+        checkpoint_every: steps between checkpoints; there is one of the first step in any case.
         record_every: steps between reads of what was logged; every step is recorded.
 
     Attributes:
@@ -78,9 +80,11 @@ class Trainer:
         self.checkpoints = Checkpoints(run.folder / "checkpoints")
         self.watchers: list[Callable[[Trainer], None]] = []
         self._due: list[tuple[Callable[[int], bool], Callable[[Trainer], Any]]] = []
+        self._within: int | None = None
+        self._best_is_new = False
         for player in players:
             player.scaler = self.precision.scaler(self.device)
-        self.helm = begin(self)
+        self.helm: Helm = begin(self)
 
     # ---- what a notebook calls -------------------------------------------------------------------------------
 
@@ -111,7 +115,13 @@ class Trainer:
         Raises:
             Paused: the kernel was interrupted, or the run was paused with nobody there to go on. It is saved, and
                 the same call goes on.
+            RunError: a step failed half way before; the checkpoints are whole, the players here are not.
         """
+        if self._within is not None:
+            raise RunError(
+                f"step {self._within} failed half way, so the networks here stand between two steps; "
+                f"go on from the newest checkpoint: open the run again with resume={self.run.folder.name!r}"
+            )
         self.target = steps or epochs * self.batches.per_epoch
         self.helm.go_on()
         self.helm.running = True
@@ -126,12 +136,12 @@ class Trainer:
                 self.recorder.write()
                 self.helm.running = False
                 self.helm.look()
-        self.checkpoint()
+        self.helm.stand() if self.helm.stopped else self.checkpoint()
         print(f"{'stopped' if self.helm.stopped else 'done'} at step {self.step} (epoch {self.epoch})")
 
     def advance(self) -> None:
         """One step: numbers move, players take turns, the step is recorded, and what is due is done."""
-        began = time.perf_counter()
+        began, self._within = time.perf_counter(), self.step
         for move in self.numbers.advance(self.step, self.recorder.last):
             self.tell(move)
         now, batch = self.numbers.now(self.device), self.batches[self.step]
@@ -139,13 +149,18 @@ class Trainer:
         for index, who in enumerate(self.turns(now, self.step)):
             seen |= self._play(who, index, batch, now)
         self.step += 1
-        self._record(seen)
+        self.recorder.add(self.step, seen)
+        if self.numbers.reads:
+            self.recorder.read()
         for due, do in self._due:
             if due(self.step) and isinstance(values := do(self), dict):
-                self.recorder.note(self.step, values)
+                self.recorder.note(self.step, ranks.share(values))
+        if self.step % self.record_every == 0:
+            self._hear()
         self.seconds += time.perf_counter() - began
-        if self.checkpoint_every and self.step % self.checkpoint_every == 0:
+        if self._best_is_new or (self.checkpoint_every and self.step % self.checkpoint_every == 0):
             self.checkpoint()
+        self._within, self._best_is_new = None, False
 
     def network(self, name: str) -> nn.Module:
         """A copy of a player's network to look at: eval mode, frozen. The player stays untouched."""
@@ -156,15 +171,29 @@ class Trainer:
         player = self.players[name]
         return _copy(player.average if player.average is not None else player.module)
 
+    def kept(self, name: str) -> nn.Module:
+        """A copy of a player's averaged network at its best score so far; as it is now where no score was kept."""
+        network = self.ema(name)
+        if not self.best:
+            return network
+        tensors = Checkpoint.read(self.checkpoints.find("best")).tensors
+        part = f"{name}/{'average' if self.players[name].average is not None else 'module'}/"
+        network.load_state_dict({k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)})
+        return network
+
     def keep_best(self, name: str, value: float, protocol: dict[str, Any] | None = None) -> bool:
         """Keep this step's networks if a score is the lowest so far; says whether it was.
 
         Writes `checkpoints/best.safetensors` (to roll back to, or branch from), each player's network as
-        `<player>_best_<name>.safetensors`, and `best_<name>.json` with epoch, score and protocol.
+        `<player>_best_<name>.safetensors`, and `best_<name>.json` with epoch, score and protocol. A score that is NaN
+        is never the best. To be called by what `every` does; an ordinary checkpoint follows at the end of the step,
+        so that a resumed run never starts before its best.
         """
-        if self.best and not value < self.best["value"]:
+        value = ranks.share(value)
+        if not value < self.best.get("value", math.inf):
             return False
         self.recorder.write()
+        self._best_is_new = True
         self.best = {"name": name, "value": value, "step": self.step, "epoch": self.epoch, "protocol": protocol or {}}
         if self.run.writes:
             folder = self.checkpoints.folder
@@ -214,19 +243,15 @@ class Trainer:
             for parameter in others:
                 parameter.requires_grad_(True)
 
-    def _record(self, seen: dict[str, Tensor]) -> None:
-        """Keep what was seen; rules need it at once, alarms at fixed steps, so that what they do is reproducible."""
-        self.recorder.add(self.step, seen)
-        if self.numbers.reads:
-            self.recorder.read()
-        if self.step % self.record_every == 0:
-            self.recorder.write()
-            rows, self.recorder.unheard = self.recorder.unheard, []
-            for row in rows:
-                values = {k: v for k, v in row.items() if k != "step"}
-                for alarm in self.alarms:
-                    if message := alarm(row["step"], values):
-                        self.helm.ring(alarm, message)
+    def _hear(self) -> None:
+        """Let the alarms hear what was recorded; at fixed steps, so that what they do is reproducible."""
+        self.recorder.write()
+        rows, self.recorder.unheard = self.recorder.unheard, []
+        for row in rows:
+            step = row.pop("step")
+            for alarm in self.alarms:
+                if (message := alarm(step, row)) and self.helm.ring(alarm, message):
+                    return  # rolled back: the rows after it are no news any more
 
     def tell(self, move: Move) -> None:
         """Put a move into the run's events."""
@@ -242,10 +267,10 @@ class Trainer:
         """SHA-256 of all that the players are: weights, averages, optimiser moments."""
         return digest(self.tensors())
 
-    def checkpoint(self) -> Path | None:
+    def checkpoint(self, by: str = "") -> Path | None:
         """Write a checkpoint of this step boundary; None on ranks that write nothing."""
         self.recorder.write()
-        self.run.event("checkpoint", self.step)
+        self.run.event("checkpoint", self.step, **({"by": by} if by else {}))
         return self.checkpoints.write(self.save(), self.step) if self.run.writes else None
 
     def save(self) -> Checkpoint:
@@ -254,7 +279,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "seq": self.run.seq,
-            "commands": self.helm.applied,
+            "helm": self.helm.state_dict(),
             "best": self.best,
             "recorder": self.recorder.state_dict(),
             "numbers": self.numbers.state_dict(),
@@ -275,6 +300,22 @@ class Trainer:
         for alarm in self.alarms:
             if strict or alarm.name in state["alarms"]:
                 alarm.load_state_dict(state["alarms"][alarm.name])
+
+    def go_back(self, checkpoint: Checkpoint) -> int:
+        """Take back the players of a checkpoint, and what drivers and alarms had seen by then; returns its step.
+
+        The step and the numbers stay, so that a log stays one line through time, and what changed them holds.
+        """
+        checkpoint.copy_into(self.tensors())
+        state = checkpoint.state
+        for name, player in self.players.items():
+            player.load_state_dict(state["players"][name])
+        for alarm in self.alarms:
+            alarm.load_state_dict(state["alarms"][alarm.name])
+        self.numbers.load_drivers(state["numbers"])
+        self.recorder.forget(state["recorder"]["last"])
+        ranks.share(None)  # all have read it before it may be removed
+        return state["step"]
 
 
 def _copy(module: nn.Module) -> nn.Module:

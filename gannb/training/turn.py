@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from gannb.draws import Draws
@@ -38,7 +37,7 @@ class Turn:
     ) -> None:
         self.who, self.networks, self.batch = who, networks, batch
         self.now, self.draws, self.step = now, draws, step
-        self.seen: dict[str, Tensor] = {}
+        self.seen: dict[str, Tensor | float] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         networks = self.__dict__.get("networks", {})
@@ -48,6 +47,8 @@ class Turn:
         raise AttributeError(f"a turn has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
     def log(self, **values: Tensor | float) -> None:
-        """Record numbers of this turn as "<player>/<name>"."""
+        """Record numbers of this turn as "<player>/<name>"; each a single one, or it is a ValueError."""
         for name, value in values.items():
-            self.seen[name] = value.detach() if isinstance(value, Tensor) else torch.as_tensor(value)
+            if isinstance(value, Tensor) and value.numel() != 1:
+                raise ValueError(f"log {name}: a single number is recorded, not a tensor of shape {tuple(value.shape)}")
+            self.seen[name] = value.detach() if isinstance(value, Tensor) else float(value)
