@@ -62,7 +62,8 @@ def _output_faults(cell: NotebookNode) -> list[str]:
 
 
 def _length_faults(code: list[NotebookNode]) -> list[str]:
-    lengths = [len(cell.source.splitlines()) for cell in code]
+    """The parameters cell is left out: it has a line for each parameter, however many there are."""
+    lengths = [len(cell.source.splitlines()) for cell in code if "parameters" not in cell.metadata.get("tags", [])]
     found = [f"a cell of {lines} lines, more than {LONGEST_CELL}" for lines in lengths if lines > LONGEST_CELL]
     median = statistics.median(lengths) if lengths else 0
     return found + ([f"the median cell has {median} lines, more than {MEDIAN_CELL}"] if median > MEDIAN_CELL else [])
