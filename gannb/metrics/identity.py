@@ -82,6 +82,22 @@ def improvement(comparison: Comparison, low: float = 0.0, high: float = 90.0) ->
     return _mean_score(name, comparison.within(low, high), "change", yaw=f"{low:g}-{high:g}°")
 
 
+def advantage(one: Comparison, other: Comparison, low: float = 0.0, high: float = 90.0) -> Score:
+    """Mean cosine after `one` less that after `other`, face by face, at low ≤ |yaw| < high.
+
+    The error is over people; how much another training seed would change it is not in it.
+
+    Raises:
+        ValueError: the two were not measured on the same faces.
+    """
+    if not (torch.equal(one.yaw, other.yaw) and torch.equal(one.person, other.person)):
+        raise ValueError("the two comparisons are not of the same faces")
+    one, other = one.within(low, high), other.within(low, high)
+    if not len(one):
+        return Score.missing("advantage", f"no face between {low:g}° and {high:g}°")
+    return _over_people("advantage", one.after - other.after, one.person, {"yaw": f"{low:g}-{high:g}°"})
+
+
 def similarity(comparison: Comparison, *, raw: bool = False) -> Score:
     """Mean cosine to the target of the cleaned features, or of the raw ones."""
     return _mean_score("similarity_raw" if raw else "similarity", comparison, "before" if raw else "after")
@@ -126,13 +142,18 @@ def by_yaw(comparison: Comparison) -> Table:
 def _mean_score(name: str, comparison: Comparison, which: str, **protocol: str) -> Score:
     if not len(comparison):
         return Score.missing(name, "no face in this range of yaw", **protocol)
-    values = getattr(comparison, which)
-    people = len(comparison.person.unique())
+    return _over_people(name, getattr(comparison, which), comparison.person, protocol)
+
+
+def _over_people(name: str, values: Tensor, person: Tensor, protocol: dict[str, str]) -> Score:
+    people = len(person.unique())
+    several = people > 1
     return Score(
         name,
         values.double().mean(),
-        interval=mean_interval(values, comparison.person) if people > 1 else None,
-        protocol={"n": len(comparison), "people": people, **protocol},
+        error=resampled(values, person).std() if several else None,
+        interval=mean_interval(values, person) if several else None,
+        protocol={"n": len(values), "people": people, "error": "bootstrap over people", **protocol},
     )
 
 
@@ -299,10 +320,16 @@ def judge(cleaned: Tensor, faces: Faces) -> Scores:
     return Scores(own) | verification(faces.features, faces, suffix="_raw") | verification(cleaned, faces)
 
 
-def mean_interval(
+def mean_interval(values: Tensor, person: Tensor, weights: Tensor | None = None) -> tuple[float, float]:
+    """95 % bootstrap interval of Σ values / Σ weights over people; see `resampled`."""
+    low, high = resampled(values, person, weights).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return low, high
+
+
+def resampled(
     values: Tensor, person: Tensor, weights: Tensor | None = None, *, draws: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """95 % bootstrap interval of Σ values / Σ weights over people (weights 1: of the mean), each with all their faces.
+) -> Tensor:
+    """Bootstrap draws `[draws]` of Σ values / Σ weights (weights 1: the mean) over people, each with all their faces.
 
     Args:
         values, weights: `[N]`.
@@ -313,9 +340,7 @@ def mean_interval(
     weights = torch.ones_like(values) if weights is None else weights
     sums, sizes = (torch.zeros(count, dtype=torch.float64).index_add_(0, index, v.double()) for v in (values, weights))
     drawn = torch.randint(count, (draws, count), generator=generator("bootstrap", seed))
-    means = sums[drawn].sum(dim=1) / sizes[drawn].sum(dim=1)
-    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return low, high
+    return sums[drawn].sum(dim=1) / sizes[drawn].sum(dim=1)
 
 
 def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from gannb.params.declaration import Experiment, param, rule
+from gannb.params.declaration import Experiment, execution, param, rule
 
 _WEIGHT = {"group": "loss weights", "low": 0.0, "high": 100.0, "slider": (0.0, 5.0), "moves": True}
 
@@ -165,6 +165,10 @@ class Identity(Experiment):
         ],
         "arms that are trained beside this run",
         group="training",
+    )
+
+    threads: int = execution(
+        1, "CPU threads; one is as fast as two on networks this small; 0 leaves them to torch", low=0
     )
 
     @rule("similarity_width")

@@ -60,6 +60,23 @@ def test_improvement_by_yaw_bins_every_face_once_and_takes_what_lies_beyond_nine
         float(judge.improvement(found, 30, 45))
 
 
+def test_an_advantage_is_paired_face_by_face() -> None:
+    spread = torch.linspace(-1, 1, 8).tolist()
+    one, other = compared([x + 0.1 for x in spread], [0, 80] * 4), compared(spread, [0, 80] * 4)
+    found = judge.advantage(one, other)
+    assert float(found) == pytest.approx(0.1) and found.error < 1e-6  # what the faces share cancels
+    assert float(judge.advantage(other, one, 60, 90)) == pytest.approx(-0.1)
+    with pytest.raises(ValueError, match="same faces"):
+        judge.advantage(one, compared(spread, [0] * 8))
+
+
+def test_the_error_of_a_mean_is_the_standard_error_over_people() -> None:
+    people = torch.arange(40).repeat_interleave(5)
+    values = torch.randn(40, generator=torch.Generator().manual_seed(0)).repeat_interleave(5)
+    found = judge.improvement(Comparison(torch.zeros(200), values, torch.zeros(200), people))
+    assert found.error == pytest.approx(values[::5].std().item() / 40**0.5, rel=0.1)
+
+
 def test_intervals_are_over_people_not_faces() -> None:
     change, people = torch.tensor([0.0] * 50 + [1.0] * 50), [0] * 50 + [1] * 50
     low, high = judge.mean_interval(change, torch.tensor(people))
