@@ -73,7 +73,7 @@ class Discriminator(nn.Module):
             raise ValueError(f"norm is {norm!r}; allowed: batch, layer")
         normalise = nn.BatchNorm1d if norm == "batch" else FrameNorm
         self.n_mels = n_mels
-        narrow, widths = width // 2, [width, width, 2 * width, 2 * width, 4 * width]
+        narrow, widths = width // 4, [width, width, 2 * width, 2 * width, 4 * width]
         self.body, self.hands = GraphBranch(skeleton.BODY, narrow), GraphBranch(skeleton.HANDS, narrow)
         heard = MEL_FRAMES * n_mels if n_mels else 0
         self.enter = nn.Conv1d(len(skeleton.JOINTS) * 6 + heard, width, 3, padding=1)

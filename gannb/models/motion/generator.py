@@ -77,7 +77,7 @@ class Generator(nn.Module):
     Args:
         n_mels: mel bands of the speech.
         speakers: how many speakers there are.
-        width: C; 256 is the document's scale (46 M parameters), 64 a laptop's (2.9 M).
+        width: C; 256 is the document's scale (46 M parameters), 64 a laptop's (2.9 M). A joint has C / 4 features.
         head: `coordinates`: positions, scaled by the data's mean and spread, which is what the physics losses imply.
             `angles`: 57 angles squashed into their limits, then forward kinematics: bones and joints hold by
             construction.
@@ -101,7 +101,7 @@ class Generator(nn.Module):
         if head not in ("coordinates", "angles"):
             raise ValueError(f"head is {head!r}; allowed: coordinates, angles")
         self.head, self.speakers = head, speakers
-        body, hands, narrow = len(skeleton.BODY), len(skeleton.HANDS), width // 2
+        body, hands, narrow = len(skeleton.BODY), len(skeleton.HANDS), width // 4
         self.audio = AudioEncoder(width, n_mels)
         self.speaker = nn.Embedding(speakers, width)
         self.trunk = UNet(width, heads)

@@ -52,38 +52,46 @@ class GATConv(nn.Module):
         for weight in (self.lin.weight, self.att_src, self.att_dst):
             nn.init.xavier_uniform_(weight)
 
-        near = [[i, *(source for source, target in edges if target == i)] for i in range(joints)]
-        most = max(map(len, near))
-        padded = torch.tensor([[float("-inf")] * most for _ in near])
-        for i, row in enumerate(near):
-            padded[i, : len(row)] = 0.0
-        # Messages as (from, to, where in the padded table [joints · most] their weight stands).
-        self.messages = [(j, i, i * most + k) for i, row in enumerate(near) for k, j in enumerate(row)]
-        table = torch.tensor([row + [i] * (most - len(row)) for i, row in enumerate(near)])
-        self.register_buffer("neighbours", table, persistent=False)  # [joints, most]
-        self.register_buffer("padding", padded[..., None, None], persistent=False)
+        self._set_neighbours([[i, *(source for source, target in edges if target == i)] for i in range(joints)])
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[joints, M, channels]` to the same shape; M counts frames times clips."""
-        frames_last = x.transpose(1, 2)
-        nodes = (self.lin.weight @ frames_last).unflatten(1, (self.heads, -1))  # [J, H, C/H, M]
-        weights = self._logits(frames_last).softmax(dim=1).to(nodes.dtype)  # [J, K, H, M]
+        nodes, source, target = self._project(x)
+        weights = self._weights(source, target).to(nodes.dtype)  # [messages, H, M]
         if x.device.type == "cpu":
-            out = _WeightedSum.apply(nodes, weights.flatten(0, 1), self.messages)
+            out = _WeightedSum.apply(nodes, weights, self.source, self.target, self.messages)
         else:
-            near = nodes.index_select(0, self.neighbours.flatten()).unflatten(0, self.neighbours.shape)
-            out = (near * weights.unsqueeze(3)).sum(1)
+            out = _gathered(nodes, weights, self.source, self.target)
         return out.flatten(1, 2).transpose(1, 2) + self.bias
 
-    def _logits(self, frames_last: Tensor) -> Tensor:
-        """Attention logits `[J, K, H, M]` of each joint over its neighbours, -inf where the table is padded."""
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Frames last: the joints' new features `[J, H, C/H, M]`, and both halves of the logits `[J, H, M]`.
+
+        The logits are linear in x, so their vectors go into the weight, and one product gives all three.
+        """
         by_head = self.lin.weight.unflatten(0, (self.heads, -1))  # [H, C/H, C]
         both = torch.cat([self.att_src, self.att_dst])  # [2, H, C/H]
-        # The logits are linear in x, so the attention vectors go into the weight: one narrow product.
         folded = torch.einsum("shd,hdc->shc", both, by_head).flatten(0, 1)
-        source, target = (folded @ frames_last).chunk(2, dim=1)
-        near = source.index_select(0, self.neighbours.flatten()).unflatten(0, self.neighbours.shape)
-        return F.leaky_relu(near + target[:, None], self.slope) + self.padding
+        weight = torch.cat([self.lin.weight, folded.to(self.lin.weight.dtype)])
+        # bmm and not @, which would lay frames out first again, only to show them last.
+        everything = torch.bmm(weight.expand(len(x), -1, -1), x.transpose(1, 2))
+        nodes, source, target = everything.split([len(self.lin.weight), self.heads, self.heads], dim=1)
+        return nodes.unflatten(1, (self.heads, -1)), source, target
+
+    def _weights(self, source: Tensor, target: Tensor) -> Tensor:
+        """Attention weights `[messages, H, M]`: a softmax over the neighbours of each joint."""
+        logits = F.leaky_relu(source.index_select(0, self.source) + target.index_select(0, self.target), self.slope)
+        # Messages are sorted by how many neighbours their target has, so each such group is a table without gaps.
+        groups = logits.split([joints * most for joints, most in self.groups])
+        return torch.cat([g.unflatten(0, size).softmax(1).flatten(0, 1) for g, size in zip(groups, self.groups)])
+
+    def _set_neighbours(self, near: list[list[int]]) -> None:
+        order = sorted(range(len(near)), key=lambda i: len(near[i]))
+        self.messages = [(j, i) for i in order for j in near[i]]
+        degrees = [len(near[i]) for i in order]
+        self.groups = [(degrees.count(most), most) for most in sorted(set(degrees))]
+        for name, ends in zip(("source", "target"), zip(*self.messages)):
+            self.register_buffer(name, torch.tensor(ends), persistent=False)
 
 
 class GraphConv(nn.Module):
@@ -150,7 +158,7 @@ def graph_layers(
 
 
 # ----------------------------------------------------------------------------------------------------------------
-# on the CPU a message is one in-place addition of a block; backward is again made of differentiable operations
+# on the CPU a message is one in-place addition of a block
 
 
 class _NeighbourSum(torch.autograd.Function):
@@ -159,9 +167,10 @@ class _NeighbourSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, edges: Pairs) -> Tensor:
         ctx.edges = edges
-        out = torch.zeros_like(x)
+        out = torch.zeros(x.shape, dtype=x.dtype)
+        blocks, sums = _blocks(x), _blocks(out)
         for source, target in edges:
-            out[target].add_(x[source])
+            sums[target].add_(blocks[source])
         return out
 
     @staticmethod
@@ -170,22 +179,41 @@ class _NeighbourSum(torch.autograd.Function):
 
 
 class _WeightedSum(torch.autograd.Function):
-    """out[to] = Σ weight · nodes[from], with nodes `[J, H, D, M]` and weights `[J·K, H, M]`."""
+    """`_gathered`, message by message."""
 
     @staticmethod
-    def forward(ctx: Any, nodes: Tensor, weights: Tensor, messages: Sequence[tuple[int, int, int]]) -> Tensor:
-        ctx.save_for_backward(nodes, weights)
+    def forward(ctx: Any, nodes: Tensor, weights: Tensor, source: Tensor, target: Tensor, messages: Pairs) -> Tensor:
+        ctx.save_for_backward(nodes, weights, source, target)
         ctx.messages = messages
-        out = torch.zeros_like(nodes)
-        for source, target, at in messages:
-            out[target].addcmul_(nodes[source], weights[at, :, None])
+        out = torch.zeros(nodes.shape, dtype=nodes.dtype)
+        blocks, sums, scales = _blocks(nodes), _blocks(out), _blocks(weights.unsqueeze(2))
+        for (come, go), scale in zip(messages, scales):
+            sums[go].addcmul_(blocks[come], scale)
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
-        nodes, weights = ctx.saved_tensors
-        to_nodes, to_weights = torch.zeros_like(nodes), torch.zeros_like(weights)
-        for source, target, at in ctx.messages:
-            to_nodes[source].addcmul_(grad[target], weights[at, :, None])
-            to_weights[at] = (grad[target] * nodes[source]).sum(1)
-        return to_nodes, to_weights, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        nodes, weights, source, target = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative is wanted: in operations that have one
+            received = grad.index_select(0, target)
+            to_nodes = torch.zeros_like(nodes).index_add(0, source, received * weights.unsqueeze(2))
+            return to_nodes, (received * nodes.index_select(0, source)).sum(2), None, None, None
+        grad = grad.contiguous()  # it comes with channels last, and blocks want frames last
+        to_nodes, to_weights = torch.zeros(nodes.shape, dtype=nodes.dtype), torch.empty_like(weights)
+        blocks, grads, sums = _blocks(nodes), _blocks(grad), _blocks(to_nodes)
+        scales, slopes = _blocks(weights.unsqueeze(2)), _blocks(to_weights)
+        for (come, go), scale, slope in zip(ctx.messages, scales, slopes):
+            sums[come].addcmul_(grads[go], scale)
+            torch.sum(grads[go] * blocks[come], 1, out=slope)
+        return to_nodes, to_weights, None, None, None
+
+
+def _gathered(nodes: Tensor, weights: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """out[to] = Σ weight · nodes[from], with nodes `[J, H, D, M]` and one weight `[H, M]` a message."""
+    sent = nodes.index_select(0, source) * weights.unsqueeze(2)
+    return torch.zeros_like(nodes).index_add(0, target, sent)
+
+
+def _blocks(x: Tensor) -> list[Tensor]:
+    """Views of the first axis, taken once."""
+    return list(x.unbind())
