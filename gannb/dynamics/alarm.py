@@ -52,10 +52,8 @@ class Lasting:
         action: str = "note",
         changes: Mapping[str, float] | None = None,
     ) -> None:
-        if action not in ACTIONS:
-            raise ValueError(f"action of the alarm {name!r}: given {action!r}; allowed: {' | '.join(ACTIONS)}")
         self.name, self.condition, self.message, self.patience = name, condition, message, patience
-        self.action, self.changes = action, dict(changes or {})
+        self.action, self.changes = _known(action, name), dict(changes or {})
         self.count = 0
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
@@ -76,43 +74,58 @@ class Explodes:
     """Rings when a value is more than `factor` times its running median (P4: "G loss explodes").
 
     Args:
-        key: what is watched, such as "G/loss".
+        key: what is watched, such as "G/loss"; its size counts, not its sign.
         factor: how much is too much.
-        window: over how many rows the median runs; silent until it is full.
+        window: over how many rows the median runs; silent until it is full. Rows that stray are no part of it.
         patience: rows in a row.
+        action, changes: see `Alarm`.
     """
+
+    does = "explodes"
 
     def __init__(
         self, key: str, *, factor: float = 10.0, window: int = 200, patience: int = 3, action: str = "note",
         changes: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
-        self.name, self.key, self.factor, self.patience = f"{key} explodes", key, factor, patience
-        self.action, self.changes = action, dict(changes or {})
+        self.name, self.key, self.factor, self.patience = f"{key} {self.does}", key, factor, patience
+        self.action, self.changes = _known(action, self.name), dict(changes or {})
         self.recent: deque[float] = deque(maxlen=window)
-        self.count, self.usual = 0, 0.0
+        self.count, self.new, self.usual = 0, 0, 0.0
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
         if self.key not in seen or not math.isfinite(seen[self.key]):
             return None
         value = abs(seen[self.key])
         full = len(self.recent) == self.recent.maxlen
-        if full and (step % 10 == 0 or not self.usual):
-            self.usual = median(self.recent)
-        high = full and value > self.factor * max(self.usual, 1e-8)
-        self.count = self.count + 1 if high else 0
-        if not high:
+        if full and (not self.usual or self.new * 20 >= self.recent.maxlen):  # a median at every row costs too much
+            self.usual, self.new = max(median(self.recent), 1e-8), 0
+        strays = full and self.strays(value)
+        self.count = self.count + 1 if strays else 0
+        if not strays:
             self.recent.append(value)
-        if self.count == self.patience:
-            return f"{self.key} is {value:.3g}, more than {self.factor:g} times its usual {self.usual:.3g}"
-        return None
+            self.new += 1
+        return f"{self.key} is {value:.3g}, its usual is {self.usual:.3g}" if self.count == self.patience else None
+
+    def strays(self, value: float) -> bool:
+        """Whether a value is too far from the usual."""
+        return value > self.factor * self.usual
 
     def state_dict(self) -> dict[str, Any]:
-        return {"recent": list(self.recent), "count": self.count, "usual": self.usual}
+        return {"recent": list(self.recent), "count": self.count, "new": self.new, "usual": self.usual}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.recent.clear()
         self.recent.extend(state["recent"])
-        self.count, self.usual = state["count"], state["usual"]
+        self.count, self.new, self.usual = state["count"], state["new"], state["usual"]
+
+
+class Collapses(Explodes):
+    """Rings when a value is less than its running median over `factor`, such as the diversity of samples."""
+
+    does = "collapses"
+
+    def strays(self, value: float) -> bool:
+        return value * self.factor < self.usual
 
 
 class Stalled:
@@ -120,7 +133,7 @@ class Stalled:
 
     def __init__(self, key: str, *, patience: int, scores: int = 4, action: str = "note") -> None:
         self.name, self.key, self.patience, self.scores = f"{key} stalled", key, patience, scores
-        self.action, self.changes = action, {}
+        self.action, self.changes = _known(action, self.name), {}
         self.best, self.since, self.count = math.inf, 0, 0
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
@@ -144,11 +157,79 @@ class Stalled:
         self.since, self.count = state["since"], state["count"]
 
 
-def not_finite(action: str = "note") -> Lasting:
-    """Rings at the first value that is NaN or infinite."""
+def not_finite(action: str = "note", changes: Mapping[str, float] | None = None, *, patience: int = 1) -> Lasting:
+    """Rings at the first value that is NaN or infinite, or after `patience` rows (fp16 skips a few updates)."""
     return Lasting(
         "not finite",
-        lambda seen: not all(math.isfinite(v) for v in seen.values()),
+        lambda seen: not all(math.isfinite(v) for v in seen.values() if isinstance(v, float)),
         "a loss or gradient is NaN or infinite",
+        patience=patience,
         action=action,
+        changes=changes,
     )
+
+
+def gan_alarms(
+    action: str = "note",
+    changes: Mapping[str, float] | None = None,
+    *,
+    real_label: float = 0.9,
+    fake_label: float = 0.0,
+    fp16: bool = False,
+) -> list[Alarm]:
+    """The alarms of a GAN whose D learns by cross-entropy; what a run does not log is not watched.
+
+    Watched are what players log by themselves ("loss", "grad_norm", "moved"), "D/real" and "D/fake" (mean probability
+    that D gives to real and to made samples), and "G/diversity" (`gannb.training.diversity`).
+
+    Args:
+        action: "note", "pause", "stop", or "rollback" to the best checkpoint.
+        changes: numbers to multiply after a rollback, such as `{"lr_g": 0.5, "lr_d": 0.5}`.
+        real_label, fake_label: the labels; D's loss cannot fall below their entropies (P4: 0.325 for 0.9 and 0).
+        fp16: whether a few updates may overflow and be skipped.
+    """
+    asked = {"action": action, "changes": changes}
+    floor = _entropy(real_label) + _entropy(fake_label)
+
+    def near_floor(seen: Mapping[str, float]) -> bool | None:
+        return seen["D/loss"] < floor + 0.02 if "D/loss" in seen else None
+
+    def gap(seen: Mapping[str, float]) -> float | None:
+        return seen["D/real"] - seen["D/fake"] if "D/real" in seen and "D/fake" in seen else None
+
+    def wide(seen: Mapping[str, float]) -> bool | None:
+        return None if (g := gap(seen)) is None else g > 0.95 * (real_label - fake_label)
+
+    def turned(seen: Mapping[str, float]) -> bool | None:
+        return None if (g := gap(seen)) is None else g < -0.05
+
+    def still(seen: Mapping[str, float]) -> bool | None:
+        return seen["D/moved"] < 1e-9 if "D/moved" in seen else None
+
+    return [
+        not_finite(action, changes, patience=20 if fp16 else 1),
+        *(Explodes(f"{who}/grad_norm", factor=20, patience=5, **asked) for who in "DG"),
+        Explodes("G/loss", factor=10, **asked),
+        *(Explodes(f"{who}/moved", factor=4, window=6, patience=2, **asked) for who in "DG"),
+        Lasting("D too strong", near_floor, f"D's loss is at its floor {floor:.3f}", patience=100, **asked),
+        Lasting("G too weak", wide, "D tells nearly all that G makes", patience=100, **asked),
+        Lasting("D too weak", turned, "D takes what G makes for more real than the real", patience=100, **asked),
+        Lasting("D stands still", still, "D's weights do not move", patience=3, **asked),
+        Collapses("G/diversity", factor=3, window=6, patience=2, **asked),
+    ]
+
+
+def dx_below(bound: float = 0.5) -> Lasting:
+    """The document's warning that D(x) is low. With label 0.9 a perfect G gives 0.45, so it rings at success (P3)."""
+    low = lambda seen: seen["D/real"] < bound if "D/real" in seen else None  # noqa: E731
+    return Lasting(f"D(x) below {bound:g}", low, "D(x) is low; at a perfect G it would be too", patience=100)
+
+
+def _known(action: str, name: str) -> str:
+    if action not in ACTIONS:
+        raise ValueError(f"action of the alarm {name!r}: given {action!r}; allowed: {' | '.join(ACTIONS)}")
+    return action
+
+
+def _entropy(label: float) -> float:
+    return -sum(p * math.log(p) for p in (label, 1 - label) if p > 0)

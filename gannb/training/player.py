@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from gannb import ranks
 from gannb.training.turn import Turn
 
+MOVED_EVERY = 50
+"""Steps between two looks at how far an update moves the weights."""
+
 
 class Player:
     """One network that learns.
@@ -60,6 +63,9 @@ class Player:
     def update(self, turn: Turn, autocast: AbstractContextManager, scaled: bool) -> dict[str, Tensor]:
         """Take one step down this player's loss; returns what was seen, as "<name>/…" device tensors.
 
+        Seen are "loss", "grad_norm" (before clipping), what the loss logged, under fp16 "skipped", and now and then
+        "moved": how far the weights went, as a share of their norm.
+
         Args:
             turn: what the loss may see.
             autocast: the precision of the forward pass.
@@ -80,12 +86,15 @@ class Player:
         if self.clip_norm:
             nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
         seen = {"loss": loss.detach(), "grad_norm": norm, **turn.seen}
+        before = [p.detach().clone() for p in self.parameters] if turn.step % MOVED_EVERY == 0 else []
         if scaler:
             scaler.step(self.optimiser)
             scaler.update()
             seen["skipped"] = (~torch.isfinite(norm)).float()
         else:
             self.optimiser.step()
+        if before:
+            seen["moved"] = _apart(self.parameters, before)
         self._follow()
         return {f"{self.name}/{key}": value for key, value in seen.items()}
 
@@ -124,6 +133,13 @@ class Player:
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
+
+
+@torch.no_grad()
+def _apart(now: list[Tensor], before: list[Tensor]) -> Tensor:
+    """‖now − before‖ / ‖now‖."""
+    far, size = nn.utils.get_total_norm(torch._foreach_sub(now, before)), nn.utils.get_total_norm(now)
+    return far / size.clamp_min(1e-12)
 
 
 def _groups(module: nn.Module, groups: dict[str, list[nn.Parameter]], lr: dict[str, Any]) -> list[dict[str, Any]]:
