@@ -53,7 +53,7 @@ class Moments:
         rows /= math.sqrt(len(rows) - 1)
         if len(rows) <= rows.shape[1]:
             return cls(len(rows), mean, rows=rows)
-        return cls(len(rows), mean, cov=rows.T @ rows)
+        return cls(len(rows), mean, cov=_gram(rows))
 
     @property
     def trace(self) -> float:
@@ -158,10 +158,9 @@ def _root_trace(a: Moments, b: Moments) -> tuple[float, float]:
     if a.rows is not None and b.rows is not None:
         singular = torch.linalg.svdvals(a.rows @ b.rows.T)
         return float(singular.sum()), float(eps * singular.max() * math.sqrt(len(singular)) * len(singular))
-    # Reduce on the side with the thinner factor; prefer one whose factor is already there.
-    thin, other = (a, b) if _cost(a) <= _cost(b) else (b, a)
-    f = thin.factor()
-    eigen = torch.linalg.eigvalsh(f.T @ (other.covariance @ f))
+    # The smaller of K Kᵀ and KᵀK has the same eigenvalues that are not zero.
+    cross = a.factor().T @ b.factor()
+    eigen = torch.linalg.eigvalsh(_gram(cross if cross.shape[0] >= cross.shape[1] else cross.T))
     unsure = float(eigen.abs().max()) * eps * math.sqrt(len(eigen))
     roots = eigen.clamp(min=0).sqrt()
     # An eigenvalue off by δ moves its root by at most min(√δ, δ / 2√λ).
@@ -169,8 +168,12 @@ def _root_trace(a: Moments, b: Moments) -> tuple[float, float]:
     return float(roots.sum()), float(error.sum())
 
 
-def _cost(m: Moments) -> tuple[int, bool]:
-    return (m.n if m.rows is not None else len(m.mean), m._factor is None)
+def _gram(x: Tensor) -> Tensor:
+    """xᵀx `[d, d]`; NumPy sees that it is symmetric and does half the work."""
+    if x.device.type != "cpu":
+        return x.T @ x
+    array = x.numpy()
+    return torch.from_numpy(array.T @ array)
 
 
 def _factor(cov: Tensor) -> Tensor:

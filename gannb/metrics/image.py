@@ -26,7 +26,7 @@ from gannb.metrics.score import Score, Scores
 from gannb.metrics.small_sample import extrapolate, grouped_jackknife, halves
 from gannb.metrics.sources import GeneratedImages, ImageSource, TensorImages, evenly
 
-KEPT = 4000  # images whose features are kept; distances need only moments, which are streamed over all
+KEPT = 2500  # images whose features are kept; distances need only moments, which are streamed over all
 FIT_ON = 2000  # images that an autoencoder is fitted to, at most
 ERROR_UP_TO = 2000  # generated images up to which a Fréchet distance's error is worth its repetitions
 

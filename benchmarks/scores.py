@@ -1,0 +1,327 @@
+"""Scores side by side with pytorch-fid and torch-fidelity, in one run on one machine; prints ratios.
+
+    python benchmarks/scores.py     # all parts; about 10 minutes on two idle cores
+    python benchmarks/scores.py --only frechet memory
+
+Every network has seeded random weights (speed does not depend on them), so no download is needed. Times are of this
+process: `seconds` by the clock, `cpu` by the processor, which other load on the machine disturbs less. Writes
+`results/benchmark_scores.json` and `.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import psutil
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+ROOT = Path(__file__).parents[1]
+WIDTH = 2048
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a call gave, and what it cost."""
+
+    value: float
+    seconds: float
+    cpu: float
+
+
+def timed(call: Callable[[], float]) -> Timed:
+    """Run once."""
+    clock, cpu = time.perf_counter(), time.process_time()
+    value = call()
+    return Timed(float(value), time.perf_counter() - clock, time.process_time() - cpu)
+
+
+def inception_like(n: int, seed: int) -> Tensor:
+    """Features `[n, 2048]`, not negative and correlated, with a spectrum that falls off, as Inception's do."""
+    draw = torch.Generator().manual_seed(0)
+    mix = torch.randn(WIDTH, WIDTH, generator=draw) * (torch.arange(1, WIDTH + 1) ** -0.5)[:, None]
+    return (torch.randn(n, WIDTH, generator=torch.Generator().manual_seed(seed)) @ mix / 4).relu()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The Fréchet step: from features to the distance
+
+
+def by_pytorch_fid(x: Tensor, y: Tensor) -> float:
+    from pytorch_fid.fid_score import calculate_frechet_distance
+
+    (m1, s1), (m2, s2) = ((v.mean(0), np.cov(v, rowvar=False)) for v in (x.double().numpy(), y.double().numpy()))
+    return calculate_frechet_distance(m1, s1, m2, s2)
+
+
+def by_torch_fidelity(x: Tensor, y: Tensor) -> float:
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    statistics = [fid_features_to_statistics(v) for v in (x, y)]
+    return fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+
+
+def frechet_step(n: int, m: int) -> list[dict]:
+    """Rows for one pair of sizes."""
+    from gannb.metrics.frechet import frechet_distance
+
+    x, y = inception_like(n, 1), inception_like(m, 2) * 1.05
+    frechet_distance(x[:50], y[:50])  # the first call loads LAPACK
+    ours = min((timed(lambda: frechet_distance(x, y)) for _ in range(3)), key=lambda t: t.cpu)
+    rows = []
+    for peer, call in (("pytorch-fid", by_pytorch_fid), ("torch-fidelity", by_torch_fidelity)):
+        theirs = timed(lambda call=call: call(x, y))
+        rows.append(compared(f"Fréchet step, {n} / {m} × {WIDTH}", peer, ours, theirs))
+    return rows
+
+
+def compared(what: str, peer: str, ours: Timed, theirs: Timed) -> dict:
+    """One row of the report."""
+    return {
+        "what": what,
+        "peer": peer,
+        "ours_seconds": ours.seconds,
+        "theirs_seconds": theirs.seconds,
+        "ratio": theirs.seconds / ours.seconds,
+        "ratio_cpu": theirs.cpu / ours.cpu,
+        "relative_difference": abs(ours.value - theirs.value) / abs(theirs.value),
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# All scores of a set of images
+
+
+def random_inception(home: Path) -> Path:
+    """A torch home whose hub cache holds pytorch-fid's Inception with He-scaled random weights."""
+    from pytorch_fid import inception
+    from torchvision.models.inception import Inception3
+
+    with (
+        mock.patch.object(inception, "load_state_dict_from_url", lambda *_, **__: {}),
+        mock.patch.object(Inception3, "load_state_dict", lambda *_, **__: None),
+    ):
+        network = inception.fid_inception_v3()
+    draw = torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, generator=draw)
+    file = home / "hub" / "checkpoints" / inception.FID_WEIGHTS_URL.rpartition("/")[2]
+    file.parent.mkdir(parents=True)
+    torch.save(network.state_dict(), file)
+    return file
+
+
+def save_folder(folder: Path, n: int, seed: int) -> Path:
+    """`n` soft colour images of 64×64 as PNG."""
+    folder.mkdir()
+    coarse = torch.rand(n, 3, 6, 6, generator=torch.Generator().manual_seed(seed))
+    images = nn.functional.interpolate(coarse, size=(64, 64), mode="bicubic").clamp(0, 1)
+    for index, one in enumerate((images * 255).byte().permute(0, 2, 3, 1).numpy()):
+        Image.fromarray(one).save(folder / f"{index:05d}.png")
+    return folder
+
+
+def full_set(n: int) -> list[dict]:
+    """Rows for FID, KID, IS, precision and recall of `n` images against `n`."""
+    from pytorch_fid.fid_score import calculate_fid_given_paths
+    from torch_fidelity import calculate_metrics
+
+    from gannb.metrics.score_folders import score_folders
+
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        weights = random_inception(home / "torch")
+        os.environ.update(TORCH_HOME=str(home / "torch"), GANNB_CACHE=str(home / "cache"))
+        real, fake = save_folder(home / "real", n, 1), save_folder(home / "fake", n, 2)
+
+        def ours() -> float:
+            return float(score_folders(real, fake, features="inception", lpips=False).fid)
+
+        def fidelity() -> float:
+            scores = {"kid": True, "isc": True, "prc": True, "kid_subset_size": n, "kid_subsets": 10}
+            network = {"feature_extractor": "inception-v3-compat", "feature_layer_prc": "2048", "batch_size": 16}
+            network |= {"feature_extractor_weights_path": str(weights), "cuda": False}
+            found = calculate_metrics(
+                input1=str(fake), input2=str(real), cache=False, verbose=False, **scores, **network
+            )
+            return found["inception_score_mean"]
+
+        cold, warm = timed(ours), timed(ours)
+        fid = timed(lambda: calculate_fid_given_paths([str(real), str(fake)], 16, "cpu", 2048, num_workers=0))
+        others = timed(fidelity)
+    both = Timed(fid.value, fid.seconds + others.seconds, fid.cpu + others.cpu)
+    what = f"FID, KID, IS, precision, recall (ours: also density, coverage, floor, errors), {n} images against {n}"
+    peers = "pytorch-fid (FID) + torch-fidelity (the others)"
+    return [
+        compared(f"{what}; first time", peers, cold, both),
+        compared(f"{what}; real features cached", peers, warm, both),
+    ]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Memory
+
+
+class Endless:
+    """`n` images made batch by batch, so that they take no memory of their own."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        self.n, self.seed = n, seed
+
+    def batches(self) -> Iterator[Tensor]:
+        draw = torch.Generator().manual_seed(self.seed)
+        for start in range(0, self.n, 50):
+            yield torch.rand(min(50, self.n - start), 3, 16, 16, generator=draw) * 2 - 1
+
+    def some(self, most: int) -> Tensor:
+        return next(self.batches())[:most]
+
+    def fingerprint(self) -> None:
+        return None
+
+
+class Wide(nn.Module):
+    """2048 features and 1008 logits at hardly any cost, in place of Inception."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.logits = nn.Linear(3 * 16, WIDTH), nn.Linear(WIDTH, 1008)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.features(nn.functional.avg_pool2d(x, 4).flatten(1)).relu()
+        return found, self.logits(found)
+
+
+def memory(n: int) -> list[dict]:
+    """Peak memory of all scores of `n` against `n` images, above what the process holds with its network loaded."""
+    from gannb.metrics.features import Extractor
+    from gannb.metrics.image import judge
+
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["GANNB_CACHE"] = cache
+        extractor = Extractor("inception", Wide().eval().requires_grad_(False), lambda x: x, "none", "wide")
+        judge(generator=Endless(60, 1), real=Endless(60, 2), features=extractor)  # libraries load on first use
+        process, peak, done = psutil.Process(), [0], threading.Event()
+        before = process.memory_info().rss
+
+        def watch() -> None:
+            while not done.wait(0.02):
+                peak[0] = max(peak[0], process.memory_info().rss)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        took = timed(lambda: float(judge(generator=Endless(n, 1), real=Endless(n, 2), features=extractor).fid))
+        done.set()
+        watcher.join()
+    above = (peak[0] - before) / 1e6
+    features = 2 * n * WIDTH * 4 / 1e6
+    return [
+        {
+            "what": f"memory, {n} images against {n} × {WIDTH} features",
+            "peer": "all features in float32",
+            "ours_megabytes": above,
+            "theirs_megabytes": features,
+            "ratio": features / above,
+            "ours_seconds": took.seconds,
+        }
+    ]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The report
+
+
+def surroundings() -> dict:
+    """Machine, versions, commit, and how busy the machine was."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    cpu = next((x.partition(":")[2].strip() for x in _cpuinfo() if x.startswith("model name")), platform.processor())
+    from importlib.metadata import version
+
+    packages = ("torch", "numpy", "scipy", "pytorch-fid", "torch-fidelity")
+    return {
+        "command": " ".join(["python", "benchmarks/scores.py", *sys.argv[1:]]),
+        "commit": commit.stdout.strip(),
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load_average": os.getloadavg(),
+        "versions": {name: version(name) for name in packages},
+    }
+
+
+def _cpuinfo() -> list[str]:
+    file = Path("/proc/cpuinfo")
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def markdown(where: dict, rows: list[dict]) -> str:
+    """The report as a table."""
+    load = where["load_average"][0]
+    shared = load > where["cores"] / 2
+    lines = [
+        "# Scores, side by side with their peers",
+        "",
+        f"`{where['command']}` at {where['commit']}; {where['cpu']}, {where['cores']} cores, "
+        f"{where['threads']} threads.",
+        f"Load average before the run: {load:.1f}"
+        + (" (**the machine was shared**: compare the ratios, not the seconds)." if shared else "."),
+        "",
+        "| what | against | ours | theirs | ratio | by processor time | relative difference |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        unit = "megabytes" if "ours_megabytes" in row else "seconds"
+        ours, theirs = (
+            f"{row[f'{side}_{unit}']:.3g} {'MB' if unit == 'megabytes' else 's'}" for side in ("ours", "theirs")
+        )
+        cpu = f"{row['ratio_cpu']:.3g}×" if "ratio_cpu" in row else ""
+        gap = f"{row['relative_difference']:.1g}" if "relative_difference" in row else ""
+        lines.append(f"| {row['what']} | {row['peer']} | {ours} | {theirs} | {row['ratio']:.3g}× | {cpu} | {gap} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run the chosen parts, print each as it comes, write the report."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=["frechet", "memory", "full"], help="default: all")
+    parser.add_argument("--images", type=int, default=500, help="of the full set (default: 500)")
+    parser.add_argument("--streamed", type=int, default=50_000, help="of the memory test (default: 50000)")
+    parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder of the report")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    where, rows = surroundings(), []
+    parts = {
+        "frechet": lambda: [*frechet_step(300, 500), *frechet_step(10_000, 10_000)],
+        "memory": lambda: memory(args.streamed),
+        "full": lambda: full_set(args.images),
+    }
+    for part in args.only or parts:
+        found = parts[part]()
+        rows += found
+        print(*(json.dumps(row) for row in found), sep="\n", flush=True)
+    args.out.mkdir(exist_ok=True)
+    (args.out / "benchmark_scores.json").write_text(json.dumps({"where": where, "rows": rows}, indent=2) + "\n")
+    (args.out / "benchmark_scores.md").write_text(markdown(where, rows))
+    print(markdown(where, rows))
+
+
+if __name__ == "__main__":
+    main()
