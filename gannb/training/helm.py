@@ -176,28 +176,35 @@ class Helm:
 
     def _recover(self, alarm: Alarm) -> bool:
         """Roll back to a good checkpoint, if there is one and it was not tried in vain."""
-        trainer, faults = self.trainer, ["no checkpoint is left"]
+        trainer, (name, checkpoint) = self.trainer, self._good()
+        to = checkpoint.state["step"] if checkpoint else None
+        tries = self._tries.get(f"{alarm.name}, {to}", 0)
+        command = Command("rollback", name, by=alarm.name)
+        if checkpoint is None:
+            self._tell(command, "refused: no checkpoint is whole and finite")
+            return False
+        if tries == TRIES:
+            self._tell(command, f"refused: going back to step {to} did not help {TRIES} times")
+            return False
+        self._tries[f"{alarm.name}, {to}"] = tries + 1
+        trainer.go_back(checkpoint)
+        self._tell(command, "applied", to=to)
+        if name != "best" and trainer.run.writes:
+            trainer.checkpoints.give_up_after(to)
+        return True
+
+    def _good(self) -> tuple[str, Checkpoint | None]:
+        """The best checkpoint, else the oldest kept one that is whole and finite."""
+        trainer = self.trainer
         for name, path in [("best", trainer.checkpoints.find("best")), *trainer.checkpoints.by_step()[::-1]]:
             try:
                 checkpoint = Checkpoint.read(path)
-            except CheckpointError as error:
-                faults.append(str(error))
-                continue
-            to = checkpoint.state["step"]
-            key = f"{alarm.name}, {to}"
-            if not checkpoint.finite or (name == "best" and to != trainer.best.get("step")):
-                faults.append(f"{path.stem} is not a good one")
-            elif self._tries.get(key, 0) >= TRIES:
-                faults.append(f"going back to step {to} did not help {TRIES} times")
-            else:
-                self._tries[key] = self._tries.get(key, 0) + 1
-                trainer.go_back(checkpoint)
-                self._tell(Command("rollback", str(name), by=alarm.name), "applied", to=to)
-                if name != "best" and trainer.run.writes:
-                    trainer.checkpoints.give_up_after(to)
-                return True
-        self._tell(Command("rollback", "best", by=alarm.name), f"refused: {'; '.join(faults[1:] or faults)}")
-        return False
+            except CheckpointError:
+                continue  # the next one may be whole; where none is, the rollback is refused in words
+            of_this_run = name != "best" or checkpoint.state["step"] == trainer.best.get("step")
+            if of_this_run and checkpoint.finite:
+                return str(name), checkpoint
+        return "best", None
 
     def _tell(self, command: Command, outcome: str, **more: object) -> None:
         row = {"name": command.name, "by": command.by, "outcome": outcome, **more}

@@ -68,6 +68,8 @@ class Trainer:
         checkpoint_every: int = 500,
         record_every: int = 10,
     ) -> None:
+        _one_each("players", [player.name for player in players])
+        _one_each("alarms", [alarm.name for alarm in alarms])
         self.players = {player.name: player for player in players}
         self.batches, self.numbers, self.run = batches, numbers, run
         self.turns = turns or (lambda now, step: list(self.players))
@@ -297,9 +299,7 @@ class Trainer:
         self.numbers.load_state_dict(state["numbers"], strict=strict)
         for name, player in self.players.items():
             player.load_state_dict(state["players"][name])
-        for alarm in self.alarms:
-            if strict or alarm.name in state["alarms"]:
-                alarm.load_state_dict(state["alarms"][alarm.name])
+        self._load_alarms(state["alarms"], strict=strict)
 
     def go_back(self, checkpoint: Checkpoint) -> int:
         """Take back the players of a checkpoint, and what drivers and alarms had seen by then; returns its step.
@@ -310,12 +310,22 @@ class Trainer:
         state = checkpoint.state
         for name, player in self.players.items():
             player.load_state_dict(state["players"][name])
-        for alarm in self.alarms:
-            alarm.load_state_dict(state["alarms"][alarm.name])
+        self._load_alarms(state["alarms"], strict=False)
         self.numbers.load_drivers(state["numbers"])
         self.recorder.forget(state["recorder"]["last"])
         ranks.share(None)  # all have read it before it may be removed
         return state["step"]
+
+    def _load_alarms(self, states: dict[str, Any], *, strict: bool) -> None:
+        for alarm in self.alarms:
+            if strict or alarm.name in states:
+                alarm.load_state_dict(states[alarm.name])
+
+
+def _one_each(what: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise ValueError(f"{what} need names of their own; given twice: {', '.join(twice)}")
 
 
 def _copy(module: nn.Module) -> nn.Module:
