@@ -9,7 +9,7 @@ Source: motion_balance.md §3, "key hyperparameters", "technical details"; contr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Rules = Literal["literal", "repaired"]
@@ -79,6 +79,9 @@ _STRICT = {
 }
 _PLAIN = {"curriculum": False, "mixed_precision": False, "body_hand_attention": False}
 _ENHANCED = {"curriculum": True, "mixed_precision": True, "body_hand_attention": True}
+
+THRESHOLDS = ("d_strong_below", "g_weak_above", "max_skips", "g_turns_up", "d_lr_factor")
+"""A strategy's numbers that may move while it learns: where they are among the values, the rules follow those."""
 
 # The document calls the enhanced branch's balance "medium" and gives no figures: legacy's are ours to fill in.
 STRATEGIES: dict[str, Strategy] = {
@@ -248,8 +251,9 @@ class Balance:
     """A driver: both rules together, moving `d_turns`, `g_turns`, `lr_d_scale` and `lr_g_scale`.
 
     A skipped D is `d_turns` = 0. The numbers it reads are those in force, so a person's hold is respected and the rules
-    go on from there once it is released. It reads `D/loss` and `G/loss`, and under `repaired` also `D/accuracy` (share
-    of real and fake patches on the right side of the middle) and `G/adversarial` (unweighted).
+    go on from there once it is released; thresholds that are numbers of the run (`THRESHOLDS`) come from there too. It
+    reads `D/loss` and `G/loss`, and under `repaired` also `D/accuracy` (share of real and fake patches on the right
+    side of the middle) and `G/adversarial` (unweighted).
 
     Attributes:
         action: what the rules did at the last step: "", `skip`, `forced`, `d_too_strong`, `g_too_strong`, `recover`;
@@ -260,6 +264,7 @@ class Balance:
     """
 
     names: tuple[str, ...] = ("d_turns", "g_turns", "lr_d_scale", "lr_g_scale")
+    label = "balance"
 
     def __init__(
         self,
@@ -285,6 +290,7 @@ class Balance:
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
         """The moves before `step`, from last step's losses and the numbers that were in force."""
+        self._follow(values)
         d_played = values["d_turns"] > 0
         self._d_turns = int(values["d_turns"]) if d_played else self._d_turns
         now: dict[str, float] = {name: values[name] for name in self.names} | {"d_turns": self._d_turns}
@@ -297,6 +303,13 @@ class Balance:
             now, self._d_turns = shifted, int(shifted["d_turns"])
         self.action = "+".join(filter(None, (skipped, throttled)))
         return now | ({"d_turns": 0} if skipped == "skip" else {})
+
+    def _follow(self, values: Mapping[str, float]) -> None:
+        """Take thresholds from the numbers in force, which a person may have moved."""
+        moved = {name: values[name] for name in THRESHOLDS if name in values}
+        if moved:
+            in_force = replace(self.skip_rule.strategy, **moved)
+            self.skip_rule.strategy = self.throttle_rule.strategy = in_force
 
     def state_dict(self) -> dict[str, Any]:
         """What the rules remember, as JSON."""

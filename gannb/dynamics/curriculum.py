@@ -89,6 +89,8 @@ class Curriculum:
     ramp: Ramp = "document"
     active: bool = True
     names: tuple[str, ...] = ("detail_weight", "physics_weight", "label_offset")
+    label: str = "curriculum"
+    reads: bool = False  # a function of the step: nothing that was seen has to be waited for
 
     def __post_init__(self) -> None:
         if self.steps_per_epoch < 1:

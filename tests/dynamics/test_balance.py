@@ -144,6 +144,14 @@ def test_a_persons_hold_is_where_the_rules_go_on_from():
     assert move["d_turns"] == 1
 
 
+def test_thresholds_that_are_numbers_of_the_run_are_followed():
+    balance = Balance(MERGED)
+    values = Limits().start() | {"d_strong_below": 0.5, "g_weak_above": 0.5}
+    seen = {"D/loss": 0.4, "G/loss": 0.6}
+    assert balance(1, seen, values)["d_turns"] == 0
+    assert Balance(MERGED)(1, seen, Limits().start())["d_turns"] == 1
+
+
 def test_rules_say_what_the_losses_have_to_log():
     with pytest.raises(ValueError, match="accuracy="):
         replay(Balance(MERGED, "repaired"), [{"D/loss": 0.0, "G/loss": 1.0, "G/adversarial": 1.0}] * 3)

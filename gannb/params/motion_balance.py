@@ -1,0 +1,218 @@
+"""What a run of `motion_balance` may be told, and the arms that are compared with it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from gannb.dynamics.balance import STRATEGIES, THRESHOLDS, Limits, Strategy, strategy
+from gannb.dynamics.curriculum import Stages
+from gannb.params.declaration import Experiment, param, rule
+
+_RATE = {
+    "group": "optimiser", "low": 0.0, "open_low": True, "high": 1.0, "slider": (1e-6, 1e-2), "scale": "log",
+    "moves": True,
+}  # fmt: skip
+_WEIGHT = {"group": "losses", "low": 0.0, "high": 1000.0, "slider": (0.0, 20.0), "moves": True}
+_LABEL = {"group": "labels", "low": 0.0, "high": 1.0, "moves": True}
+_SCALE = {"group": "balance", "low": 0.0, "high": 10.0, "slider": (0.0, 2.0), "moves": True}
+
+STRATEGY_NUMBERS = (*THRESHOLDS, "real_label", "fake_label", "label_noise")
+"""Parameters that a strategy sets, where they are not given themselves."""
+
+INGREDIENTS: dict[str, dict[str, Any]] = {
+    "attention": {"body_hand": "off"},
+    "curriculum": {"curriculum": False},
+    "physics": {"physics_initial": 0.0, "physics_final": 0.0},
+    "mixed-precision": {"mixed_from": -1},
+}
+"""Name → what takes one ingredient away from a run."""
+
+
+def _of_strategy(name: str) -> dict[str, Any]:
+    chosen: Strategy = strategy(name)
+    numbers = {field: getattr(chosen, field) for field in STRATEGY_NUMBERS}
+    return numbers | {
+        "label_offset": chosen.label_offset,
+        "curriculum": chosen.curriculum,
+        "mixed_from": 10 if chosen.mixed_precision else -1,
+        "body_hand": "parallel" if chosen.body_hand_attention else "off",
+    }
+
+
+class MotionBalance(Experiment):
+    """Parameters of `01_motion_balance`; defaults are the quick preset.
+
+    `strategy` sets the numbers of its column in the document's table; any of them that is given as well goes before.
+    """
+
+    name: ClassVar[str] = "motion_balance"
+
+    data: str = param("made", '"made", or a folder of motion (.bvh, .npz) and speech of the same names', group="data")
+    seconds: float = param(30.0, "length of a made-up recording (ours)", group="data", low=5.0, high=36000.0, unit="s")
+    recordings: int = param(2, "made-up recordings a speaker (ours)", group="data", low=1, high=1000)
+    stride: int = param(16, "frames between the beginnings of clips (ours)", group="data", low=1, high=64)
+    held_out: float = param(0.25, "share of the recordings kept for judging (ours)", group="data", low=0.02, high=0.9)
+    n_mels: int = param(64, "mel bands (ours)", group="data", low=8, high=256)
+    seed: int = param(0, "every random draw follows from it", low=0)
+
+    width: int = param(
+        16, "C of G; 256 is the document's scale, 64 a laptop's (ours)", group="networks", low=16, high=1024
+    )
+    d_width: int = param(16, "C of D (ours)", group="networks", low=16, high=1024)
+    head: str = param(
+        "coordinates", "coordinates, or angles within their limits and forward kinematics (ours)", group="networks",
+        choices=("coordinates", "angles"),
+    )  # fmt: skip
+    body_hand: str = param(
+        "parallel", "body-hand attention: both at once, hands first, or none (M16)", group="networks",
+        choices=("parallel", "sequential", "off"),
+    )  # fmt: skip
+    d_hears: bool = param(True, "D hears the speech (ours)", group="networks")
+    d_knows_speaker: bool = param(True, "D is told the speaker (ours)", group="networks")
+
+    strategy: str = param(
+        "merged", "the document's column of balance numbers and ingredients", group="balance", choices=tuple(STRATEGIES)
+    )
+    rules: str = param(
+        "literal", "the rules as written, or repaired (M4-M11)", group="balance", choices=("literal", "repaired")
+    )
+    d_strong_below: float = param(
+        0.08, "D too strong: its loss below this …", group="balance", low=0.0, high=10.0, slider=(0.0, 1.0), moves=True
+    )
+    g_weak_above: float = param(
+        0.90, "… and G's loss above this: skip D", group="balance", low=0.0, high=100.0, slider=(0.0, 2.0), moves=True
+    )
+    max_skips: int = param(
+        20, "skips before D is forced to play", group="balance", low=0, high=1000, slider=(0, 50), moves=True
+    )
+    g_turns_up: int = param(2, "turns G gains when throttled", group="balance", low=0, high=8, moves=True)
+    d_lr_factor: float = param(
+        0.8, "D's rate is multiplied by this when throttled", group="balance", low=0.0, open_low=True, high=1.0,
+        slider=(0.5, 1.0), moves=True,
+    )  # fmt: skip
+    check_every: int = param(
+        200, "batches between checks of the throttle rule (M9)", group="balance", low=1, high=100_000
+    )
+    window: int = param(10, "losses in its moving averages (ours, M9)", group="balance", low=1, high=10_000)
+    d_turns: int = param(1, "D's turns a step; 0: skipped", group="balance", low=0, high=2, moves=True)
+    g_turns: int = param(4, "G's turns a step", group="balance", low=1, high=8, moves=True)
+    lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", **_SCALE)
+    lr_g_scale: float = param(1.0, "multiplies lr_g: what the rules move", **_SCALE)
+
+    real_label: float = param(0.90, "D's target for real motion", **_LABEL)
+    fake_label: float = param(0.10, "D's target for made motion", **_LABEL)
+    label_noise: float = param(0.005, "standard deviation of the noise on labels", **_LABEL)
+    label_offset: float = param(
+        0.02, "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)", **_LABEL
+    )
+
+    curriculum: bool = param(True, "weights rise with the epoch; off: full weights from the start", group="curriculum")
+    ramp: str = param(
+        "document", "the document's ramp, which doubles at the end of the warm-up, or a smooth one (ours, M2)",
+        group="curriculum", choices=("document", "smooth"),
+    )  # fmt: skip
+    warmup_epochs: int = param(10, "end of the warm-up", group="curriculum", low=0, high=10_000, slider=(0, 100))
+    curriculum_epochs: int = param(
+        50, "end of the curriculum, not its length (M3)", group="curriculum", low=1, high=10_000, slider=(1, 500)
+    )
+    detail_initial: float = param(0.3, "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
+    detail_final: float = param(1.0, "detail weight at the end", group="curriculum", low=0.0, high=100.0)
+    physics_initial: float = param(0.5, "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0)
+    physics_final: float = param(2.0, "physics weight at the end", group="curriculum", low=0.0, high=100.0)
+    detail_weight: float = param(
+        0.15, "of adversarial, acceleration and jerk terms: the curriculum moves it", **_WEIGHT
+    )
+    physics_weight: float = param(0.25, "of bone and angle terms: the curriculum moves it", **_WEIGHT)
+    absolute_weight: float = param(1.0, "of |made - real| (ours)", **_WEIGHT)
+    velocity_weight: float = param(1.0, "of the difference of velocities (ours)", **_WEIGHT)
+
+    epochs: int = param(60, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
+    batch_size: int = param(16, "clips a step (ours)", group="training", low=2, high=4096)
+    precision: str = param(
+        "bf16", "of forward passes, from mixed_from on (the document: fp16)", group="training",
+        choices=("fp32", "bf16", "fp16"),
+    )  # fmt: skip
+    mixed_from: int = param(
+        10, "epoch from which precision holds; fp32 before; -1: never", group="training", low=-1, high=100_000
+    )
+    lr_g: float = param(1e-4, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", **_RATE)
+    lr_d: float = param(1e-4, "D's learning rate (ours, M8)", **_RATE)
+    beta1: float = param(0.5, "Adam's first decay (ours)", group="optimiser", low=0.0, high=0.9999)
+    beta2: float = param(0.999, "Adam's second decay (ours)", group="optimiser", low=0.0, high=0.99999)
+    clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing (ours)", group="optimiser", low=0.0)
+    ema: float = param(0.995, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
+    judge_every: int = param(20, "epochs between scores (ours)", group="judging", low=1)
+    compared: list[str] = param(
+        ["legacy", "repaired"], "arms that are trained beside this run (see `arm`)", group="training"
+    )
+
+    def __init__(self, **given: Any) -> None:
+        chosen = given.get("strategy", "merged")
+        if chosen in STRATEGIES:
+            given = _of_strategy(chosen) | given
+        super().__init__(**given)
+
+    @rule("warmup_epochs", "curriculum_epochs")
+    def _stages(v: Any) -> str | None:
+        return None if v.warmup_epochs < v.curriculum_epochs else "the curriculum ends after the warm-up"
+
+    @rule("real_label", "fake_label", "label_offset")
+    def _labels(v: Any) -> str | None:
+        apart = v.real_label - v.fake_label > 2 * v.label_offset
+        return None if apart else "allowed: real_label above fake_label by more than twice label_offset"
+
+    @rule("width", "d_width")
+    def _heads(v: Any) -> str | None:
+        return None if v.width % 16 == v.d_width % 16 == 0 else "widths are shared by 8 heads: use multiples of 16"
+
+    @rule("n_mels")
+    def _bands(v: Any) -> str | None:
+        return None if v.n_mels % 8 == 0 else "use a multiple of 8"
+
+    @rule("compared")
+    def _known_arms(v: Any) -> str | None:
+        unknown = [arm for arm in v.compared if arm not in arms()]
+        return f"no arm {', '.join(unknown)}; allowed: {', '.join(arms())}" if unknown else None
+
+    def arm(self, name: str, *, runs: str = "") -> Self:
+        """These parameters as a named arm (`arms()`): a strategy, a kind of rules, or this run without an ingredient.
+
+        An arm never resumes, replays or branches this run.
+
+        Args:
+            name: one of `arms()`.
+            runs: where the arm's own run folder goes; empty: beside this run's.
+
+        Raises:
+            ValueError: an unknown arm.
+        """
+        if name not in arms():
+            raise ValueError(f"no arm is called {name!r}; there are: {', '.join(arms())}")
+        kept = dict(self) | {"resume": "", "replay": "", "branch": "", "preset": name, "runs": runs or self.runs}
+        return type(self)(**kept | arms()[name])
+
+    @property
+    def stages(self) -> Stages:
+        """The curriculum's stages."""
+        return Stages(self.warmup_epochs, self.curriculum_epochs)
+
+    @property
+    def limits(self) -> Limits:
+        """Where the rules' numbers begin, and how far they may go."""
+        return Limits(g_turns=self.g_turns, d_turns=self.d_turns)
+
+    @property
+    def balance(self) -> Strategy:
+        """The strategy with this run's own numbers."""
+        own = {field: getattr(self, field) for field in (*STRATEGY_NUMBERS, "label_offset", "curriculum")}
+        flags = {"mixed_precision": self.mixed_from >= 0, "body_hand_attention": self.body_hand != "off"}
+        return Strategy(**own | flags)
+
+
+def arms() -> dict[str, dict[str, Any]]:
+    """Name → the parameters by which an arm differs from the run."""
+    strategies = {name: {"strategy": name} | _of_strategy(name) for name in STRATEGIES}
+    rules = {kind: {"rules": kind} for kind in ("literal", "repaired")}
+    without = {f"without-{name}": change for name, change in INGREDIENTS.items()}
+    others = {"smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}, "angles-head": {"head": "angles"}}
+    return strategies | rules | without | others | {"sequential-attention": {"body_hand": "sequential"}}
