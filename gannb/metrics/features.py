@@ -112,8 +112,9 @@ def choose(features: str | Extractor, real: Tensor, precision: Precision | Liter
     Args:
         features: `auto` (Inception where its weights are found or can be downloaded, else FAED), `faed`, `inception`,
             `inception_64`, `inception_192`, `inception_768`, `NAME=PATH` (a CIFAR-10 ResNet's weights), an Extractor.
-        real: the real images `[N, C, H, W]`; FAED is fitted to them.
-        precision: of Inception; `auto` takes bf16 on a CPU or GPU that has it, after `bf16_agrees` has looked.
+        real: the real images `[N, C, H, W]`; FAED is fitted to them, and the networks go to their device.
+        precision: of Inception; `auto` takes bf16 for 1000 and more images on a CPU that multiplies it in hardware, if
+            `bf16_agrees` finds that it does not move the distance.
 
     Raises:
         ValueError: no such feature space. WeightsMissing: Inception was asked for by name and could not be had.
@@ -121,18 +122,20 @@ def choose(features: str | Extractor, real: Tensor, precision: Precision | Liter
     if isinstance(features, Extractor):
         return features
     if features == "faed":
-        return faed(real)
+        return faed(real, device=real.device)
     if features == "auto":
         try:
             return _inception_for(real, 2048, precision)
         except WeightsMissing as why:
-            fitted = faed(real)
+            fitted = faed(real, device=real.device)
             return _with_note(fitted, f"features: FAED, since {why}", fitted.note)
     if features == "inception" or features in {f"inception_{d}" for d in INCEPTION_DIMS[:-1]}:
         return _inception_for(real, int(features.partition("_")[2] or 2048), precision)
     if "=" in features:
         name, _, path = features.partition("=")
-        return cifar_resnet(Path(path), name=name)
+        found = cifar_resnet(Path(path), name=name)
+        found.network.to(real.device)
+        return found
     allowed = "auto, faed, inception, inception_64, inception_192, inception_768, NAME=PATH or an Extractor"
     raise ValueError(f"features: {features!r} is unknown; allowed: {allowed}")
 
@@ -218,10 +221,10 @@ def _folded(inception: nn.Module) -> nn.Module:
 def _inception_for(real: Tensor, dims: int, precision: Precision | Literal["auto"]) -> Extractor:
     """Inception in fp32, or in bf16 where that is faster and agrees."""
     if precision != "auto":
-        return inception(dims, precision)
+        return inception(dims, precision, real.device)
     # Checking costs a pass over 64 images in each precision, so it has to be worth it.
-    if len(real) < 1000 or not has_fast_bf16():
-        return inception(dims, "fp32")
+    if real.device.type != "cpu" or len(real) < 1000 or not has_fast_bf16():
+        return inception(dims, "fp32", real.device)
     agrees = bf16_agrees(inception(dims, "fp32"), inception(dims, "bf16"), real)
     return inception(dims, "bf16" if agrees else "fp32")
 
@@ -312,7 +315,7 @@ def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.devi
     if smaller < 8:
         raise ValueError(f"FAED needs images of at least 8×8; found {real.shape[-2]}×{real.shape[-1]}")
     size = min(FAED_SIZE, 2 ** int(math.log2(smaller)))
-    pixels = as_8_bit(real)
+    pixels = as_8_bit(real).cpu()  # fitted on the CPU wherever it is used: the same space on every machine's GPU
     address = content_hash(pixels, "faed-2", steps, seed, size)
     network = _fitted(address, pixels, size, steps, seed).eval().requires_grad_(False)
     as_is = tuple(real.shape[-2:]) == (size, size)

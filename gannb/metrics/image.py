@@ -181,17 +181,22 @@ class Judge:
         yield self._distance(name, self.real, self._split, fake)
         if self.train is not None:
             yield self._distance(f"{name}_{fake.n}_all", self.all, "all", fake)
-        if len(self.all.features) < 4:
+        yield from self._against_floor(name, fake, seed)
+
+    def _against_floor(self, name: str, fake: Seen, seed: int) -> Iterator[Score]:
+        """Like against like: halves of equal size, over paired draws."""
+        try:
+            pair = halves(self.all.features, fake.features, seed)
+        except ValueError as why:
+            yield from (Score.missing(f"{name}_{part}", str(why)) for part in ("halves", "floor", "over_floor"))
             return
-        pair = halves(self.all.features, fake.features, seed)
-        more = {"split": "halves of all", "draws": len(pair.floor)}
-        spread = "spread over draws"
+        more = {"split": "halves of all", "draws": len(pair.floor), "error_of": "spread over draws"}
         generated, floor = pair.generated, pair.floor
-        yield self._halves(f"{name}_halves", generated.mean(), pair.size, error=generated.std(ddof=1),
-                           floor=floor.mean(), error_of=spread, **more)  # fmt: skip
-        yield self._halves(f"{name}_floor", floor.mean(), pair.size, error=floor.std(ddof=1), error_of=spread, **more)
-        yield self._halves(f"{name}_over_floor", pair.ratio, pair.size, error=pair.ratio_error, floor=1.0,
-                           error_of=spread, **more)  # fmt: skip
+        yield self._halves(
+            f"{name}_halves", generated.mean(), pair.size, error=generated.std(ddof=1), floor=floor.mean(), **more
+        )
+        yield self._halves(f"{name}_floor", floor.mean(), pair.size, error=floor.std(ddof=1), **more)
+        yield self._halves(f"{name}_over_floor", pair.ratio, pair.size, error=pair.ratio_error, floor=1.0, **more)
 
     def _halves(self, name: str, value: float, size: int, *, split: str, **more: Any) -> Score:
         score = self._score(name, value, self.all, size, split, **more)

@@ -166,7 +166,7 @@ def score_folders(
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Mount `score` on the command line; the parsed arguments carry `main` as `run`."""
+    """Mount `score` on the command line; the parsed arguments carry `main` as `command`."""
     parser = subparsers.add_parser(
         "score",
         help="score a folder of generated images against a folder of real ones",
@@ -188,7 +188,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--no-lpips", action="store_true", help="leave LPIPS diversity out")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of random halves and pairs (default: 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the scores to FILE")
-    parser.set_defaults(run=main)
+    parser.set_defaults(command=main)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -171,6 +171,7 @@ def test_extrapolation_takes_the_bias_in_n_away(data, blobs):
 def test_few_images_give_reasons_instead_of_scores(blobs):
     scores = judge(generator=blobs(2, 3), real=blobs(3, 2), features=mean_and_spread())
     assert scores.fd_toy.had and "3 generated" in scores.kid_toy.reason and "5th neighbour" in scores.precision.reason
+    assert "halves need 4 real and 2 generated images; found 3 and 2" in scores.fd_toy_over_floor.reason
 
 
 def test_an_unfair_function_is_caught(judging, blobs):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gannb.metrics.neighbours import copies, support
+from gannb.metrics.neighbours import copies, nearest, support
 
 
 def normal(n, d, seed, shift=0.0):
@@ -74,6 +74,12 @@ def test_shares_stay_shares_and_order_does_not_matter(n, m, seed):
 def test_too_few_images_are_named():
     with pytest.raises(ValueError, match="6 real images are needed for their 5th neighbour; found 4"):
         support(normal(4, 3, 1), normal(50, 3, 2))
+
+
+def test_nearest_finds_the_original_of_a_copy():
+    train = normal(30, 6, 1)
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(nearest(train[order] + 0.01 * normal(30, 6, 2), train), order)
 
 
 def test_no_copying_gives_a_half_whatever_the_sizes():

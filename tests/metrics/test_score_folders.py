@@ -23,7 +23,7 @@ def run(*words):
     parser = argparse.ArgumentParser()
     add_parser(parser.add_subparsers())
     args = parser.parse_args(["score", *map(str, words)])
-    return args.run(args)
+    return args.command(args)
 
 
 @pytest.fixture
