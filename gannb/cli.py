@@ -181,7 +181,7 @@ def _verdict(outcome: Any, name: str) -> tuple[str, int]:
     from gannb.batch.papermill import missing
 
     if outcome.interrupted:
-        on = f"go on with `gannb run {name} --resume {outcome.folder.name}`" if outcome.folder else "no run was opened"
+        on = f"go on with `gannb run {name} --resume {outcome.folder}`" if outcome.folder else "no run was opened"
         return f"interrupted; {on}", INTERRUPTED
     if outcome.failure:
         return f"{name} failed in {outcome.failure}\nsee {outcome.executed}", FAILED

@@ -193,7 +193,5 @@ def test_a_run_that_leaves_less_than_it_should_has_failed(tmp_path: Path) -> Non
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     outcome = Outcome(tmp_path / "notebook.ipynb", tmp_path / "20260101-a", interrupted=True)
-    assert cli._verdict(outcome, "toy") == (
-        "interrupted; go on with `gannb run toy --resume 20260101-a`",
-        cli.INTERRUPTED,
-    )
+    said = f"interrupted; go on with `gannb run toy --resume {outcome.folder}`"
+    assert cli._verdict(outcome, "toy") == (said, cli.INTERRUPTED)

@@ -177,7 +177,6 @@ papermill_engines.register("gannb", _Engine)
 
 def _run(notebook: Path, target: Path | None, values: Mapping[str, Any], progress: bool) -> Failure | None:
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of every name that the tagged cell leaves out
-    tick = _tick()
     try:
         papermill.execute_notebook(
             notebook,
@@ -185,7 +184,7 @@ def _run(notebook: Path, target: Path | None, values: Mapping[str, Any], progres
             dict(values),
             engine_name="gannb",
             language="python",
-            progress_bar={"desc": notebook.stem, "mininterval": tick, "maxinterval": tick} if progress else False,
+            progress_bar=_bar(notebook.stem) if progress else False,
             store_widget_state=False,
         )
     except PapermillExecutionError as error:
@@ -202,6 +201,22 @@ def _run(notebook: Path, target: Path | None, values: Mapping[str, Any], progres
 def _tick() -> float:
     """Seconds between two looks of the bar: seldom where it goes to a log."""
     return 0.5 if sys.stderr.isatty() else 15
+
+
+def _bar(title: str) -> dict[str, Any]:
+    """What tqdm is told; in a log each look is a line of its own."""
+    options = {"desc": title, "mininterval": _tick(), "maxinterval": _tick()}
+    return options if sys.stderr.isatty() else options | {"file": _Lines(), "ncols": 100}
+
+
+class _Lines:
+    """Standard error with a line's end where a bar would return to its start."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text.replace("\r", "\n"))
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 @contextmanager

@@ -100,6 +100,7 @@ time.sleep(0.5)
     execute(notebook(tmp_path, tell), {"steps": 1}, tmp_path / "runs")
     shown = capfd.readouterr().err
     assert "01_toy" in shown and "4/4" in shown and "step 10 of 20, 01:15 left" in shown
+    assert "\r" not in shown, "in a log each look is a line"
     assert "GANNB_PROGRESS" not in os.environ
 
 
