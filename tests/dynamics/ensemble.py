@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -24,7 +25,7 @@ class Ensemble:
         self.draws, self.runs, self.latent, self.steps = generator("ensemble"), runs, latent, 0
 
         def layers(*widths: int) -> list[Tensor]:
-            pairs = list(zip(widths, widths[1:]))
+            pairs = list(itertools.pairwise(widths))
             weights = [torch.randn(runs, i, o, generator=self.draws) * math.sqrt(2 / i) for i, o in pairs]
             return [p.requires_grad_() for w in weights for p in (w, torch.zeros(runs, 1, w.shape[2]))]
 

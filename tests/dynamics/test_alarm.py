@@ -61,7 +61,7 @@ def test_a_value_that_is_not_finite_rings_at_once():
 
 def test_an_unknown_action_is_refused():
     for make in (lambda a: Explodes("x", action=a), lambda a: Stalled("x", patience=1, action=a), gan_alarms):
-        with pytest.raises(ValueError, match="allowed: note | pause | stop | rollback"):
+        with pytest.raises(ValueError, match=r"allowed: note \| pause \| stop \| rollback"):
             make("shout")
 
 

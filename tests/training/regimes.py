@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.data.batches import Batches
-from gannb.draws import Draws, generator, seeded
+from gannb.draws import generator, seeded
 from gannb.dynamics.numbers import Numbers
 from gannb.dynamics.parameter import DynamicParameter
 from gannb.dynamics.schedule import Schedule
@@ -129,10 +129,11 @@ def balance(run: Run) -> Trainer:
         ]
     ).drive(Strict())
     d_loss = lambda turn: square(turn.D(turn.batch), turn.now.real_label) + square(turn.D(fake(turn)), 0.1)  # noqa: E731
+    g_loss = lambda turn: square(turn.D(fake(turn)), turn.now.real_label)  # noqa: E731
     return Trainer(
         [
             Player("D", D, d_loss, lr=lambda now: now.lr * now.lr_d_scale),
-            Player("G", G, lambda turn: square(turn.D(fake(turn)), turn.now.real_label), lr=lambda now: now.lr, ema=0.99),
+            Player("G", G, g_loss, lr=lambda now: now.lr, ema=0.99),
         ],
         Batches(POINTS, 16, seed=0),
         numbers,
@@ -290,7 +291,3 @@ REGIMES: dict[str, Callable[[Run], Trainer]] = {
 def open_run(folder, **given) -> Run:
     """A run of the toy in a folder."""
     return Run.open(Toy(runs=str(folder), **given))
-
-
-def reference_draws(seed: int, step: int) -> Draws:
-    return Draws(seed, step, 0)

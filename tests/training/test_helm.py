@@ -177,7 +177,10 @@ def test_without_a_best_it_goes_to_the_oldest_good_one_and_gives_up_the_rest(tra
 
 
 def test_going_back_in_vain_ends_in_a_pause(trainer):
-    trainer.alarms = [Lasting("always", lambda seen: "D/loss" in seen, "it rings at every row", action="rollback")]
+    alarm = nan_alarm("rollback")
+    alarm.condition, alarm.patience, alarm.load_state_dict = (lambda seen: True), 1, lambda state: None
+    trainer.alarms = [alarm]
+    trainer.watchers.append(lambda t: setattr(alarm, "count", 0))  # it rings at every row
     trainer.record_every, trainer.checkpoint_every = 1, 0
     with pytest.raises(Paused):
         trainer.fit(steps=50)
