@@ -10,7 +10,8 @@ from gannb.runs.places import find, folders, home
 
 @pytest.fixture
 def runs(tmp_path: Path) -> str:
-    for name, run in (("a", "20260101-000000-aaaaaa"), ("a", "20260103-000000-aaaaaa"), ("b", "20260102-000000-bbbbbb")):
+    made = (("a", "20260101-000000-aaaaaa"), ("a", "20260103-000000-aaaaaa"), ("b", "20260102-000000-bbbbbb"))
+    for name, run in made:
         (tmp_path / name / run).mkdir(parents=True)
         (tmp_path / name / run / "params.yaml").write_text("seed: 0\n")
     (tmp_path / "a" / "no-run").mkdir()
