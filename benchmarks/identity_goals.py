@@ -80,7 +80,7 @@ def main() -> None:
     found = {"command": " ".join(["python", *sys.argv]), "seeds": list(SEEDS), "self-made": measured("self-made", {})}
     if args.features:
         path = Path(args.features).resolve()
-        found["real"] = measured("real", {"data": path, "batch_size": 32, "epochs": 30})
+        found["real"] = measured("real", {"data": path})
         found["real"]["options"]["data"] = path.name
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     Path(args.out).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -80,7 +80,7 @@ class Diagnosis:
             "body{font:15px sans-serif;max-width:1100px;margin:2em auto;color-scheme:light dark}td,th{padding:2px 9px}"
         )
         head = f'<head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>'
-        tables = self.by_yaw._repr_html_() + self.scores._repr_html_()
+        tables = self.by_yaw._repr_html_() + score_table(self.scores)._repr_html_()
         return f"<!doctype html><html>{head}<body><h1>{title}</h1>{figure}{tables}</body></html>\n"
 
     def __repr__(self) -> str:
@@ -88,6 +88,17 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         return self.by_yaw._repr_html_()
+
+
+def score_table(scores: Scores) -> Table:
+    """A row a score: value with its error, 95 % interval, faces and people."""
+    rows = []
+    for score in scores.values():
+        if score.had:
+            interval = "{:.4g} … {:.4g}".format(*score.interval) if score.interval else None
+            rows.append((score.name, score.text, interval, score.protocol.get("n"), score.protocol.get("people")))
+    lacking = [f"{score.name}: {score.reason}" for score in scores.values() if not score.had]
+    return Table(("score", "value", "95 % interval", "faces", "people"), rows, note="\n".join(lacking))
 
 
 def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
@@ -224,7 +235,7 @@ def main(args: argparse.Namespace) -> int:
         return BAD_INPUT
     source = Path(args.features).expanduser()
     page, data = diagnosis.save(args.out or source.with_name(f"{source.stem}_diagnosis"))
-    print(diagnosis, diagnosis.scores, f"written: {page}, {data}", sep="\n\n")
+    print(diagnosis, score_table(diagnosis.scores), f"written: {page}, {data}", sep="\n\n")
     return 0
 
 

@@ -88,9 +88,14 @@ class Identity(Experiment):
         "residual", "residual: ours, on the raw feature (I5); transformer: the document's", group="model",
         choices=("residual", "transformer"),
     )  # fmt: skip
-    rank: int = param(8, "residual: directions of the learned pose subspace (ours)", group="model", low=1, high=256)
+    rank: int = param(16, "residual: directions of the learned pose subspace (ours)", group="model", low=1, high=256)
     closed_below: float = param(
-        15.0, "degrees of yaw below which a yaw-aware gate is shut (ours)", group="model", low=0.0, high=90.0, unit="°"
+        20.0,
+        "degrees of yaw below which a yaw-aware gate is shut; frontal ends at 15 (ours)",
+        group="model",
+        low=0.0,
+        high=90.0,
+        unit="°",
     )
     width: int = param(64, "transformer: width of the tokens", group="model", low=8, high=2048)
     depth: int = param(

@@ -76,6 +76,12 @@ def test_what_is_saved_opens_offline_and_is_strict_json(exact: Diagnosis, tmp_pa
     assert next(row["yaw"] for row in stored["by_yaw"]) == "0-15°"
 
 
+def test_the_score_table_names_what_could_not_be_had(aimed: faces.Faces) -> None:
+    table = diagnostics.score_table(Diagnosis.of(aimed.features, replace(aimed, planted=None)).scores)
+    assert "removed_energy: these features have no planted subspace" in table.note
+    assert table.column("people")[0] == 10 and "removed_energy" not in table.column("score")
+
+
 def parsed(*argv: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     diagnostics.add_parser(parser.add_subparsers())
