@@ -1,0 +1,164 @@
+"""Speed of the motion parts, side by side in one process: `python benchmarks/motion.py [--threads 2]`.
+
+Prints the graph layers against torch-geometric's scatter path and dense layers at equal output, a training step's clips
+a second, and one clip's latency. Ratios are of CPU time on one thread, so other work on the machine weighs little; the
+rest is wall time, and the load is printed beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch_geometric.nn import DenseGATConv, DenseGraphConv
+from torch_geometric.nn import GATConv as SparseGATConv
+from torch_geometric.nn import GraphConv as SparseGraphConv
+
+from gannb.draws import generator, seeded
+from gannb.losses import physics
+from gannb.losses.adversarial import least_squares
+from gannb.models.gesture import Controls, generate
+from gannb.models.motion.discriminator import Discriminator
+from gannb.models.motion.generator import Generator
+from gannb.models.motion.graph import graph_layers, skeleton_edges
+from gannb.skeleton import PARENTS
+
+FRAMES, CLIPS, MELS, SPEAKERS = 64, 16, 64, 4
+
+
+def best(work: Callable[[], object], clock: Callable[[], float], times: int = 7) -> float:
+    """The least of several timings, seconds."""
+    taken = []
+    for _ in range(times):
+        start = clock()
+        work()
+        taken.append(clock() - start)
+    return min(taken)
+
+
+def graph(parents: tuple[int, ...], channels: int, frames: int, half: bool) -> str:
+    """Five layers, forward and backward: ours, scatter, dense."""
+    joints, kinds = len(parents), "AGAGA"
+    edges = torch.tensor(skeleton_edges(parents)).T
+    many = torch.cat([edges + joints * m for m in range(frames)], 1)
+    table = torch.zeros(joints, joints)
+    table[edges[1], edges[0]] = 1
+    with seeded("graph"):
+        ours = [block.layer for block in graph_layers(channels, parents=parents)]
+        attention = [SparseGATConv, DenseGATConv]
+        plain = [SparseGraphConv, DenseGraphConv]
+        sparse, dense = (
+            [a(channels, channels // 4, heads=4) if kind == "A" else c(channels, channels) for kind in kinds]
+            for a, c in zip(attention, plain)
+        )
+    for own, s, d in zip(ours, sparse, dense):
+        weights = own.state_dict()
+        s.load_state_dict(weights)
+        d.load_state_dict({k: v.unsqueeze(0) if "att_" in k else v for k, v in weights.items()})
+
+    def by_joint(x: Tensor) -> Tensor:
+        for layer in ours:
+            x = layer(x)
+        return x
+
+    def by_scatter(x: Tensor) -> Tensor:
+        x = x.transpose(0, 1).reshape(-1, channels)
+        for layer in sparse:
+            x = layer(x, many)
+        return x.view(frames, joints, channels).transpose(0, 1)
+
+    def by_table(x: Tensor) -> Tensor:
+        x = x.transpose(0, 1)
+        for layer in dense:
+            x = layer(x, table)
+        return x.transpose(0, 1)
+
+    x = torch.randn(joints, frames, channels, generator=generator("x"))
+    apart = float((by_joint(x) - by_scatter(x)).detach().abs().max())
+
+    def step(path: Callable[[Tensor], Tensor]) -> Callable[[], None]:
+        def work() -> None:
+            y = x.clone().requires_grad_()
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                out = path(y)
+            out.sum().backward()
+
+        return work
+
+    ours_s, scatter_s, dense_s = (best(step(path), time.process_time) for path in (by_joint, by_scatter, by_table))
+    return (
+        f"graph layers, {frames} x {joints} joints, {channels} channels, {'bf16' if half else 'fp32'}: "
+        f"{1e3 * ours_s:.1f} ms; {scatter_s / ours_s:.2f} x scatter, {dense_s / ours_s:.2f} x dense; "
+        f"largest difference in fp32 {apart:.0e}"
+    )
+
+
+def training(width: int, half: bool) -> str:
+    """One turn of D and one of G on a batch, all losses in it."""
+    with seeded("training"):
+        G = Generator(MELS, SPEAKERS, width)
+        D = Discriminator(width, n_mels=MELS, speakers=SPEAKERS)
+    g_adam, d_adam = (torch.optim.Adam(m.parameters(), 1e-4, fused=True) for m in (G, D))
+    mel = torch.randn(CLIPS, 4 * FRAMES, MELS, generator=generator("mel"))
+    speaker = torch.arange(CLIPS) % SPEAKERS
+    real = G(mel, speaker).detach()
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            with torch.no_grad():
+                made = G(mel, speaker)
+            loss = least_squares(D(real, mel, speaker), 0.9) + least_squares(D(made, mel, speaker), 0.1)
+        d_adam.zero_grad()
+        loss.backward()
+        d_adam.step()
+        D.requires_grad_(False)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            made = G(mel, speaker)
+            loss = least_squares(D(made, mel, speaker), 0.9)
+        loss = loss + physics.absolute(made, real) + physics.velocity(made, real) + physics.smoothness(made)
+        g_adam.zero_grad()
+        (loss + physics.physics(made)).backward()
+        g_adam.step()
+        D.requires_grad_(True)
+
+    seconds = best(step, time.perf_counter, times=4)
+    return f"training, C={width}, {'bf16' if half else 'fp32'}, a D and a G turn a step: {CLIPS / seconds:.0f} clips/s"
+
+
+def latency(width: int) -> str:
+    """One clip of 64 frames under controls."""
+    with seeded("latency"):
+        G = Generator(MELS, SPEAKERS, width, head="angles").eval()
+    mel = torch.randn(4 * FRAMES, MELS, generator=generator("one"))
+    controls, taken = Controls(amplitude=1.2, height=0.3), []
+    for _ in range(30):
+        start = time.perf_counter()
+        generate(G, mel, 0, controls=controls)
+        taken.append(1e3 * (time.perf_counter() - start))
+    return f"one clip, C={width}, angles, controls: median {statistics.median(taken):.0f} ms, best {min(taken):.0f} ms"
+
+
+def main() -> None:
+    """Print everything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2, help="for training and latency; the ratios use one")
+    threads = parser.parse_args().threads
+    torch.set_num_threads(1)
+    for half in (False, True):
+        for channels in (16, 64):
+            print(graph(PARENTS, channels, FRAMES * CLIPS, half), flush=True)
+        print(graph(PARENTS[:10], 16, 2048, half), flush=True)
+    torch.set_num_threads(threads)
+    print(f"{threads} threads, load of the machine {os.getloadavg()[0]:.1f}")
+    for half in (False, True):
+        print(training(64, half), flush=True)
+    print(latency(64))
+
+
+if __name__ == "__main__":
+    main()
