@@ -110,7 +110,7 @@ def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
     """
     from plotly.subplots import make_subplots
 
-    shown = make_subplots(rows=2, cols=2, subplot_titles=PANELS, horizontal_spacing=0.1, vertical_spacing=0.16)
+    shown = make_subplots(rows=2, cols=2, subplot_titles=PANELS, horizontal_spacing=0.1, vertical_spacing=0.22)
     parts = [(f"{low:g}-{high:g}", comparison.within(low, high), low, high) for low, high in YAW_BINS]
     parts = [part for part in parts if len(part[1])]
     bins = [name for name, *_ in parts]
@@ -129,7 +129,9 @@ def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
     shown.update_yaxes(title_text="faces", row=1, col=2)
     shown.update_yaxes(title_text="cosine", row=2, col=1)
     shown.update_yaxes(title_text="share of the faces", range=[0, 1], row=2, col=2)
-    return shown.update_layout(template=TEMPLATE, title=title, height=640, legend={"x": 0.0, "y": 0.02}, bargap=0.15)
+    return shown.update_layout(
+        template=TEMPLATE, title=title, height=700, margin_t=70, legend={"x": 0.0, "y": 0.02}, bargap=0.15
+    )
 
 
 def _gain_bars(parts: list[tuple[str, Comparison, float, float]], comparison: Comparison) -> go.Bar:
