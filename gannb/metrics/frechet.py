@@ -50,10 +50,10 @@ class Moments:
         check_features(features)
         mean = features.mean(0, dtype=torch.float64)
         rows = features.double().sub_(mean) if features.dtype != torch.float64 else features - mean
-        rows /= math.sqrt(len(rows) - 1)
-        if len(rows) <= rows.shape[1]:
-            return cls(len(rows), mean, rows=rows)
-        return cls(len(rows), mean, cov=_gram(rows))
+        n, d = rows.shape
+        if n <= d:
+            return cls(n, mean, rows=rows.div_(math.sqrt(n - 1)))
+        return cls(n, mean, cov=_gram(rows).div_(n - 1))
 
     @property
     def trace(self) -> float:
@@ -74,10 +74,16 @@ class Moments:
         return Moments(n, self.mean + other.n / n * offset, cov=cov)
 
     def factor(self) -> Tensor:
-        """F `[d, r]` with F Fᵀ = covariance; computed once (a real data set is judged against many times)."""
-        if self._factor is None:
-            self._factor = self.rows.T if self.rows is not None else _factor(self.cov)
-        return self._factor
+        """F `[d, r]` with F Fᵀ = covariance."""
+        if self.rows is not None:
+            return self.rows.T
+        return _factor(self.cov) if self._factor is None else self._factor
+
+    def keep_factor(self) -> Moments:
+        """Compute the factor now and keep it, since many will be compared with these moments; returns itself."""
+        if self.rows is None:
+            self._factor = self.factor()
+        return self
 
 
 class StreamingMoments:
@@ -160,7 +166,9 @@ def _root_trace(a: Moments, b: Moments) -> tuple[float, float]:
         return float(singular.sum()), float(eps * singular.max() * math.sqrt(len(singular)) * len(singular))
     # The smaller of K Kᵀ and KᵀK has the same eigenvalues that are not zero.
     cross = a.factor().T @ b.factor()
-    eigen = torch.linalg.eigvalsh(_gram(cross if cross.shape[0] >= cross.shape[1] else cross.T))
+    gram = _gram(cross if cross.shape[0] >= cross.shape[1] else cross.T)
+    del cross
+    eigen = torch.linalg.eigvalsh(gram)
     unsure = float(eigen.abs().max()) * eps * math.sqrt(len(eigen))
     roots = eigen.clamp(min=0).sqrt()
     # An eigenvalue off by δ moves its root by at most min(√δ, δ / 2√λ).

@@ -89,8 +89,9 @@ class Seen:
     @property
     def alike(self) -> bool:
         """Whether all features are the same."""
-        apart = (self.features - self.features[:1]).abs().max()
-        return bool(apart <= 1e-4 * self.features.abs().max())  # a batch's place in memory moves the last digits
+        low, high = self.features.amin(0), self.features.amax(0)
+        scale = torch.maximum(low.abs(), high.abs()).max()
+        return bool((high - low).max() <= 1e-4 * scale)  # a batch's place in memory moves the last digits
 
 
 class Judge:
@@ -119,6 +120,8 @@ class Judge:
         self.real = self._look(real, "real images")
         self.train = None if train is None else self._look(train, "training images")
         self.all = self.real if self.train is None else _together(self.train, self.real)
+        for side in (self.real, self.all):
+            side.moments.keep_factor()
         if self.all.alike:
             raise ValueError("real images: their features are all alike, so nothing can be measured against them")
 
@@ -302,7 +305,7 @@ def _see(extractor: Extractor, batches: Iterable[Tensor], n: int) -> Seen:
     keep = evenly(n, KEPT)
     streamed = StreamingMoments() if n > KEPT else None
     classes: ClassifierScore | None = None
-    kept: list[Tensor] = []
+    features: Tensor | None = None
     came = 0
     for batch in batches:
         found = extractor(batch)
@@ -311,10 +314,11 @@ def _see(extractor: Extractor, batches: Iterable[Tensor], n: int) -> Seen:
         if found.logits is not None and n >= 10:
             classes = classes or ClassifierScore(n)
             classes.add(found.logits)
-        mine = keep[(keep >= came) & (keep < came + len(batch))] - came
-        kept.append(found.features[mine])
+        if features is None:  # made whole at once: many small pieces would leave the memory in tatters
+            features = torch.empty(len(keep), found.features.shape[1])
+        mine = (keep >= came) & (keep < came + len(batch))
+        features[mine] = found.features[keep[mine] - came]
         came += len(batch)
-    features = torch.cat(kept)
     moments = streamed.moments() if streamed is not None else Moments.of(features)
     return Seen(n, moments, features, classes and classes.value())
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gannb.metrics.frechet import check_features
 
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE = 256
 
 
 def kernel_distance(real: Tensor, fake: Tensor) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from gannb.draws import key
 from gannb.metrics.frechet import Moments, frechet_distance
 
-LARGEST_HALF = 1000
+LARGEST_HALF = 500
 
 
 @dataclass(frozen=True)
