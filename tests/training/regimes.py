@@ -208,7 +208,7 @@ class Learned:
         weights = self.ahead.step("D", self.ahead.weights(), noisy, batch, "look D")
         weights = self.ahead.step("G", weights, noisy, batch, "look G")
         held_out = self.ahead.loss("D", weights, now.replace(noise=torch.zeros(())), POINTS[:32], "look held out")
-        slopes = torch.autograd.grad(held_out, list(self.net.parameters()))
+        slopes = self.ahead.gradients(held_out, self.net.parameters())
         with torch.no_grad():
             for parameter, slope in zip(self.net.parameters(), slopes):
                 parameter -= self.rate * slope
