@@ -317,7 +317,7 @@ def _line(row: dict) -> str:
 
 
 def main() -> None:
-    """Run the chosen parts, print each as it comes, and write the report (parts that were not run stay as they were)."""
+    """Run the chosen parts, print each as it comes, write the report; parts that were not run stay as they were."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=["frechet", "memory", "full"], help="default: all")
     parser.add_argument("--images", type=int, default=500, help="of the full set (default: 500)")
