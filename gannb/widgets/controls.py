@@ -1,0 +1,57 @@
+"""Controls, generated from the declaration of a number; and what a person did with them, as commands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gannb.dynamics.parameter import DynamicParameter
+from gannb.dynamics.steering import Command
+
+
+def declared(number: DynamicParameter) -> dict[str, Any]:
+    """What the panel has to know of a number once, as JSON: name, group, slider, meaning, what is allowed."""
+    low, high = slider(number)
+    return {
+        "name": number.name,
+        "group": number.group,
+        "low": low,
+        "high": high,
+        "log": number.scale == "log" and low > 0,
+        "integer": number.integer,
+        "unit": number.unit,
+        "doc": number.doc,
+        "allowed": "" if math.isinf(number.low) and math.isinf(number.high) else number.allowed,
+    }
+
+
+def standing(number: DynamicParameter) -> dict[str, Any]:
+    """Where a number stands now: its value, whether a person holds it, and what drives it otherwise."""
+    return {"value": number.value, "held": number.held, "driver": number.driver}
+
+
+def slider(number: DynamicParameter) -> tuple[float, float]:
+    """The range of a number's slider: as declared, else the bounds, else around where it starts.
+
+    A number field goes beyond it, up to the validity bounds; a logarithmic slider needs a positive lower end.
+    """
+    low, high = number.slider or (number.low, number.high)
+    start = abs(number.value) or 1.0
+    if number.scale == "log":
+        high = high if math.isfinite(high) else 100 * start
+        return (low if low > 0 else min(start, high) / 1000), high
+    low = low if math.isfinite(low) else min(0.0, number.value - start)
+    high = high if math.isfinite(high) else number.value + start
+    return (math.floor(low), math.ceil(high)) if number.integer else (low, high)
+
+
+def command(message: Mapping[str, Any]) -> Command:
+    """What a person did, as a command.
+
+    Raises:
+        ValueError: a message that is no command.
+    """
+    if unknown := message.keys() - {"do", "name", "value"}:
+        raise ValueError(f"a command has no {', '.join(sorted(unknown))}")
+    return Command(str(message.get("do", "")), str(message.get("name", "")), message.get("value"))

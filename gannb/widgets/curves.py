@@ -1,0 +1,81 @@
+"""What was measured, boiled down to few points a line, and sorted into charts."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Mapping
+from typing import Any
+
+MOST_POINTS = 500
+MOST_CHARTS = 6
+FIRST = ("loss", "discriminator", "gradient norm")
+
+
+class Trace:
+    """A line over a whole run in at most `most` points: each is the mean of a stretch, and stretches grow with the run.
+
+    Attributes:
+        last: the newest value, as it was measured.
+    """
+
+    def __init__(self, most: int = MOST_POINTS) -> None:
+        self.most, self.last = most, math.nan
+        self._steps: list[float] = []
+        self._values: list[float] = []
+        self._stretch, self._count, self._sum = 1, 0, 0.0
+
+    def add(self, step: int, value: float) -> None:
+        """Add the value measured at a step."""
+        self.last = value
+        self._count += 1
+        self._sum += value
+        if self._count < self._stretch:
+            return
+        self._steps.append(step)
+        self._values.append(self._sum / self._count)
+        self._count, self._sum = 0, 0.0
+        if len(self._steps) >= self.most:
+            self._halve()
+
+    def packed(self) -> dict[str, Any]:
+        """Steps and values as float32 bytes, far quicker than JSON; the newest value as text, for it may be NaN."""
+        x, y = array("f", self._steps), array("f", self._values)
+        return {"x": x.tobytes(), "y": y.tobytes(), "last": f"{self.last:.4g}"}
+
+    def _halve(self) -> None:
+        pairs = zip(self._values[::2], self._values[1::2])
+        self._steps, self._values = self._steps[1::2], [(a + b) / 2 for a, b in pairs]
+        self._stretch *= 2
+
+
+class Charts:
+    """Traces by what they show: losses together, D on real and made together, gradient norms together, …"""
+
+    def __init__(self) -> None:
+        self._traces: dict[str, dict[str, Trace]] = {}
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Add a row of `metrics.jsonl`."""
+        for key, value in row.items():
+            if key != "step":
+                title, line = place(key)
+                self._traces.setdefault(title, {}).setdefault(line, Trace()).add(row["step"], value)
+
+    def packed(self) -> list[dict[str, Any]]:
+        """The charts to draw, the usual ones first."""
+        titles = [t for t in FIRST if t in self._traces] + [t for t in self._traces if t not in FIRST]
+        return [
+            {"title": title, "lines": [{"name": n, **t.packed()} for n, t in self._traces[title].items()]}
+            for title in titles[:MOST_CHARTS]
+        ]
+
+
+def place(key: str) -> tuple[str, str]:
+    """The chart and the line of a measured name: "D/loss" is line "D" of chart "loss"; a score stands alone."""
+    player, slash, what = key.rpartition("/")
+    if not slash:
+        return key, key
+    if what in ("real", "fake"):
+        return "discriminator", f"{player}(x)" if what == "real" else f"{player}(G(z))"
+    return ("gradient norm" if what == "grad_norm" else what), player
