@@ -19,8 +19,8 @@ from gannb.params.presets import read_yaml
 from gannb.runs import environment, files, interventions, places
 from gannb.runs.history import History
 
-_locks: dict[Path, IO] = {}
-"""Folders that this process writes to: a notebook may open its own run twice."""
+_locks: dict[tuple[int, int], IO] = {}
+"""Lock files that this process holds, by device and inode: a notebook may open its own run twice, or move it."""
 
 
 class RunError(ValueError):
@@ -224,9 +224,11 @@ def _same_settings(params: Experiment, there: dict[str, Any], folder: Path) -> N
 
 
 def _lock(folder: Path) -> None:
-    if folder in _locks:
-        return
     file = (folder / ".lock").open("a+")
+    stat = os.fstat(file.fileno())
+    if (stat.st_dev, stat.st_ino) in _locks:
+        file.close()
+        return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -239,7 +241,7 @@ def _lock(folder: Path) -> None:
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
-    _locks[folder] = file
+    _locks[stat.st_dev, stat.st_ino] = file
 
 
 def _short(value: float) -> float:

@@ -1,0 +1,133 @@
+"""Two runs side by side: what they were told, where they part, and what came of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gannb.runs import files
+from gannb.runs.folder import settings_of
+from gannb.runs.history import History
+from gannb.tables import Table
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two runs.
+
+    Attributes:
+        names: the two folders' names.
+        parameters: name → (value there, value here), where they differ.
+        parted: the first recorded step at which the two differ; None where all rows that both have are equal.
+        parted_in: what differs in that row, by name: the two values (None where one has none).
+        rows: how many recorded steps were compared.
+        branches: for each run, the run and checkpoint it was branched from, or "".
+        moves: moves of numbers that only one of the two made: (run's name, step, number, new value, by whom).
+        equal: whether both ended with the same weights; None where one has no summary.
+    """
+
+    names: tuple[str, str]
+    parameters: dict[str, tuple[Any, Any]]
+    parted: int | None
+    parted_in: dict[str, tuple[float | None, float | None]]
+    rows: int
+    branches: tuple[str, str]
+    moves: list[tuple[str, int, str, float, str]]
+    equal: bool | None
+
+    def table(self) -> Table:
+        """A row a difference, in the order of: origin, parameters, first parting, moves, end."""
+        one, two = self.names
+        rows: list[tuple[Any, ...]] = [("branched from", *self.branches)] if any(self.branches) else []
+        rows += [(f"parameter {name}", *values) for name, values in self.parameters.items()]
+        rows += [(f"step {self.parted}: {name}", *values) for name, values in self.parted_in.items()]
+        for run, step, number, value, by in self.moves:
+            told = f"{value:g} by {by}"
+            rows.append((f"step {step}: {number} moved", *((told, None) if run == one else (None, told))))
+        return Table(("what", one, two), rows, note=f"{self._parting()}; {self._ending()}")
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def _parting(self) -> str:
+        if not self.rows:
+            return "no step was recorded by both"
+        return f"equal in all {self.rows} steps" if self.parted is None else f"they part at step {self.parted}"
+
+    def _ending(self) -> str:
+        words = {True: "the same weights in the end", False: "other weights in the end", None: "not both have ended"}
+        return words[self.equal]
+
+
+def compare(one: str | Path, two: str | Path) -> Comparison:
+    """Compare two run folders by what is written in them.
+
+    Rows are compared by their step, name by name, to the six digits that are recorded. A branch begins at its
+    parent's step, so only what both recorded is compared.
+
+    Raises:
+        FileNotFoundError: a folder that holds no run.
+    """
+    folders = (Path(one), Path(two))
+    for folder in folders:
+        if not (folder / "params.yaml").is_file():
+            raise FileNotFoundError(f"{folder.name} is no run folder: it has no params.yaml")
+    names = (folders[0].name, folders[1].name)
+    there, here = (settings_of(folder) for folder in folders)
+    rows = [_by_step(folder) for folder in folders]
+    common = sorted(rows[0].keys() & rows[1].keys())
+    parted = next((step for step in common if rows[0][step] != rows[1][step]), None)
+    events = [files.read_lines(folder / "events.jsonl") for folder in folders]
+    return Comparison(
+        names=names,
+        parameters=_differences(there, here),
+        parted=parted,
+        parted_in=_differences(rows[0][parted], rows[1][parted]) if parted is not None else {},
+        rows=len(common),
+        branches=(_origin(events[0]), _origin(events[1])),
+        moves=_alone(names, events),
+        equal=_same_weights(folders),
+    )
+
+
+def _by_step(folder: Path) -> dict[int, dict[str, Any]]:
+    """What was recorded at each step; a NaN compares equal to a NaN."""
+    rows: dict[int, dict[str, Any]] = {}
+    for row in History(folder / "metrics.jsonl").rows():
+        values = {k: ("nan" if v != v else v) for k, v in row.items() if k not in ("step", "epoch")}
+        rows.setdefault(row["step"], {}).update(values)
+    return rows
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {k: (there.get(k), here.get(k)) for k in {**there, **here} if there.get(k) != here.get(k)}
+
+
+def _origin(events: list[dict[str, Any]]) -> str:
+    """Where a run was branched from, in words."""
+    found = [e for e in events if e["kind"] == "branched"]
+    return f"{found[0]['parent']} at step {found[0]['step']}" if found else ""
+
+
+def _alone(names: tuple[str, str], events: list[list[dict[str, Any]]]) -> list[tuple[str, int, str, float, str]]:
+    """Applied moves by persons, alarms and branches (not by drivers) that the other run did not make."""
+    made = []
+    for rows in events:
+        askers = {"branch", "person"} | {e["name"] for e in rows if e["kind"] == "alarm"}
+        moves = [e for e in rows if e["kind"] == "move" and e["outcome"] == "applied" and e["by"] in askers]
+        made.append([(e["step"], e["name"], e["new"], e["by"]) for e in moves])
+    alone = [(names[i], *move) for i in (0, 1) for move in made[i] if move not in made[1 - i]]
+    return sorted(alone, key=lambda move: move[1])
+
+
+def _same_weights(folders: tuple[Path, Path]) -> bool | None:
+    paths = [folder / "summary.json" for folder in folders]
+    if not all(path.is_file() for path in paths):
+        return None
+    one, two = (json.loads(path.read_text(encoding="utf-8"))["weights_sha256"] for path in paths)
+    return one == two

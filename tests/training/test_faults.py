@@ -1,0 +1,158 @@
+"""What can go wrong around a run is said clearly and nothing is lost: full disks, lost folders, two processes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from gannb.dynamics.steering import Command
+from gannb.runs import files
+from gannb.runs.folder import RunError
+from tests.training.regimes import REGIMES, open_run
+
+STEPS = 14
+
+
+def make(folder, **given):
+    return REGIMES["single"](open_run(folder, **given))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    trainer = make(tmp_path_factory.mktemp("whole"))
+    trainer.fit(steps=STEPS)
+    return trainer
+
+
+FULL = """
+import resource, sys, torch
+torch.set_num_threads(1)
+from tests.training.regimes import REGIMES, open_run
+trainer = REGIMES["single"](open_run(sys.argv[1]))
+trainer.fit(steps=5)
+limit = trainer.checkpoints.find("5").stat().st_size // 2
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    trainer.fit(steps=14)
+except OSError as error:
+    print("OSError:", error)
+try:
+    trainer.fit(steps=14)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_disk_that_fills_up_is_said_and_the_run_goes_on_from_its_checkpoint(whole, root, tmp_path):
+    """A real limit on file sizes: the next checkpoint cannot be written."""
+    command = [sys.executable, "-c", FULL, str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert "could not write step-00000010.safetensors (File too large); the file before it is untouched" in done.stdout
+    assert "RunError step 9 failed half way" in done.stdout and "resume=" in done.stdout
+    (folder,) = (tmp_path / "toy").iterdir()
+    assert not list(folder.rglob("*.part")), "no halves are left lying about"
+    again = make(tmp_path, resume=str(folder))
+    assert again.step == 5
+    again.fit(steps=STEPS)
+    assert again.weights() == whole.weights()
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "events.jsonl", "interventions.yaml"])
+def test_half_a_row_on_a_full_disk_is_taken_back(name, whole, tmp_path, monkeypatch):
+    trainer = make(tmp_path)
+    trainer.fit(steps=7)
+    before, write = (trainer.run.folder / name).read_bytes(), os.write
+
+    def full(handle, content):
+        if os.path.samestat(os.fstat(handle), (trainer.run.folder / name).stat()):
+            write(handle, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(handle, content)
+
+    trainer.helm.inbox.put(Command("move", "weight", 1.0))
+    with monkeypatch.context() as m:
+        m.setattr(files.os, "write", full)
+        with pytest.raises(OSError, match=rf"could not add to {name} \(No space left on device\)"):
+            trainer.fit(steps=STEPS)
+    assert (trainer.run.folder / name).read_bytes() == before
+    again = make(tmp_path, resume=str(trainer.run.folder))
+    again.fit(steps=STEPS)
+    assert again.weights() == whole.weights()
+
+
+@pytest.mark.parametrize("gone", ["folder", "events.jsonl", "metrics.jsonl"])
+def test_a_folder_that_goes_while_it_trains_is_noticed(gone, whole, tmp_path):
+    trainer = make(tmp_path)
+    trainer.fit(steps=5)
+    there = trainer.run.folder if gone == "folder" else trainer.run.folder / gone
+    aside = tmp_path / "aside"
+    there.rename(aside)
+    with pytest.raises(RunError, match=r"is gone: it was moved or deleted while the run went on; put it back"):
+        trainer.fit(steps=STEPS)
+    assert not there.exists(), "nothing is made anew in its place"
+    aside.rename(there)
+    again = make(tmp_path, resume=str(trainer.run.folder))
+    again.fit(steps=STEPS)
+    assert again.weights() == whole.weights()
+
+
+@pytest.mark.parametrize("gone", ["params.yaml", "events.jsonl", "metrics.jsonl", "interventions.yaml", "checkpoints"])
+def test_half_a_folder_is_not_resumed(gone, tmp_path):
+    trainer = make(tmp_path)
+    trainer.fit(steps=5)
+    folder = shutil.copytree(trainer.run.folder, tmp_path / "half")
+    path = folder / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    left = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
+    with pytest.raises(RunError, match=f"half is no whole run folder, it has no {gone}"):
+        make(tmp_path, resume=str(folder))
+    assert left == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+def test_a_moved_folder_is_said_and_its_new_place_works(whole, tmp_path):
+    trainer = make(tmp_path)
+    trainer.fit(steps=5)
+    moved = shutil.move(trainer.run.folder, tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="resume: no run folder"):
+        make(tmp_path, resume=trainer.run.folder.name)
+    again = make(tmp_path, resume=str(moved))
+    again.fit(steps=STEPS)
+    assert again.weights() == whole.weights()
+
+
+def test_two_processes_on_one_run(root, tmp_path):
+    trainer = make(tmp_path)
+    trainer.fit(steps=5)
+    before = {p: p.read_bytes() for p in trainer.run.folder.rglob("*") if p.is_file()}
+    other = "import sys; from tests.training.regimes import open_run; open_run(sys.argv[1], resume=sys.argv[2])"
+    command = [sys.executable, "-c", other, str(tmp_path), str(trainer.run.folder)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert f"another process (pid {os.getpid()}) is writing to the run" in done.stderr
+    assert before == {p: p.read_bytes() for p in trainer.run.folder.rglob("*") if p.is_file()}
+
+
+def test_a_step_that_fails_half_way_ends_the_trainer_not_the_run(whole, tmp_path):
+    trainer = make(tmp_path)
+    player = trainer.players["model"]
+    loss, player.loss = player.loss, lambda turn: loss(turn) if turn.step != 8 else 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        trainer.fit(steps=STEPS)
+    with pytest.raises(RunError, match="step 8 failed half way"):
+        trainer.fit(steps=STEPS)
+    again = make(tmp_path, resume=trainer.run.folder.name)
+    again.fit(steps=STEPS)
+    assert again.weights() == whole.weights()
+
+
+def test_killed_before_its_first_checkpoint_it_starts_again(whole, tmp_path):
+    run = open_run(tmp_path)  # a kill between opening the run and building the trainer
+    again = make(tmp_path, resume=str(run.folder))
+    again.fit(steps=STEPS)
+    assert again.weights() == whole.weights()
