@@ -34,11 +34,11 @@ def standing(number: DynamicParameter) -> dict[str, Any]:
 def slider(number: DynamicParameter) -> tuple[float, float]:
     """The range of a number's slider: as declared, else the bounds, else around where it starts.
 
-    A number field goes beyond it, up to the validity bounds; a logarithmic slider needs a positive lower end.
+    The number field goes beyond it, up to the validity bounds. A logarithmic slider begins above zero.
     """
     low, high = number.slider or (number.low, number.high)
     start = abs(number.value) or 1.0
-    if number.scale == "log":
+    if number.scale == "log" and high > 0:
         high = high if math.isfinite(high) else 100 * start
         return (low if low > 0 else min(start, high) / 1000), high
     low = low if math.isfinite(low) else min(0.0, number.value - start)

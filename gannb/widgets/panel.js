@@ -80,7 +80,7 @@ function numberRow(number, send, explain) {
     slider.value = Math.round(of(value));
     slider.setAttribute("aria-valuetext", short(value));
     slider.style.setProperty("--filled", `${(100 * slider.value) / (last || 1)}%`);
-    if (document.activeElement !== field || field.dataset.typed !== "yes") field.value = short(value);
+    if (document.activeElement !== field || field.dataset.typed !== "yes") field.value = now.held ? value : short(value);
   };
   const move = (value) => {
     asked = value;
@@ -99,7 +99,7 @@ function numberRow(number, send, explain) {
       setText(says, `“${field.value.trim()}” is not a number`);
       row.classList.add("gannb-refused");
       show(now.value);
-    } else if (short(value) !== short(now.value)) move(value);
+    } else if (value !== now.value) move(value);
   };
 
   slider.addEventListener("pointerdown", () => (dragging = true));
