@@ -106,3 +106,28 @@ def spectral_norms(network: nn.Module) -> dict[str, float]:
     """
     layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}
     return {n: float(torch.linalg.matrix_norm(layer.weight.float().flatten(1), 2)) for n, layer in layers.items()}
+
+
+@torch.no_grad()
+def settled(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Module:
+    """Estimate BatchNorm's statistics anew for the weights as they are, in place; returns the network in eval mode.
+
+    The running statistics that training leaves belong to the weights of the last hundred steps, and an average of the
+    weights has none of its own.
+
+    Args:
+        network: a copy (`trainer.ema("G")`); never a player's own network, whose statistics would change.
+        inputs: `[N, …]`, what it is fed; a few hundred are enough.
+        batch_size: inputs at once.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over all batches
+    network.train()
+    for part in inputs.split(batch_size):
+        network(part)
+    for norm, momentum in zip(norms, before):
+        norm.momentum = momentum
+    return network.eval()

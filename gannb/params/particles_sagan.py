@@ -50,7 +50,7 @@ class ParticlesSagan(Experiment):
         moves=True,
     )
     lr_d: float = param(
-        4e-4,
+        8e-4,
         "D's learning rate",
         group="optimiser",
         low=0,
@@ -65,9 +65,10 @@ class ParticlesSagan(Experiment):
         0.5, "what a drop multiplies them by", group="optimiser", low=0, high=1, open_low=True
     )
     beta1: float = param(0.0, "Adam's first decay", group="optimiser", low=0, high=0.999)
-    beta2: float = param(0.9, "Adam's second decay", group="optimiser", low=0, high=0.9999)
-    clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing", group="optimiser", low=0)
-    ema: float = param(0.995, "decay of G's average; 0 keeps none", group="optimiser", low=0, high=0.99999)
+    beta2: float = param(0.99, "Adam's second decay", group="optimiser", low=0, high=0.9999)
+    clip_norm: float = param(0.0, "largest gradient norm; 0 clips nothing", group="optimiser", low=0)
+    ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0, high=0.99999)
+    settle: bool = param(True, "estimate G's BatchNorm anew before looking at it (ours)", group="optimiser")
     d_steps: int = param(1, "D's turns a step", group="training", low=0, high=8, moves=True)
     g_steps: int = param(1, "G's turns a step", group="training", low=0, high=8, moves=True)
 
@@ -76,12 +77,14 @@ class ParticlesSagan(Experiment):
     ndf: int = param(16, "width of D", group="networks", low=1, high=512)
     attention_at: str = param("16", "where self-attention stands, such as 8,16,32; empty: nowhere", group="networks")
 
-    loss: str = param("bce", "the adversarial loss (the document names none)", group="loss", choices=LOSSES)
+    loss: str = param(
+        "relativistic", "the adversarial loss (the document names none: bce)", group="loss", choices=LOSSES
+    )
     real_label: float = param(0.9, "target for real images in D's loss", group="loss", low=0, high=1, moves=True)
     fake_label: float = param(0.0, "target for generated images in D's loss", group="loss", low=0, high=1, moves=True)
     r1_weight: float = param(0.0, "weight of the R1 penalty (ours)", group="loss", low=0, slider=(0, 20), moves=True)
     r1_every: int = param(8, "steps between R1 penalties (ours)", group="loss", low=1)
-    augment: str = param("hflip,vflip,translation", "operations on real and fake images", group="augmentation")
+    augment: str = param("hflip,vflip,quarter_turns", "operations on real and fake images", group="augmentation")
     augment_probability: float = param(1.0, "chance of each operation", group="augmentation", low=0, high=1, moves=True)
     augment_strength: float = param(1.0, "magnitude of each operation", group="augmentation", low=0, high=1, moves=True)
     adaptive: bool = param(

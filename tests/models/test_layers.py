@@ -8,7 +8,16 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gannb.models.layers import SelfAttention, check_attention, dcgan_init, down, resolutions, up
+from gannb.models.layers import (
+    SelfAttention,
+    check_attention,
+    dcgan_init,
+    down,
+    resolutions,
+    settled,
+    spectral_norms,
+    up,
+)
 
 X = torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -101,3 +110,24 @@ def test_places_for_attention():
         check_attention((16, 64), 64)
     with pytest.raises(ValueError, match="image size 48"):
         resolutions(48)
+
+
+def test_settled_statistics_are_those_of_the_inputs():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8))
+    for _ in range(3):
+        network(100 * torch.randn(16, 4))  # statistics of other inputs
+    inputs = torch.randn(256, 4)
+    weights = [p.clone() for p in network.parameters()]
+    out = settled(network, inputs)(inputs)
+    assert not network.training and network[1].momentum == 0.1
+    torch.testing.assert_close(network[1].running_mean, network[0](inputs).mean(0), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(out.mean(0), torch.zeros(8), atol=1e-3, rtol=0)
+    torch.testing.assert_close(out.std(0), torch.ones(8), atol=0.03, rtol=0)
+    assert all(torch.equal(a, b) for a, b in zip(weights, network.parameters()))
+
+
+def test_exact_spectral_norms():
+    layer = nn.Linear(3, 3, bias=False)
+    layer.weight.data = torch.diag(torch.tensor([1.0, 5.0, 2.0]))
+    assert spectral_norms(nn.Sequential(layer, nn.ReLU())) == {"0": pytest.approx(5)}
