@@ -192,7 +192,8 @@ class Experiment(BaseModel):
         a misspelt name must not go unnoticed.
         """
         given = {name: namespace[name] for name in cls.model_fields if name in namespace}
-        stray = {name: namespace.get(name) for name in _assigned(namespace, set(cls.model_fields)) if name not in given}
+        fields = set(cls.model_fields)
+        stray = {name: namespace.get(name) for name in _assigned(namespace, fields) if name not in fields}
         return cls(**given, **stray)
 
     @classmethod

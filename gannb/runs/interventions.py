@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Interventions:
         else:
             self.header, self.commands = header, []
             head = {"layout": LAYOUT, **header}
-            lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
+            lines = [f"{key}: {_text(value)}" for key, value in head.items()]
             text = "\n".join(["# What a person did to this run. Replay: gannb run NAME --replay THIS", *lines])
             write_bytes(path, f"{text}\ncheck: {_seal('', head)}\ncommands:\n".encode())
         self._last = _chain(path)
@@ -52,7 +53,7 @@ class Interventions:
         """Put a command on disk; returns when it is there."""
         row = command.row()
         seal = _seal(self._last, row)
-        append(self.path, "- " + json.dumps({**row, "check": seal}, ensure_ascii=False) + "\n", sync=True)
+        append(self.path, f"- {_text({**row, 'check': seal})}\n", sync=True)
         self._last = seal
         self.commands.append(command)
 
@@ -103,6 +104,12 @@ def read(path: Path) -> tuple[dict[str, Any], list[Command]]:
             raise ValueError(f"{path.name}: command {number} is not one: {error}") from error
     log.pop("layout", None)
     return log, commands
+
+
+def _text(value: Any) -> str:
+    """JSON that YAML reads alike: characters that it takes for line ends, or refuses, are escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _seal(before: str, row: dict[str, Any]) -> str:

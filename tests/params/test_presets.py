@@ -1,0 +1,33 @@
+"""YAML as a person writes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gannb.params.presets import parse_yaml, read_yaml
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e-3", 1e-3), ("1e5", 1e5), ("-2E+3", -2e3), ("1.e-05", 1e-5), ("2.5e-7", 2.5e-7), ("3", 3), ("0.5", 0.5),
+     ('"1e-3"', "1e-3"), ("1e", "1e"), ("x1e3", "x1e3"), ("true", True)],
+)  # fmt: skip
+def test_numbers_without_a_point_are_numbers(text, value):
+    read = parse_yaml(f"x: {text}")["x"]
+    assert read == value and type(read) is type(value)
+
+
+def test_nothing_but_plain_data_is_made():
+    import yaml
+
+    with pytest.raises(yaml.YAMLError):
+        parse_yaml("x: !!python/object/apply:os.system ['true']")
+
+
+def test_a_file_must_hold_names_and_values(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text("- 1\n- 2\n")
+    with pytest.raises(ValueError, match=r"p\.yaml: expected `name: value` lines, found a list"):
+        read_yaml(path)
+    path.write_text("")
+    assert read_yaml(path) == {}
