@@ -4,8 +4,8 @@
     python benchmarks/particles_tuned.py CROPS --arms all --seeds 0    # what each ingredient brings
 
 Every run is `gannb run particles_sagan`, one thread each. The networks are narrow (width 16) and bf16 in all arms, so
-that a laptop can do it; everything else is the preset's. Writes `results/particles_tuned.json` and `.md`; arms and seeds
-that are there already are kept.
+that a laptop can do it; everything else is the preset's. Writes `results/particles_tuned.json` and `.md`; arms and
+seeds that are there already are kept.
 """
 
 from __future__ import annotations
