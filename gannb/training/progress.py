@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from gannb import ranks
+
 WARN_SECONDS = 120
 
 
@@ -28,7 +30,7 @@ class Progress:
     def __init__(self, start: int, target: int, per_epoch: int, *, live: bool, device: torch.device) -> None:
         self.start, self.target, self.per_epoch, self.device = start, target, per_epoch, device
         self.began = self._told = time.perf_counter()
-        self._file = os.environ.get("GANNB_PROGRESS", "")
+        self._file = os.environ.get("GANNB_PROGRESS", "") if ranks.rank() == 0 else ""
         self._warned = False
         self._bar = None
         if live:
