@@ -21,8 +21,7 @@ class Trace:
 
     def __init__(self, most: int = MOST_POINTS) -> None:
         self.most, self.last = most, math.nan
-        self._steps: list[float] = []
-        self._values: list[float] = []
+        self._steps, self._values = array("f"), array("f")
         self._stretch, self._count, self._sum = 1, 0, 0.0
 
     def add(self, step: int, value: float) -> None:
@@ -40,12 +39,11 @@ class Trace:
 
     def packed(self) -> dict[str, Any]:
         """Steps and values as float32 bytes, far quicker than JSON; the newest value as text, for it may be NaN."""
-        x, y = array("f", self._steps), array("f", self._values)
-        return {"x": x.tobytes(), "y": y.tobytes(), "last": f"{self.last:.4g}"}
+        return {"x": self._steps.tobytes(), "y": self._values.tobytes(), "last": f"{self.last:.4g}"}
 
     def _halve(self) -> None:
         pairs = zip(self._values[::2], self._values[1::2])
-        self._steps, self._values = self._steps[1::2], [(a + b) / 2 for a, b in pairs]
+        self._steps, self._values = self._steps[1::2], array("f", ((a + b) / 2 for a, b in pairs))
         self._stretch *= 2
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REFRESH = 0.2
 """Seconds between two refreshes, at least."""
-SHARE = 0.0075
+SHARE = 0.005
 """The share of the time that refreshes may take, and new samples as much again."""
 UNHEARD = 3.0
 """Seconds of training without an answer from the page before it is said that clicks do not arrive."""
