@@ -1,9 +1,9 @@
 """What the live view costs and how soon a move acts, in a real kernel: `python benchmarks/live.py [--out FILE]`.
 
 Cost: one small SAGAN trains in blocks of steps: without the view, with it, without it; every message goes out to a
-client that reads it. Ratios are of neighbouring blocks, by the clock and by processor time (all threads of the kernel), so
-other work on the machine weighs little. Effect: the client sends moves on a subshell while the cell is busy, as
-JupyterLab does, and the trainer notes when each took effect. (From a key pressed in a browser: tests/browser.)
+client that reads it. Ratios are of neighbouring blocks, by the clock and by processor time (all threads of the
+kernel), so other work on the machine weighs little. Effect: the client sends moves on a subshell while the cell is
+busy, as JupyterLab does, and the trainer notes when each took effect. (From a key pressed in a browser: tests/browser.)
 """
 
 from __future__ import annotations
