@@ -30,6 +30,8 @@ def prepare(device: str = "auto", threads: int = 0, deterministic: bool = False)
         raise ValueError(f"device: given {device!r}; allowed: auto | cpu | cuda | cuda:N")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"device: given {device!r}; torch finds no CUDA device here, allowed: auto | cpu")
+    if device.startswith("cuda"):
+        torch.cuda.init()  # from here on `draws.seeded` seeds its generators too
     return torch.device(device)
 
 
