@@ -109,8 +109,8 @@ class ParticlesSagan(Experiment):
         if v.image_size & (v.image_size - 1):
             return "image_size must be a power of two: 16, 32, 64 or 128"
         wrong = v.attention_at.strip() and (len(places) != len(v.attention_at.split(",")))
-        far = [place for place in places if place >= v.image_size or place < 4 or place & (place - 1)]
-        return f"attention_at: numbers among 4, 8, 16 … below image_size={v.image_size}" if wrong or far else None
+        far = [place for place in places if place >= v.image_size or place < 8 or place & (place - 1)]
+        return f"attention_at: numbers among 8, 16, 32 … below image_size={v.image_size}" if wrong or far else None
 
     @rule("augment")
     def _operations(v):
