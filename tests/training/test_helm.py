@@ -127,13 +127,13 @@ def test_a_rollback_to_nowhere_is_refused(trainer):
     assert all(e["outcome"].startswith("refused: ") for e in trainer.run.events("rollback"))
 
 
-def spoiled(name="D"):
-    """A watcher that puts NaN into a player's weights at step 7."""
+def spoiled(at=7):
+    """A watcher that puts NaN into D's weights at a step."""
 
     def watch(trainer):
-        if trainer.step == 7:
+        if trainer.step == at:
             with torch.no_grad():
-                trainer.players[name].parameters[0].fill_(math.nan)
+                trainer.players["D"].parameters[0].fill_(math.nan)
 
     return watch
 
@@ -190,8 +190,8 @@ def test_going_back_in_vain_ends_in_a_pause(trainer):
 
 def test_rules_forget_what_they_saw_of_a_collapse(trainer):
     """A moving average with one NaN in it never comes back: a rollback takes the drivers back too."""
-    trainer.alarms, trainer.record_every, trainer.checkpoint_every = [nan_alarm("rollback")], 1, 3
-    trainer.watchers.append(spoiled())
-    trainer.fit(steps=12)
+    trainer.alarms, trainer.record_every, trainer.checkpoint_every = [nan_alarm("rollback")], 4, 0
+    trainer.watchers.append(spoiled(at=5))  # heard at 8: the rule has read two rows of it by then
+    trainer.fit(steps=8)
     assert all(map(math.isfinite, trainer.numbers.drivers[0].recent))
     assert trainer.run.events("rollback")[0]["outcome"] == "applied"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -127,6 +128,18 @@ def test_commands_ahead_survive_a_second_kill(tmp_path):
     conduct(last)
     assert [(m["step"], m["new"]) for m in last.run.events("move") if m["by"] == "person"] == [(4, 1e-5), (16, 0.05)]
     assert last.weights() == whole.weights()
+
+
+def test_a_stopped_run_that_went_on_in_another_process_is_replayed_to_its_end(tmp_path):
+    trainer = make(open_run(tmp_path))
+    trainer.watchers.append(lambda t: t.step == 8 and t.helm.inbox.put(Command("stop")))
+    with contextlib.suppress(Paused):
+        trainer.fit(steps=STEPS)
+    assert trainer.step < STEPS
+    on = conduct(make(open_run(tmp_path, resume=str(trainer.run.folder))))
+    replayed = make(open_run(tmp_path, replay=str(on.run.folder / "interventions.yaml")))
+    replayed.fit(steps=STEPS)  # in one go: where it stopped, it went on
+    assert end(replayed) == end(on)
 
 
 def test_a_replay_that_was_killed_goes_on_by_itself(tmp_path):
