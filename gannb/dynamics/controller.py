@@ -1,0 +1,148 @@
+"""What a controller of numbers may reach and what it sees: ranges, and the state of training as a few features.
+
+Pure Python, so that a recorded trace is enough to look at either (schedules.md §3.1; contradictions S7, S9).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SEEN = {
+    "loss": "model/loss",
+    "loss_d": "D/loss",
+    "loss_g": "G/loss",
+    "grad_norm_d": "D/grad_norm",
+    "grad_norm_g": "G/grad_norm",
+    "real": "D/real",
+    "fake": "D/fake",
+    "gap": "meta/gap",
+}
+"""Features that are read from what was seen, by the key there."""
+FEATURES = (*SEEN, "progress", "values")
+DOCUMENTED = ("loss_d", "loss_g", "grad_norm_d", "grad_norm_g", "progress")
+"""The document's `loss_g, loss_d, grad_norm, epoch_progress`, with both gradient norms (S7)."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a number may go: from what an annealed arm starts with to what it ends with, so all arms share it (S9).
+
+    Attributes:
+        name: the number.
+        initial, final: the ends; either may be the larger one.
+    """
+
+    name: str
+    initial: float
+    final: float
+
+    @property
+    def low(self) -> float:
+        return min(self.initial, self.final)
+
+    @property
+    def high(self) -> float:
+        return max(self.initial, self.final)
+
+    @property
+    def log(self) -> bool:
+        """Whether shares of it are shares of its logarithm: where it spans a decade or more."""
+        return self.low > 0 and self.high >= 10 * self.low
+
+    def at(self, share: Any) -> Any:
+        """The value at a share in [0, 1] of the way from `low` to `high`; a float, or a tensor with its gradient."""
+        if self.log:
+            return self.low * (self.high / self.low) ** share
+        return self.low + (self.high - self.low) * share
+
+    def share(self, value: float) -> float:
+        """The share that a value stands at; the inverse of `at`, 0.5 where the range is a point."""
+        if self.high == self.low:
+            return 0.5
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+    def clip(self, value: float) -> float:
+        """The nearest value within."""
+        return min(max(value, self.low), self.high)
+
+
+class State:
+    """Training as a controller sees it: means since its last look, each in units of its own spread so far.
+
+    A feature is 0 where it stands at its running mean, and stays within ±3. What was not seen (a player that did not
+    play, a loss that is not finite) leaves no evidence, and its feature is 0.
+
+    Args:
+        features: names among `FEATURES`; "progress" is the share of `steps` done, in [-1, 1]; "values" is the share
+            of each range that its number stands at, in [-1, 1].
+        ranges: of the numbers that are moved.
+        steps: the length of the run.
+
+    Raises:
+        ValueError: an unknown feature, or none.
+    """
+
+    def __init__(self, features: Sequence[str], ranges: Sequence[Range], steps: int) -> None:
+        unknown = [name for name in features if name not in FEATURES]
+        if unknown or not features:
+            raise ValueError(f"state features {list(features)}; allowed are one or more of {', '.join(FEATURES)}")
+        self.features, self.ranges, self.steps = tuple(features), tuple(ranges), max(1, steps)
+        self.sums: dict[str, list[float]] = {}
+        self.spread: dict[str, list[float]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many numbers the state is."""
+        return len(self.features) + ("values" in self.features) * (len(self.ranges) - 1)
+
+    @property
+    def evidence(self) -> bool:
+        """Whether anything was seen since the last look; without it there is nothing to move by (S7)."""
+        return bool(self.sums)
+
+    def see(self, seen: Mapping[str, float]) -> None:
+        """Take in what one step logged."""
+        for name in self.features:
+            value = seen.get(SEEN.get(name, ""), math.nan)
+            if math.isfinite(value):
+                total, count = self.sums.get(name, [0.0, 0])
+                self.sums[name] = [total + value, count + 1]
+
+    def look(self, step: int, values: Mapping[str, float]) -> list[float]:
+        """The state at a step, and begin anew to gather evidence."""
+        found: list[float] = []
+        for name in self.features:
+            if name == "progress":
+                found.append(2 * min(1.0, step / self.steps) - 1)
+            elif name == "values":
+                found += [2 * r.share(r.clip(values[r.name])) - 1 for r in self.ranges]
+            else:
+                found.append(self._standard(name))
+        self.sums = {}
+        return found
+
+    def _standard(self, name: str) -> float:
+        """A feature in units of its spread (Welford's running mean and variance)."""
+        if name not in self.sums:
+            return 0.0
+        total, seen = self.sums[name]
+        value = total / seen
+        count, mean, squares = self.spread.get(name, [0, 0.0, 0.0])
+        count += 1
+        moved = mean + (value - mean) / count
+        squares += (value - mean) * (value - moved)
+        self.spread[name] = [count, moved, squares]
+        deviation = math.sqrt(squares / count) + 1e-3 * abs(moved) + 1e-8  # a feature that stands still is no news
+        return min(max((value - moved) / deviation, -3.0), 3.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": self.sums, "spread": self.spread}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.sums = {name: list(kept) for name, kept in state["sums"].items()}
+        self.spread = {name: list(kept) for name, kept in state["spread"].items()}
