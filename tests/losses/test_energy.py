@@ -41,7 +41,7 @@ def test_following_its_slope_brings_samples_to_the_data():
         (slope,) = torch.autograd.grad(energy(made, real), made)
         made = (made - 20 * slope).detach().requires_grad_()
     assert (made.detach().mean(0) - real.mean(0)).abs().max() < 0.1
-    assert float(made.detach().std()) == pytest.approx(float(real.std()), rel=0.15), "a mean alone would be a collapse"
+    assert float(made.detach().std()) == pytest.approx(float(real.std()), rel=0.25), "a mean alone would be a collapse"
 
 
 def test_scales_see_what_is_large():
