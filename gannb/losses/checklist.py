@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +67,19 @@ class Checklist:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+Loss = Callable[..., Tensor]
+
+
+def check_losses(critic_loss: Loss, generator_loss: Loss) -> Checklist:
+    """The same for the two losses, before the penalty and its weight are added.
+
+    Args:
+        critic_loss: of the scores `[N]` of real and of made samples.
+        generator_loss: of the scores of made samples.
+    """
+    return Checklist(tuple(_judge((critic_loss, generator_loss), 0, *row) for row in LOSS_CHECKS))
 
 
 def compare(checklists: Mapping[str, Checklist]) -> Table:
@@ -127,7 +141,7 @@ def check(critic: nn.Module, penalty: Penalty, real: Tensor, fake: Tensor, *, se
         raise ValueError(f"real {tuple(real.shape)} and fake {tuple(fake.shape)}: one shape and 4 samples are needed")
     brought = Brought(copy.deepcopy(critic).train(), penalty, real.detach(), fake.detach(), seed)
     _settle(brought)
-    return Checklist(tuple(_judge(brought, *row) for row in CHECKS))
+    return Checklist(tuple(_judge(brought, seed, *row) for row in CHECKS))
 
 
 def plain_norms(critic: Critic, points: Tensor) -> Tensor:
@@ -272,6 +286,41 @@ def _trains(b: Brought) -> Verdict:
     return math.isfinite(size) and size > 0, f"gradient of norm {size:.2e}"
 
 
+# ---- of the losses -------------------------------------------------------------------------------------------
+
+
+def _losses_signs(losses: tuple[Loss, Loss]) -> Verdict:
+    real, fake = torch.tensor([3.0, 5.0]), torch.tensor([1.0, 2.0])
+    d, g = float(losses[0](real, fake)), float(losses[1](fake))
+    return _close(d, -2.5) and _close(g, -1.5), f"{d:.3g} and {g:.3g}"
+
+
+def _losses_offset(losses: tuple[Loss, Loss]) -> Verdict:
+    real, fake = torch.randn(8), torch.randn(8)
+    moved = abs(float(losses[0](real + 100, fake + 100) - losses[0](real, fake)))
+    return moved < 1e-3, f"moves by {moved:.3g}"
+
+
+def _losses_saturate(losses: tuple[Loss, Loss]) -> Verdict:
+    slopes = []
+    for level in (-50.0, 50.0):
+        scores = torch.full((4,), level, requires_grad=True)
+        slopes.append(float(torch.autograd.grad(losses[1](scores), scores)[0].sum()))
+    return all(_close(slope, -1.0) for slope in slopes), f"{slopes[0]:.3g} and {slopes[1]:.3g}"
+
+
+LOSS_CHECKS: tuple[tuple[str, Callable[[tuple[Loss, Loss]], Verdict], str, str], ...] = (
+    (
+        "means and signs",
+        _losses_signs,
+        "-2.5 and -1.5",
+        "E[made] - E[real], and -E[made], on scores 3, 5 and 1, 2 (W6)",
+    ),
+    ("the offset is free", _losses_offset, "moves by 0", "there is no label and no smoothing left (W3, W7)"),
+    ("G's slope does not vanish", _losses_saturate, "-1 and -1", "at scores of -50 and 50 (W16)"),
+)
+"""The same for the losses."""
+
 CHECKS: tuple[tuple[str, Callable[[Brought], Verdict], str, str], ...] = (
     ("returns penalty and norms", _returns, "[] and [8]", "who returns no norms cannot log them (W12)"),
     ("norm of the whole sample", _whole_sample, "4.899 = √24, of 1 a sample", "√F-fold slopes else (W4)"),
@@ -292,9 +341,9 @@ CHECKS: tuple[tuple[str, Callable[[Brought], Verdict], str, str], ...] = (
 """Name, check, what is needed, and why."""
 
 
-def _judge(brought: Brought, name: str, verdict: Callable[[Brought], Verdict], needed: str, why: str) -> Check:
+def _judge(brought: Any, seed: int, name: str, verdict: Callable[[Any], Verdict], needed: str, why: str) -> Check:
     try:
-        with seeded("checklist", brought.seed, name):
+        with seeded("checklist", seed, name):
             passed, found = verdict(brought)
     except Exception as error:  # whatever was brought may raise anything: that is a row that does not hold
         passed, found = (

@@ -8,9 +8,10 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.draws import generator, seeded
+from gannb.losses import adversarial as L
 from gannb.losses import penalty_defects as P
 from gannb.losses.adversarial import gradient_penalty
-from gannb.losses.checklist import CHECKS, Checklist, check, compare, plain_norms
+from gannb.losses.checklist import CHECKS, LOSS_CHECKS, Checklist, check, check_losses, compare, plain_norms
 from gannb.models.motion.discriminator import Discriminator
 from gannb.models.toys import PointCritic, SequenceCritic
 
@@ -124,6 +125,20 @@ def test_other_mistakes_are_found_too() -> None:
     assert failed(nn.Sequential(PointCritic(8), nn.Sigmoid()), CORRECT, REAL[:, 0, :2], FAKE[:, 0, :2]) == [
         "scores without bounds"
     ]
+
+
+@pytest.mark.parametrize(
+    ("critic_loss", "generator_loss", "tripped"),
+    [
+        (L.wasserstein_d, L.wasserstein_g, []),
+        (L.wasserstein, L.wasserstein_g, ["means and signs"]),
+        (L.hinge_d, L.hinge_g, ["means and signs", "the offset is free"]),
+        (L.non_saturating_d, L.saturating_g, [name for name, *_ in LOSS_CHECKS]),
+        (L.wasserstein_d, L.non_saturating_g, ["means and signs", "G's slope does not vanish"]),
+    ],
+)
+def test_losses(critic_loss, generator_loss, tripped) -> None:
+    assert check_losses(critic_loss, generator_loss).failed == tripped
 
 
 def test_a_penalty_that_breaks_is_a_row_with_its_message() -> None:
