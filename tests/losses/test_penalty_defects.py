@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from gannb.data import toys
+from gannb.draws import generator, seeded
 from gannb.losses import penalty_defects as P
-from gannb.losses.adversarial import gradient_penalty
+from gannb.losses.adversarial import gradient_penalty, wasserstein_d
 from gannb.models.toys import PointCritic, SequenceCritic
 
 REAL, FAKE, MIX = torch.randn(8, 6, 4), torch.randn(8, 6, 4), torch.rand(8)
@@ -130,3 +132,29 @@ def test_the_mean_over_ranks_is_the_whole_batch() -> None:
 
     assert apart(network()) < 1e-5
     assert apart(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(24), nn.Linear(24, 1), nn.Flatten(0))) > 1e-2
+
+
+def slope_learnt(defect: str, steps: int = 150) -> float:
+    """The whole-sample slope that a critic of sequences has after it learnt with λ = 10 (8 patches, 6 features)."""
+    clips = toys.sequences(train=256, held_out=16).train
+    noise = torch.randn(256, 32, 6, generator=generator("noise"))
+    with seeded(0, "critic"):
+        critic = SequenceCritic(width=16, patches=True)
+    scores, optimiser = P.per_sample(critic), torch.optim.Adam(critic.parameters(), lr=2e-3, betas=(0.0, 0.9))
+    for step in range(steps):
+        some = torch.randint(256, (32,), generator=generator("some", step))
+        mix = torch.rand(32, generator=generator("mix", step))
+        penalty, _ = P.penalty_with(defect)(critic, clips[some], noise[some], mix)
+        loss = wasserstein_d(scores(clips[some]), scores(noise[some])) + 10 * penalty
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return float(P.correct(critic, clips, noise, torch.rand(256, generator=generator("judge")))[1].mean())
+
+
+def test_what_the_first_and_the_last_defect_do_to_sequences() -> None:
+    """W4: up to √6 times the slope; W15: an eighth of it, one in P patches."""
+    right, first, last = (slope_learnt(defect) for defect in ("none", "dim_1", "summed_patches"))
+    assert right == pytest.approx(1.0, abs=0.5)
+    assert 1.7 < first / right < 1.1 * math.sqrt(6)
+    assert last == pytest.approx(1 / 8, abs=0.04)
