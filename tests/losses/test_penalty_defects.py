@@ -13,7 +13,8 @@ from gannb.losses import penalty_defects as P
 from gannb.losses.adversarial import gradient_penalty, wasserstein_d
 from gannb.models.toys import PointCritic, SequenceCritic
 
-REAL, FAKE, MIX = torch.randn(8, 6, 4), torch.randn(8, 6, 4), torch.rand(8)
+REAL, FAKE = (torch.randn(8, 6, 4, generator=generator(part)) for part in ("real", "fake"))
+MIX = torch.rand(8, generator=generator("mix"))
 
 
 def total(x: torch.Tensor) -> torch.Tensor:
