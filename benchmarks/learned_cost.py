@@ -87,7 +87,9 @@ def measure(arm: str, steps: int, batch: int, look: int, width: int, folder: str
     run = Run.open(Bench(runs=folder, threads=1))
     trainer = Trainer(players, Batches(pictures.train.pixels, batch, seed=0), Numbers.of(run.params), run)
     state = State(DOCUMENTED, RANGES, steps)
-    teacher = Hypergradient(HeldOut(pictures.guide.pixels, LATENT, count=2 * look), {"quality": 1.0, "stability": 0.1}, batch=look)
+    teacher = Hypergradient(
+        HeldOut(pictures.guide.pixels, LATENT, count=2 * look), {"quality": 1.0, "stability": 0.1}, batch=look
+    )
     controller = MetaController(state.size, len(RANGES))
     learned = Learned(controller, RANGES, state, steps_per_epoch=1, teacher=teacher, every=1).attend(trainer)
     before, spent, lessons = peak(), [], []
