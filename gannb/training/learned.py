@@ -164,6 +164,7 @@ class Learned:
         rate: Adam's rate; adaptive a weight, as Adam is.
         decay: decoupled weight decay, against learning one data set by heart.
         clip: largest gradient norm.
+        floor: Adam's ε: slopes far below it count as none, where Adam would follow their noise at full rate.
 
     Attributes:
         told: what the last lesson found, as "meta/<part>"; a recorder's row, and evidence for the state.
@@ -184,6 +185,7 @@ class Learned:
         rate: float = 1e-3,
         decay: float = 1e-4,
         clip: float = 1.0,
+        floor: float = 1e-6,
     ) -> None:
         if steps_per_epoch < 1 or every < 1:
             raise ValueError(f"steps_per_epoch={steps_per_epoch}, every={every}; each must be at least 1")
@@ -191,7 +193,7 @@ class Learned:
         self.names = tuple(r.name for r in ranges)
         self.move_every, self.learn_every, self.clip = steps_per_epoch, every * steps_per_epoch, clip
         self.weights = list(controller.parameters())
-        self.optimiser = torch.optim.AdamW(self.weights, lr=rate, betas=(0.9, 0.99), eps=1e-4, weight_decay=decay)
+        self.optimiser = torch.optim.AdamW(self.weights, lr=rate, betas=(0.9, 0.99), eps=floor, weight_decay=decay)
         for weight in self.weights:  # moments from the beginning, so that there is one list to save and to load
             self.optimiser.state[weight] = {
                 "step": torch.zeros(()),

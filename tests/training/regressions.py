@@ -66,7 +66,7 @@ def build(run, problem, arm, span, method=Hypergradient, kind=MetaController, ra
     with seeded(run.params.seed, "controller"):
         controller = kind(state.size, 1, start=[ranges[0].share(span[0])])
     teacher = method(held_out, {"quality": 1.0})
-    learned = Learned(controller, ranges, state, steps_per_epoch=EPOCH, teacher=teacher, every=1, rate=rate)
+    learned = Learned(controller, ranges, state, steps_per_epoch=EPOCH, teacher=teacher, every=1, rate=rate, floor=1e-4)
     numbers = Numbers([number("noise", span[0], 0, 2), number("lr", 0.05, 1e-9, 1)])
     numbers.drive(*drivers(arm, ranges, epochs=EPOCHS, steps_per_epoch=EPOCH, learned=learned))
     player = Player("model", model, loss, lr=lambda now: now.lr, betas=(0.9, 0.99))
