@@ -18,13 +18,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from statistics import mean, stdev
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "results" / "particles_tuned.json"
-COMMON = {"ngf": 16, "ndf": 16, "precision": "bf16", "features": "faed", "threads": 1, "samples_every": 77}
+COMMON = {
+    "ngf": 16,
+    "ndf": 16,
+    "precision": "bf16",
+    "features": "faed",
+    "choose_by": "kid",
+    "threads": 1,
+    "samples_every": 77,
+}
 ARMS = {
     "document": ("document", {}),
     "tuned": ("tuned", {}),
@@ -96,20 +104,26 @@ def main() -> None:
     done = {(row["arm"], row["seed"]) for row in kept}
     wanted = [(arm, seed) for seed in args.seeds for arm in arms if (arm, seed) not in done]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    failed = []
     with ThreadPoolExecutor(args.jobs) as pool:
-        for row in pool.map(lambda w: trial(*w, data, args.epochs), wanted):
-            kept.append(row | {"commit": commit.strip()})
-            hardware = f"{platform.machine()}, {os.cpu_count()} cores, one thread a run"
-            told = {
-                "command": "python benchmarks/particles_tuned.py CROPS [--arms all --seeds 0]",
-                "hardware": hardware,
-            }
-            OUT.write_text(json.dumps(told | {"common": COMMON, "trials": kept}, indent=1) + "\n")
-            head = (
-                "Held-out scores on 300 real crops (60 held out by file order), lower is better but for copies (0.5).\n"
-            )
-            note = f"\n`{told['command']}`, {hardware}, commits {', '.join(sorted({r['commit'] for r in kept}))}.\n"
-            OUT.with_suffix(".md").write_text("\n".join([head, *table(kept), note]))
+        for each in as_completed([pool.submit(trial, *one, data, args.epochs) for one in wanted]):
+            if each.exception():
+                failed.append(str(each.exception()))
+                continue
+            kept.append(each.result() | {"commit": commit.strip()})
+            write(sorted(kept, key=lambda row: (list(ARMS).index(row["arm"]), row["seed"])))
+    if failed:
+        sys.exit("\n".join(failed))
+
+
+def write(rows: list[dict]) -> None:
+    """Write what is there so far, as JSON and as a table."""
+    hardware = f"{platform.machine()}, {os.cpu_count()} cores, one thread a run"
+    told = {"command": "python benchmarks/particles_tuned.py CROPS [--arms all --seeds 0]", "hardware": hardware}
+    OUT.write_text(json.dumps(told | {"common": COMMON, "trials": rows}, indent=1) + "\n")
+    head = "Held-out scores on 300 real crops (60 held out by file order), lower is better but for copies (0.5).\n"
+    note = f"\n`{told['command']}`, {hardware}, commits {', '.join(sorted({r['commit'] for r in rows}))}.\n"
+    OUT.with_suffix(".md").write_text("\n".join([head, *table(rows), note]))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,15 @@ class ImageGrid:
         self.picture.save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
+    @cached_property
+    def preview(self) -> bytes:
+        """The PNG that a notebook embeds: 64 levels a channel, for a third less weight; `png` and `save` keep all."""
+        *colours, alpha = self.picture.split()
+        shown = [channel.point(lambda level: level & 0xFC) for channel in colours]
+        buffer = io.BytesIO()
+        Image.merge(self.picture.mode, [*shown, alpha]).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
+
     def save(self, path: str | Path) -> Path:
         """Write the PNG, making folders as needed."""
         path = Path(path)
@@ -87,7 +96,7 @@ class ImageGrid:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         width, height = self.picture.size
-        data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": repr(self)}
+        data = {"image/png": base64.b64encode(self.preview).decode(), "text/plain": repr(self)}
         return data, {"image/png": {"width": width, "height": height, "alt": repr(self)}}
 
 
@@ -127,11 +136,14 @@ def image_grid(
     return ImageGrid(pixels, columns, caption, tuple(rows), scale or max(1, math.ceil(64 / values.shape[3])))
 
 
-def growing_grid(history: Mapping[int, torch.Tensor | np.ndarray], each: int = 8, *, caption: str = "") -> ImageGrid:
+def growing_grid(
+    history: Mapping[int, torch.Tensor | np.ndarray], each: int = 8, *, caption: str = "", scale: int = 1
+) -> ImageGrid:
     """Show how the same latents grew up: one row a moment, oldest first, labelled by its step or epoch.
 
     Args:
         history: step or epoch → images `[N, C, H, W]` in [-1, 1]; the first `each` are shown.
+        scale: whole number by which every pixel is enlarged.
 
     Raises:
         ValueError: nothing to show, or moments with fewer images than the others.
@@ -142,7 +154,8 @@ def growing_grid(history: Mapping[int, torch.Tensor | np.ndarray], each: int = 8
     kept = [_array(history[moment])[:each] for moment in moments]
     if len({len(images) for images in kept}) > 1:
         raise ValueError(f"moments hold different numbers of images: {[len(images) for images in kept]}")
-    return image_grid(np.concatenate(kept), len(kept[0]), caption=caption, rows=[str(moment) for moment in moments])
+    rows = [str(moment) for moment in moments]
+    return image_grid(np.concatenate(kept), len(kept[0]), caption=caption, rows=rows, scale=scale)
 
 
 def _array(images: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from gannb.draws import key
 from gannb.metrics.frechet import check_features
 from gannb.metrics.score import Score
+from gannb.tables import Table
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Curves of one run
@@ -104,6 +106,53 @@ def over_time(scores: Mapping[int, Score] | Mapping[int, float]) -> OverTime:
     if not had:
         raise ValueError("no score was had at any step")
     return OverTime(tuple(had), tuple(had.values()))
+
+
+@dataclass(frozen=True)
+class AlarmRecord:
+    """When which alarm rang in a run.
+
+    Attributes:
+        rung: step, alarm and what it said, in order.
+        steps: how long the run was.
+    """
+
+    rung: tuple[tuple[int, str, str], ...]
+    steps: int
+
+    @property
+    def first(self) -> int | None:
+        """The step at which the first alarm rang; None in a quiet run."""
+        return self.rung[0][0] if self.rung else None
+
+    @property
+    def score(self) -> Score:
+        """Alarms a thousand steps, with the first step and the count of each alarm as protocol."""
+        names = [name for _, name, _ in self.rung]
+        protocol = {"steps": self.steps, "first": self.first, **{name: names.count(name) for name in sorted({*names})}}
+        return Score("alarms_per_1000_steps", 1000 * len(names) / self.steps, protocol=protocol)
+
+    @property
+    def table(self) -> Table:
+        """A row an alarm that rang."""
+        return Table(("step", "alarm", "says"), self.rung, note=f"{len(self.rung)} alarms in {self.steps} steps")
+
+    def __repr__(self) -> str:
+        return repr(self.table) if self.rung else f"no alarm in {self.steps} steps"
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def alarm_record(events: Sequence[Mapping[str, Any]], steps: int) -> AlarmRecord:
+    """The alarms among a run's events (`run.events()`), collapse among them.
+
+    Raises ValueError where the run has no step.
+    """
+    if steps < 1:
+        raise ValueError(f"a run of {steps} steps has no record of alarms; at least 1 step is needed")
+    rung = [(event["step"], event["name"], event["says"]) for event in events if event["kind"] == "alarm"]
+    return AlarmRecord(tuple(sorted(rung)), steps)
 
 
 def _finite(values: Sequence[float], name: str) -> np.ndarray:

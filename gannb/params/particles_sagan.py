@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gannb.params.declaration import Experiment, param, rule
+from gannb.params.declaration import Experiment, execution, param, rule
 
 LOSSES = ("bce", "hinge", "relativistic")
 OPERATIONS = (
@@ -35,7 +35,7 @@ class ParticlesSagan(Experiment):
     )
     held_out: float = param(0.2, "share kept for judging, by file order", group="data", low=0.05, high=0.5)
 
-    epochs: int = param(160, "passes over the training images", group="training", low=1, grows=True)
+    epochs: int = param(120, "passes over the training images", group="training", low=1, grows=True)
     batch_size: int = param(16, "images a step", group="training", low=2, high=1024)
     precision: str = param("bf16", "of forward passes", group="training", choices=("fp32", "bf16", "fp16"))
     lr_g: float = param(
@@ -93,10 +93,17 @@ class ParticlesSagan(Experiment):
 
     features: str = param("auto", "what judges: auto | inception | faed", group="judging")
     fid_samples: int = param(500, "images generated for a score", group="judging", low=10)
+    choose_by: str = param(
+        "kid", "which score keeps the best moment (the document: FID)", group="judging", choices=("kid", "frechet")
+    )
     score_every: int = param(40, "epochs between scores; 0: the document's 10, 20, 50", group="judging", low=0)
     samples_every: int = param(20, "epochs between sample grids", group="judging", low=1)
     on_collapse: str = param(
         "note", "what the collapse alarm does", group="alarms", choices=("note", "pause", "stop", "rollback")
+    )
+
+    threads: int = execution(
+        1, "CPU threads; one is nearly as fast as two on networks this small; 0 leaves them to torch", low=0
     )
 
     @rule("real_label", "fake_label")

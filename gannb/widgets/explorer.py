@@ -34,7 +34,7 @@ def between(start: Tensor, end: Tensor, t: float | Tensor) -> Tensor:
     return torch.where(angle.abs() < 1e-4, straight, arc)
 
 
-def walk(G: nn.Module, latent_dim: int, *, rows: int = 3, steps: int = 10, seed: int = 0) -> ImageGrid:
+def walk(G: nn.Module, latent_dim: int, *, rows: int = 2, steps: int = 6, seed: int = 0) -> ImageGrid:
     """A sheet: each row goes from one latent to the next in equal steps."""
     device = next(G.parameters()).device
     t = torch.linspace(0, 1, steps).unsqueeze(-1)
@@ -42,7 +42,7 @@ def walk(G: nn.Module, latent_dim: int, *, rows: int = 3, steps: int = 10, seed:
     points = torch.cat([between(a.expand(steps, -1), b.expand(steps, -1), t) for a, b in pairwise(ends)])
     with torch.no_grad():
         made = G(points.to(device)).cpu()
-    return image_grid(made, columns=steps, caption="each row walks from one latent to the next")
+    return image_grid(made, columns=steps, scale=2, caption="each row walks from one latent to the next")
 
 
 def explore(G: nn.Module, latent_dim: int, *, live: bool = False, scale: int = 6) -> Any:

@@ -8,6 +8,7 @@ import torch
 
 from gannb.metrics.score import Score
 from gannb.metrics.stability import (
+    alarm_record,
     birthday,
     gradient_norm_spread,
     loss_variance,
@@ -109,3 +110,21 @@ def test_birthday_of_one_image_over_and_over():
     draw = torch.Generator().manual_seed(0)
     score = birthday(torch.ones(100, 5), torch.randn(100, 5, generator=draw), batch=10, draws=50)
     assert score.value < 15
+
+
+def test_the_record_of_alarms_counts_each_and_names_the_first():
+    events = [
+        {"kind": "move", "step": 3, "name": "lr_d"},
+        {"kind": "alarm", "step": 400, "name": "G/diversity collapses", "says": "alike"},
+        {"kind": "alarm", "step": 120, "name": "G/loss explodes", "says": "high"},
+        {"kind": "alarm", "step": 420, "name": "G/diversity collapses", "says": "alike"},
+    ]
+    record = alarm_record(events, steps=2000)
+    assert record.first == 120
+    assert float(record.score) == 1.5
+    assert record.score.protocol["G/diversity collapses"] == 2
+    assert "420" in repr(record)
+    quiet = alarm_record(events[:1], steps=10)
+    assert (quiet.first, float(quiet.score)) == (None, 0.0) and "no alarm" in repr(quiet)
+    with pytest.raises(ValueError, match="at least 1 step"):
+        alarm_record([], steps=0)

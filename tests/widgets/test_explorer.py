@@ -46,7 +46,7 @@ def test_a_walk_has_a_row_a_pair_of_seeds(G):
 
 
 def test_without_a_person_there_is_a_sheet_and_with_one_there_are_sliders(G):
-    assert explore(G, 32, live=False).columns == 10
+    assert explore(G, 32, live=False).columns == 6
     box = explore(G, 32, live=True)
     image, sliders = box.children
     before = image.value
