@@ -63,6 +63,8 @@ function numberRow(number, send, explain) {
   let now = { value: NaN, held: false, driver: "" };
   let asked = null; // what the person asked for and the run has not answered yet
   let dragging = false;
+  let lasting = ""; // a refusal that still stands beside the number
+  let passed = ""; // one that something newer has been said after
 
   const common = { ...OWN_KEYS, title: meaning, "aria-describedby": docId };
   const slider = make("input", { ...common, type: "range", min: 0, max: last, step: 1, "aria-label": name });
@@ -97,6 +99,7 @@ function numberRow(number, send, explain) {
     const value = Number(field.value.trim().replace(",", "."));
     if (field.value.trim() === "" || !Number.isFinite(value)) {
       setText(says, `“${field.value.trim()}” is not a number`);
+      passed = lasting;
       row.classList.add("gannb-refused");
       show(now.value);
     } else if (value !== now.value) move(value);
@@ -128,7 +131,9 @@ function numberRow(number, send, explain) {
 
   const update = (standing, trace, frame) => {
     now = standing;
-    const refused = frame.refused[name];
+    lasting = frame.refused[name] ?? "";
+    if (lasting !== passed) passed = "";
+    const refused = lasting !== passed && lasting;
     if (asked !== null && (refused || now.value === asked || (integer && now.value === Math.round(asked)))) asked = null;
     row.classList.toggle("gannb-asked", asked !== null);
     row.classList.toggle("gannb-held", now.held);
