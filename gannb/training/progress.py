@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Progress:
     """Progress of one call of `fit`.
 
     Plain lines name steps and epochs only, never a time, so that executed notebooks compare; the one line with a
-    time is the warning before a long run.
+    time is the warning before a long run, on stderr.
 
     Args:
         start, target: steps done, and steps wanted.
@@ -67,7 +68,9 @@ class Progress:
         left = self._left(step, now)
         if left > WARN_SECONDS and self._bar is None:
             where = f"this {self.device.type.upper()}, {torch.get_num_threads()} threads"
-            print(f"about {duration(left)} on {where}; the quick preset takes about a minute", flush=True)
+            print(
+                f"about {duration(left)} on {where}; the quick preset takes about a minute", file=sys.stderr, flush=True
+            )
 
     def _write(self, step: int, now: float) -> None:
         path = Path(self._file)

@@ -35,7 +35,7 @@ def clocked(monkeypatch, seconds_a_step):
 
 def test_the_time_left_is_said_once_before_a_long_run(monkeypatch, capsys):
     clocked(monkeypatch, 10.0)(30, 3251)
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("about 9 h on this CPU, ") and "quick preset" in lines[0]
 
 
