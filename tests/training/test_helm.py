@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 
 import pytest
 import torch
@@ -83,11 +84,12 @@ def test_live_a_pause_waits_for_single_steps_and_for_resume(trainer):
     trainer.watchers.append(lambda t: steps.append(t.step))
 
     def person():
-        for command in (Command("step"), Command("step"), Command("resume")):
-            waited.wait(0.3)
+        for command, step in ((Command("step"), 2), (Command("step"), 3), (Command("resume"), 4)):
+            late = time.monotonic() + 20
+            while steps.count(step) < 4 and time.monotonic() < late:  # until it was seen to stand there
+                time.sleep(0.01)
             trainer.helm.inbox.put(command)
 
-    waited = threading.Event()
     thread = threading.Thread(target=person)
     trainer.watchers.append(lambda t: t.step == 2 and not thread.ident and thread.start())
     trainer.fit(steps=10)
