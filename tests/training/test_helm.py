@@ -84,7 +84,7 @@ def test_live_a_pause_waits_for_single_steps_and_for_resume(trainer):
     trainer.watchers.append(lambda t: steps.append(t.step))
 
     def person():
-        for command, step in ((Command("step"), 2), (Command("step"), 3), (Command("resume"), 4)):
+        for command, step in ((Command("step"), 3), (Command("step"), 4), (Command("resume"), 5)):
             late = time.monotonic() + 20
             while steps.count(step) < 4 and time.monotonic() < late:  # until it was seen to stand there
                 time.sleep(0.01)
