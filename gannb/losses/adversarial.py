@@ -90,10 +90,19 @@ def slopes(critic: Critic, x: Tensor) -> Tensor:
 
     Outside autocast and in float32 at least, whatever precision the step runs in (W5). Keeps the graph, so that a
     penalty on it can be trained.
+
+    Raises:
+        ValueError: a critic with several scores a sample, whose slopes would be summed without a word (W15).
     """
     with torch.autocast(x.device.type, enabled=False):
         x = x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_(True)
-        (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+        scores = critic(x)
+        if scores.numel() != len(x):
+            raise ValueError(
+                f"the critic gives scores of shape {tuple(scores.shape)} for {len(x)} samples; a penalty needs one "
+                f"score a sample: average its patches first, as penalty_defects.per_sample(critic) does"
+            )
+        (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
         return gradient.flatten(1).square().sum(dim=1)
 
 
@@ -130,7 +139,7 @@ def gradient_penalty(
         The penalty (0-d) and the slopes' norms `[N]`, detached, for the log (W12).
 
     Raises:
-        ValueError: shapes that differ, or not one draw a sample.
+        ValueError: shapes that differ, not one draw a sample, or not one score a sample.
     """
     if real.shape != fake.shape:
         raise ValueError(f"real {tuple(real.shape)} and fake {tuple(fake.shape)} differ in shape")

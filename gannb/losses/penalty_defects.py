@@ -34,8 +34,7 @@ def per_sample(critic: Critic) -> Critic:
     """The same critic with one score a sample `[N]`: the mean over whatever it scores besides (W15)."""
 
     def scores(x: Tensor) -> Tensor:
-        given = critic(x)
-        return given.flatten(1).mean(dim=1) if given.ndim > 1 else given
+        return _by_sample(critic(x)).mean(dim=1)
 
     return scores
 
@@ -72,8 +71,8 @@ def under_autocast(
 def summed_patches(
     critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """`gradient_penalty` on patch scores as they come; the same as `correct` on a critic of one score a sample."""
-    return gradient_penalty(critic, real, fake, mix, one_sided=one_sided)  # it sums whatever scores there are
+    """`gradient_penalty` on the sum over patches; the same as `correct` on a critic of one score a sample."""
+    return gradient_penalty(lambda x: _by_sample(critic(x)).sum(dim=1), real, fake, mix, one_sided=one_sided)
 
 
 _PENALTIES: dict[str, Penalty] = {
@@ -112,6 +111,11 @@ def _known(defect: str) -> str:
     if defect not in DEFECTS:
         raise ValueError(f"defect {defect!r} is not known; allowed: {', '.join(DEFECTS)}")
     return defect
+
+
+def _by_sample(scores: Tensor) -> Tensor:
+    """Scores `[N]` or `[N, …]` as `[N, P]`."""
+    return scores.unsqueeze(1) if scores.ndim == 1 else scores.flatten(1)
 
 
 def _between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:

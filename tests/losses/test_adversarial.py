@@ -195,6 +195,14 @@ def test_shapes_that_do_not_pair_are_named():
         L.gradient_penalty(Linear(1.0), torch.rand(3, 4), torch.rand(3, 4), torch.rand(3, 1))
 
 
+def test_several_scores_a_sample_are_refused_not_summed():
+    """W15: a sum over 5 patches would aim at a fifth of the slope."""
+    x, patches = torch.rand(3, 4), lambda x: x[:, :1].expand(-1, 5)
+    for ask in (lambda: L.gradient_penalty(patches, x, x, torch.rand(3)), lambda: L.r1(patches, x)):
+        with pytest.raises(ValueError, match=r"shape \(3, 5\) for 3 samples.*per_sample"):
+            ask()
+
+
 def test_the_floor_of_smoothed_cross_entropy_is_its_entropy() -> None:
     logits = torch.linspace(-8, 8, 4001, dtype=torch.float64)
     least = min(float(L.bce(logit[None], 0.9)) for logit in logits)
