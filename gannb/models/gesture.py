@@ -80,9 +80,10 @@ def generate(
 
     Args:
         network: a generator (its moving average, where there is one).
-        mel: log-mel `[4·F, n_mels]`, normalised as in training; frames beyond a multiple of four are left out.
+        mel: log-mel `[4·F, n_mels]` as `gannb.data.speech.log_mel` gives it; frames beyond a multiple of four are left
+            out.
         speaker: whose style.
-        bones: lengths `[51]`, metres; the skeleton's by default.
+        bones: lengths `[51]`, metres; the speaker's by default.
         controls: how it is shaped.
 
     Raises:
@@ -96,6 +97,7 @@ def generate(
         raise ValueError(f"speech of {len(mel)} mel frames is shorter than one pose frame ({MEL_FRAMES})")
     with torch.inference_mode():
         windows, starts = _windows(mel[: frames * MEL_FRAMES])
+        bones = network.bones[speaker] if bones is None else bones
         who = torch.full((len(windows),), speaker, dtype=torch.long, device=mel.device)
         draw = network.angles if network.head == "angles" else network
         faded = fade(torch.cat([draw(w, s) for w, s in zip(windows.split(32), who.split(32))]), starts, frames)

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 MEL_FRAMES = 4
 """Mel frames a pose frame."""
+
+
+class MelScale(nn.Module):
+    """Speech as z-scores of the training data, which it carries along.
+
+    Args:
+        n_mels: mel bands.
+        center, spread: mean and standard deviation of the log-mel `[n_mels]`; 0 and 1 by default.
+    """
+
+    def __init__(self, n_mels: int, center: Tensor | None = None, spread: Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("center", torch.zeros(n_mels) if center is None else center.float().clone())
+        self.register_buffer("spread", torch.ones(n_mels) if spread is None else spread.float().clone())
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Map log-mel `[B, 4·T, n_mels]` to the same shape; a ValueError for another."""
+        check_mel(mel, len(self.center))
+        return (mel - self.center) / self.spread
 
 
 class AudioEncoder(nn.Module):
@@ -15,14 +35,16 @@ class AudioEncoder(nn.Module):
     Args:
         channels: features a pose frame.
         n_mels: mel bands; divisible by 8.
+        center, spread: of the log-mel, see `MelScale`.
     """
 
-    def __init__(self, channels: int, n_mels: int) -> None:
+    def __init__(self, channels: int, n_mels: int, center: Tensor | None = None, spread: Tensor | None = None) -> None:
         super().__init__()
         if n_mels % 8:
             raise ValueError(f"n_mels is {n_mels}; it has to be divisible by 8")
         narrow, middle = max(4, channels // 4), max(4, channels // 2)
         self.n_mels = n_mels
+        self.scale = MelScale(n_mels, center, spread)
         self.convs = nn.ModuleList(
             [
                 nn.Conv2d(1, narrow, 4, stride=2, padding=1),
@@ -39,8 +61,7 @@ class AudioEncoder(nn.Module):
         Raises:
             ValueError: another number of mel bands, or of frames that does not divide by four.
         """
-        check_mel(mel, self.n_mels)
-        x = mel.unsqueeze(1)
+        x = self.scale(mel).unsqueeze(1)
         for conv, norm in zip(self.convs, self.norms):
             x = F.leaky_relu(norm(conv(x)), 0.2)
         return self.out(x.transpose(1, 2).flatten(2)).transpose(1, 2)

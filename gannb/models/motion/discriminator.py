@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gannb import skeleton
-from gannb.models.motion.audio import MEL_FRAMES, check_mel
+from gannb.models.motion.audio import MEL_FRAMES, MelScale
 from gannb.models.motion.blocks import TemporalSelfAttention
 from gannb.models.motion.graph import GraphBlock, GraphConv, skeleton_edges
 
@@ -55,6 +55,7 @@ class Discriminator(nn.Module):
         n_mels: mel bands, where it hears the speech; None where it does not.
         speakers: how many speakers it is told apart; 0 where it is not told.
         center, spread: the data's mean pose and standard deviation `[52, 3]`, metres, by which poses are scaled.
+        mel_center, mel_spread: of the log-mel `[n_mels]`, by which speech is scaled.
         heads: attention heads.
     """
 
@@ -66,6 +67,8 @@ class Discriminator(nn.Module):
         speakers: int = 0,
         center: Tensor | None = None,
         spread: Tensor | None = None,
+        mel_center: Tensor | None = None,
+        mel_spread: Tensor | None = None,
         heads: int = 8,
     ) -> None:
         super().__init__()
@@ -76,6 +79,7 @@ class Discriminator(nn.Module):
         narrow, widths = width // 4, [width, width, 2 * width, 2 * width, 4 * width]
         self.body, self.hands = GraphBranch(skeleton.BODY, narrow), GraphBranch(skeleton.HANDS, narrow)
         heard = MEL_FRAMES * n_mels if n_mels else 0
+        self.hear = MelScale(n_mels, mel_center, mel_spread) if n_mels else None
         self.enter = nn.Conv1d(len(skeleton.JOINTS) * 6 + heard, width, 3, padding=1)
         self.join = nn.Conv1d(width + 2 * narrow, width, 1)
         self.speaker = nn.Embedding(speakers, width) if speakers else None
@@ -97,8 +101,8 @@ class Discriminator(nn.Module):
         self._check(pose, mel, speaker)
         moving = self._with_differences(pose)
         seen = [moving.flatten(2)]
-        if self.n_mels:
-            seen.append(mel.unflatten(1, (-1, MEL_FRAMES)).flatten(2))
+        if self.hear is not None:
+            seen.append(self.hear(mel).unflatten(1, (-1, MEL_FRAMES)).flatten(2))
         x = self.enter(torch.cat(seen, dim=-1).transpose(1, 2))
         x = self.join(torch.cat([F.leaky_relu(x, 0.2), self.body(moving), self.hands(moving)], dim=1))
         if self.speaker is not None:
@@ -121,7 +125,6 @@ class Discriminator(nn.Module):
         if self.n_mels:
             if mel is None:
                 raise ValueError("this discriminator hears the speech: give it mel")
-            check_mel(mel, self.n_mels)
             if mel.shape[1] != MEL_FRAMES * pose.shape[1]:
                 raise ValueError(f"mel has {mel.shape[1]} frames, expected {MEL_FRAMES}·{pose.shape[1]}")
         if self.speaker is not None and speaker is None:

@@ -83,6 +83,8 @@ class Generator(nn.Module):
             construction.
         body_hand: body-hand attention, `parallel`, `sequential` or `off`.
         center, spread: the data's mean pose and its standard deviation `[52, 3]`, metres; the motion starts around it.
+        mel_center, mel_spread: of the log-mel `[n_mels]`, by which speech is scaled.
+        bones: each speaker's lengths `[speakers, 51]`, metres; the skeleton's by default.
         heads: heads of every attention over time; the graph layers have 4.
     """
 
@@ -95,6 +97,9 @@ class Generator(nn.Module):
         body_hand: Order = "parallel",
         center: Tensor | None = None,
         spread: Tensor | None = None,
+        mel_center: Tensor | None = None,
+        mel_spread: Tensor | None = None,
+        bones: Tensor | None = None,
         heads: int = 8,
     ) -> None:
         super().__init__()
@@ -102,7 +107,7 @@ class Generator(nn.Module):
             raise ValueError(f"head is {head!r}; allowed: coordinates, angles")
         self.head, self.speakers = head, speakers
         body, hands, narrow = len(skeleton.BODY), len(skeleton.HANDS), width // 4
-        self.audio = AudioEncoder(width, n_mels)
+        self.audio = AudioEncoder(width, n_mels, mel_center, mel_spread)
         self.speaker = nn.Embedding(speakers, width)
         self.trunk = UNet(width, heads)
         self.body, self.hand = Branch(width, body, narrow, heads), Branch(width, hands, narrow, heads)
@@ -114,6 +119,8 @@ class Generator(nn.Module):
         )
         self.body_out, self.hand_out = nn.Linear(width, outputs[0]), nn.Linear(width, outputs[1])
         self._set_rest(center, spread)
+        bones = skeleton.BONE_LENGTHS.expand(speakers, -1) if bones is None else bones.float()
+        self.register_buffer("bones", bones.clone())
 
     def forward(self, mel: Tensor, speaker: Tensor, bones: Tensor | None = None) -> Tensor:
         """Motion `[B, T, 52, 3]` in metres.
@@ -121,13 +128,13 @@ class Generator(nn.Module):
         Args:
             mel: log-mel `[B, 4·T, n_mels]`, T a multiple of 8.
             speaker: `[B]` int64.
-            bones: lengths `[51]` or `[B, 51]` for the `angles` head; the skeleton's by default.
+            bones: lengths `[51]` or `[B, 51]` for the `angles` head; the speaker's by default.
 
         Raises:
             ValueError: a shape that does not fit.
         """
         if self.head == "angles":
-            return positions_of(self.angles(mel, speaker), bones)
+            return positions_of(self.angles(mel, speaker), self.bones[speaker] if bones is None else bones)
         raw = self._outputs(mel, speaker).unflatten(-1, (-1, 3))
         return self.center + self.spread * raw
 

@@ -1,0 +1,32 @@
+"""Networks from a run's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from gannb.models.motion.discriminator import Discriminator, Norm
+from gannb.models.motion.generator import Generator
+from gannb.params.motion import Motion
+
+
+def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None) -> Generator:
+    """The generator that the parameters describe.
+
+    Args:
+        p: the run's parameters.
+        speakers: how many there are.
+        scales: what it knows of its data: `center`, `spread`, `mel_center`, `mel_spread`, `bones`
+            (`gannb.data.motion_split`); None where weights are to be loaded into it.
+    """
+    return Generator(p.n_mels, speakers, p.width, p.head, p.body_hand, **(scales or {}))
+
+
+def discriminator(
+    p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None, norm: Norm = "batch"
+) -> Discriminator:
+    """The discriminator (`batch`), or the critic (`layer`), that the parameters describe; see `generator`."""
+    known = {name: scale for name, scale in (scales or {}).items() if name != "bones"}
+    hears, told = p.n_mels if p.d_hears else None, speakers if p.d_knows_speaker else 0
+    return Discriminator(p.d_width, norm, hears, told, **known)
