@@ -32,7 +32,8 @@ from gannb.models.controller import MetaController
 from gannb.params.declaration import Experiment, param
 from gannb.runs.folder import Run
 from gannb.training.held_out import HeldOut
-from gannb.training.learned import Hypergradient, Learned
+from gannb.training.hypergradient import Hypergradient
+from gannb.training.learned import Learned
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 

@@ -1,151 +1,76 @@
 """Learned schedules: a controller moves numbers, and a teacher says how its weights should change.
 
-Hypergradients and evolution take steps that are not taken and ask a held-out objective about them (schedules.md §3.3;
-contradictions S1): a Fréchet distance has no gradient that reaches a controller, a look-ahead has.
+Ways to learn stand beside: `hypergradient`, `evolution`, `policy`; `initial` learns where to begin.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from gannb import ranks
 from gannb.draws import generator
 from gannb.dynamics.controller import Range, State
-from gannb.dynamics.numbers import Now
-from gannb.models.controller import LIMIT
-from gannb.training.lookahead import LookAhead, Weights
+from gannb.models.controller import LIMIT, Memory
+from gannb.training.lookahead import LookAhead
 
 if TYPE_CHECKING:
     from gannb.training.trainer import Trainer
 
-BATCH_NORMS = nn.modules.batchnorm._BatchNorm
-Objective = Callable[[LookAhead, Weights, Now], Mapping[str, Tensor]]
-"""Parts of what is wanted small, by name, from the players' weights as they would be."""
-Answer = Callable[[], dict[str, Tensor]]
-"""The controller's numbers, with their gradient in its weights."""
+
+@dataclass(frozen=True)
+class Try:
+    """A move as it was made: the state and the memory it answered, and how far off the logits it was.
+
+    Attributes:
+        off: by number, in standard deviations of the teacher's tries; 0 where a person held the number.
+    """
+
+    state: Tensor
+    memory: Memory
+    off: Tensor
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a teacher may use.
+
+    Attributes:
+        ahead: the trainer's players, to look ahead with.
+        weights: what is taught; gradients are wanted of these.
+        answer: the controller's numbers for the state now, with their gradient in the weights.
+        tries: the moves since the last lesson, where the teacher wants tries.
+        logits: the controller's logits for a try, with their gradient in the weights.
+    """
+
+    ahead: LookAhead
+    weights: list[nn.Parameter]
+    answer: Callable[[], dict[str, Tensor]]
+    tries: Sequence[Try]
+    logits: Callable[[Try], Tensor]
 
 
 class Teacher(Protocol):
-    """Gradients of the controller's weights, and what it found on the way."""
+    """Gradients of the controller's weights, and what it found on the way.
+
+    Attributes:
+        width: standard deviation of the moves it wants tried, in logits; 0 for none.
+    """
+
+    width: float
 
     def check(self, trainer: Trainer) -> None:
         """Raise ValueError where it cannot teach through this trainer's players."""
 
-    def __call__(
-        self, ahead: LookAhead, answer: Answer, weights: list[nn.Parameter]
-    ) -> tuple[list[Tensor], dict[str, float]]: ...
+    def __call__(self, lesson: Lesson) -> tuple[list[Tensor], dict[str, float]]: ...
 
+    def state_dict(self) -> dict[str, Any]: ...
 
-class Hypergradient:
-    """The gradient of a held-out objective through steps that are not taken.
-
-    Args:
-        objective: parts of what is wanted small, after those steps.
-        weigh: the weight of each part; a part without one is only reported.
-        unroll: steps ahead; each costs about four of training.
-        batch: samples of each batch that are looked at, which bounds the memory; 0 for all.
-
-    Raises:
-        ValueError: no step ahead, or no weight.
-    """
-
-    def __init__(self, objective: Objective, weigh: Mapping[str, float], *, unroll: int = 1, batch: int = 0) -> None:
-        if unroll < 1 or batch < 0 or not any(weigh.values()):
-            raise ValueError(f"unroll={unroll}, batch={batch}, weigh={dict(weigh)}; allowed: ≥ 1, ≥ 0, some weight")
-        self.objective, self.weigh, self.unroll, self.batch = objective, dict(weigh), unroll, batch
-
-    def check(self, trainer: Trainer) -> None:
-        """Two steps need third derivatives, which PyTorch's BatchNorm has not."""
-        norms = [n for n, p in trainer.players.items() if any(isinstance(m, BATCH_NORMS) for m in p.module.modules())]
-        if self.unroll > 1 and norms:
-            raise ValueError(
-                f"unroll={self.unroll}: {' and '.join(norms)} with BatchNorm, which PyTorch differentiates twice "
-                f"and no further; allowed: unroll=1, players without BatchNorm, or evolution"
-            )
-
-    def __call__(
-        self, ahead: LookAhead, answer: Answer, weights: list[nn.Parameter]
-    ) -> tuple[list[Tensor], dict[str, float]]:
-        loss, found = self.loss(ahead, answer())
-        return ahead.gradients(loss, weights), found
-
-    def loss(self, ahead: LookAhead, numbers: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """The weighted objective after steps with these numbers, and its parts."""
-        trainer = ahead.trainer
-        now = trainer.numbers.now(trainer.device).replace(**numbers)
-        players = unrolled(ahead, now, self.unroll, self.batch)
-        parts = self.objective(ahead, players, now)
-        if lost := self.weigh.keys() - parts.keys():
-            raise ValueError(f"the objective has no part {', '.join(sorted(lost))}; it has {', '.join(parts)}")
-        loss = sum((weight * parts[name] for name, weight in self.weigh.items()), torch.zeros(()).to(trainer.device))
-        told = torch.stack([loss.detach(), *(part.detach() for part in parts.values())])
-        ranks.average_([told])
-        return loss, dict(zip(("loss", *parts), told.tolist()))
-
-
-class Evolution(Hypergradient):
-    """The same objective's slope from pairs of disturbed controllers: a check that needs no gradient (S1).
-
-    Args:
-        objective, weigh, unroll, batch: as `Hypergradient`.
-        pairs: antithetic pairs (Salimans et al. 2017); the error falls with their root.
-        width: standard deviation of a disturbance.
-    """
-
-    def __init__(
-        self, objective: Objective, weigh: Mapping[str, float], *, pairs: int = 8, width: float = 0.02, **more: int
-    ) -> None:
-        super().__init__(objective, weigh, **more)
-        self.pairs, self.width = pairs, width
-
-    def check(self, trainer: Trainer) -> None:
-        """It differentiates nothing but the steps themselves."""
-
-    def __call__(
-        self, ahead: LookAhead, answer: Answer, weights: list[nn.Parameter]
-    ) -> tuple[list[Tensor], dict[str, float]]:
-        trainer = ahead.trainer
-        random = generator("evolution", trainer.seed, trainer.step)
-        slopes = [torch.zeros_like(weight) for weight in weights]
-        for _ in range(self.pairs):
-            ways = [torch.randn(w.shape, generator=random, dtype=w.dtype) for w in weights]
-            sides = [self._disturbed(ahead, answer, weights, ways, sign) for sign in (1, -1)]
-            for slope, way in zip(slopes, ways):
-                slope += (sides[0] - sides[1]) / (2 * self.width * self.pairs) * way
-        with torch.no_grad():
-            numbers = answer()
-        return slopes, self.loss(ahead, numbers)[1]
-
-    def _disturbed(
-        self, ahead: LookAhead, answer: Answer, weights: list[nn.Parameter], ways: list[Tensor], sign: int
-    ) -> float:
-        before = [weight.detach().clone() for weight in weights]
-        with torch.no_grad():
-            for weight, way in zip(weights, ways):
-                weight += sign * self.width * way
-            numbers = answer()
-            for weight, was in zip(weights, before):
-                weight.copy_(was)
-        return self.loss(ahead, numbers)[1]["loss"]
-
-
-def unrolled(ahead: LookAhead, now: Now, steps: int = 1, batch: int = 0) -> Weights:
-    """The players' weights after steps with these numbers; who plays is as in training.
-
-    Each step reads Adam's moments where they stand. Over several steps that is an approximation; over one it is exact.
-    """
-    trainer, weights = ahead.trainer, ahead.weights()
-    for ahead_by in range(steps):
-        samples = trainer.batches[trainer.step + ahead_by]
-        samples = samples[:batch] if batch else samples
-        for index, who in enumerate(trainer.turns(now, trainer.step + ahead_by)):
-            weights = ahead.step(who, weights, now, samples, f"look {ahead_by} {index}")
-    return weights
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
 class Learned:
@@ -202,7 +127,8 @@ class Learned:
             }
         self.told: dict[str, float] = {}
         self.lessons = 0
-        self._memory: tuple[Tensor, ...] | None = None
+        self._memory: Memory = None
+        self._tries: list[Try] = []
         self._ahead: LookAhead | None = None
 
     def attend(self, trainer: Trainer) -> Learned:
@@ -219,9 +145,23 @@ class Learned:
         state = torch.tensor(self.state.look(step, values), dtype=self.weights[0].dtype)
         if self.teacher and step % self.learn_every == 0:
             self._learn(state)
+        before = self._memory
         with torch.no_grad():
-            logits, self._memory = self.controller(state, self._memory)
+            logits, self._memory = self.controller(state, before)
+        if self.teacher and self.teacher.width:
+            self._tries.append(Try(state, before, off := self._off()))
+            logits = logits + self.teacher.width * off
         return {r.name: r.clip(float(r.at(share))) for r, share in zip(self.ranges, logits.sigmoid())}
+
+    def lesson(self, state: Tensor) -> Lesson:
+        """What a teacher is given at a state."""
+        return Lesson(
+            self._ahead,
+            self.weights,
+            lambda: self.answer(state),
+            tuple(self._tries),
+            lambda tried: self.controller(tried.state, tried.memory)[0],
+        )
 
     def answer(self, state: Tensor) -> dict[str, Tensor]:
         """Its numbers for a state, with their gradient in its weights; those that a person holds are left out."""
@@ -231,11 +171,10 @@ class Learned:
         return {r.name: r.at(share) for r, share in zip(self.ranges, shares) if not numbers[r.name].held}
 
     def _learn(self, state: Tensor) -> None:
-        if self._ahead is None:
-            raise RuntimeError("a controller learns by looking ahead: call learned.attend(trainer) before training")
-        if all(self._ahead.trainer.numbers[name].held for name in self.names):
+        if all(self._attended().numbers[name].held for name in self.names):
             return  # a person has all of it in hand: nothing of the controller's own was tried
-        slopes, found = self.teacher(self._ahead, lambda: self.answer(state), self.weights)
+        slopes, found = self.teacher(self.lesson(state))
+        self._tries = []
         slopes = [slope + wall for slope, wall in zip(slopes, self._wall(state))]
         norm = nn.utils.get_total_norm(slopes)
         self.told = {f"meta/{name}": value for name, value in found.items() if math.isfinite(value)}
@@ -248,6 +187,18 @@ class Learned:
         self.optimiser.step()
         self.told["meta/grad_norm"] = float(norm)
 
+    def _off(self) -> Tensor:
+        """What is tried until the next lesson: one disturbance, so that its reward is its own."""
+        trainer = self._attended()
+        random = generator("tries", trainer.seed, self.lessons)
+        drawn = torch.randn(len(self.ranges), generator=random, dtype=self.weights[0].dtype)
+        return drawn * torch.tensor([0.0 if trainer.numbers[name].held else 1.0 for name in self.names]).to(drawn)
+
+    def _attended(self) -> Trainer:
+        if self._ahead is None:
+            raise RuntimeError("a controller learns by looking ahead: call learned.attend(trainer) before training")
+        return self._ahead.trainer
+
     def _wall(self, state: Tensor) -> Sequence[Tensor]:
         """The slope of a wall around logits beyond ±LIMIT: a sigmoid that saturates never learns again."""
         logits, _ = self.controller(state, self._memory)
@@ -258,7 +209,9 @@ class Learned:
         return {
             "weights": [weight.tolist() for weight in self.weights],
             "moments": [{k: v.tolist() for k, v in self.optimiser.state[w].items()} for w in self.weights],
-            "memory": None if self._memory is None else [part.tolist() for part in self._memory],
+            "memory": _listed(self._memory),
+            "tries": [[t.state.tolist(), _listed(t.memory), t.off.tolist()] for t in self._tries],
+            "teacher": self.teacher.state_dict() if self.teacher else {},
             "state": self.state.state_dict(),
             "told": self.told,
             "lessons": self.lessons,
@@ -281,7 +234,21 @@ class Learned:
                 weight.copy_(values)
                 for name, mine in self.optimiser.state[weight].items():
                     mine.copy_(torch.tensor(moments[name], dtype=mine.dtype))
-        memory = state["memory"]
-        self._memory = None if memory is None else tuple(torch.tensor(m, dtype=given[0].dtype) for m in memory)
+        kind = given[0].dtype
+        self._memory = _remembered(state["memory"], kind)
+        self._tries = [
+            Try(torch.tensor(seen, dtype=kind), _remembered(memory, kind), torch.tensor(off, dtype=kind))
+            for seen, memory, off in state["tries"]
+        ]
+        if self.teacher:
+            self.teacher.load_state_dict(state["teacher"])
         self.state.load_state_dict(state["state"])
         self.told, self.lessons = dict(state["told"]), int(state["lessons"])
+
+
+def _listed(memory: Memory) -> list | None:
+    return None if memory is None else [part.tolist() for part in memory]
+
+
+def _remembered(memory: list | None, kind: torch.dtype) -> Memory:
+    return None if memory is None else tuple(torch.tensor(part, dtype=kind) for part in memory)

@@ -14,7 +14,8 @@ from gannb.dynamics.arms import drivers
 from gannb.dynamics.controller import Range, State
 from gannb.dynamics.numbers import Numbers
 from gannb.models.controller import MetaController
-from gannb.training.learned import Hypergradient, Learned
+from gannb.training.hypergradient import Hypergradient
+from gannb.training.learned import Learned
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 from tests.training.regimes import number
@@ -52,23 +53,25 @@ def loss(turn):
     return (turn.model(x + turn.now.noise * turn.draws.randn("noise", *x.shape)) - y).square().mean()
 
 
-def build(run, problem, arm, span, method=Hypergradient, kind=MetaController, rate=0.01) -> Trainer:
-    """A trainer whose noise an arm moves within `span` = (initial, final)."""
+def build(
+    run, problem, arm, span, method=Hypergradient, kind=MetaController, rate=0.01, epochs=EPOCHS, begin=None
+) -> Trainer:
+    """A trainer whose noise an arm moves within `span` = (initial, final); `begin` is a controller to begin with."""
     with seeded(run.params.seed, "model"):
         model = nn.Linear(WIDTH, 1, bias=False)
     ranges = [Range("noise", *span)]
-    state = State(("loss", "progress", "values"), ranges, STEPS)
+    state = State(("loss", "progress", "values"), ranges, EPOCH * epochs)
 
     def held_out(ahead, weights, now):
         quiet = now.replace(noise=torch.zeros(()))
         return {"quality": ahead.loss("model", weights, quiet, problem.guide, "held out")}
 
     with seeded(run.params.seed, "controller"):
-        controller = kind(state.size, 1, start=[ranges[0].share(span[0])])
+        controller = begin or kind(state.size, 1, start=[ranges[0].share(span[0])])
     teacher = method(held_out, {"quality": 1.0})
     learned = Learned(controller, ranges, state, steps_per_epoch=EPOCH, teacher=teacher, every=1, rate=rate, floor=1e-4)
     numbers = Numbers([number("noise", span[0], 0, 2), number("lr", 0.05, 1e-9, 1)])
-    numbers.drive(*drivers(arm, ranges, epochs=EPOCHS, steps_per_epoch=EPOCH, learned=learned))
+    numbers.drive(*drivers(arm, ranges, epochs=epochs, steps_per_epoch=EPOCH, learned=learned))
     player = Player("model", model, loss, lr=lambda now: now.lr, betas=(0.9, 0.99))
     trainer = Trainer([player], Batches(problem.train, 20, seed=run.params.seed), numbers, run, checkpoint_every=7)
     learned.attend(trainer)

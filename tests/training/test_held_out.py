@@ -12,7 +12,7 @@ from gannb.dynamics.numbers import Numbers
 from gannb.losses import adversarial
 from gannb.models import dcgan
 from gannb.training.held_out import HeldOut
-from gannb.training.learned import Hypergradient, unrolled
+from gannb.training.hypergradient import Hypergradient, unrolled
 from gannb.training.lookahead import LookAhead
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer

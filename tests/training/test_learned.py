@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +14,10 @@ from gannb.dynamics.controller import Range, State
 from gannb.dynamics.numbers import Numbers
 from gannb.dynamics.steering import Command
 from gannb.models.controller import LSTMController, MetaController
-from gannb.training.learned import Evolution, Hypergradient, Learned
+from gannb.training.evolution import Evolution
+from gannb.training.hypergradient import Hypergradient
+from gannb.training.learned import Learned
+from gannb.training.policy import PolicyGradient
 from tests.training.regimes import POINTS, number, open_run
 from tests.training.regressions import STEPS, Problem, build
 from tests.training.test_lookahead import build as gan
@@ -59,7 +63,7 @@ def test_the_controllers_gradient_is_that_of_finite_differences(kind, unroll, tm
     learned = learned_gan(tmp_path, kind, unroll)
     state = torch.tensor([0.7, -0.5, 0.2, -0.4], dtype=torch.float64)
     learned._memory = None if kind is MetaController else tuple(torch.full((1, 32), 0.3).double() for _ in range(2))
-    slopes, _ = learned.teacher(learned._ahead, lambda: learned.answer(state), learned.weights)
+    slopes, _ = learned.teacher(learned.lesson(state))
     random = generator("ways")
     ways = [torch.randn(w.shape, generator=random, dtype=torch.float64) for w in learned.weights]
     along, h = sum(float((slope * way).sum()) for slope, way in zip(slopes, ways)), 1e-5
@@ -83,10 +87,10 @@ def test_two_steps_through_batch_norm_are_refused_before_training(tmp_path):
 def test_evolution_finds_the_way_of_the_hypergradient(tmp_path):
     learned = learned_gan(tmp_path, MetaController, 1)
     state = torch.tensor([0.7, -0.5, 0.2, -0.4], dtype=torch.float64)
-    exactly, _ = learned.teacher(learned._ahead, lambda: learned.answer(state), learned.weights)
+    exactly, _ = learned.teacher(learned.lesson(state))
     head = list(learned.controller.head.parameters())  # 130 of the weights: fewer pairs are enough
-    teacher = Evolution(quality, {"quality": 1.0}, pairs=60, width=1e-3)
-    found, _ = teacher(learned._ahead, lambda: learned.answer(state), head)
+    teacher = Evolution(quality, {"quality": 1.0}, pairs=60, spread=1e-3)
+    found, _ = teacher(replace(learned.lesson(state), weights=head))
     a, b = (torch.cat([s.flatten() for s in slopes]) for slopes in (exactly[-2:], found))
     assert float(torch.cosine_similarity(a, b, dim=0)) > 0.3  # √(60 / (60 + 130)) = 0.56 is expected
 
@@ -135,6 +139,8 @@ CASES = {
     "mlp": {},
     "lstm": {"kind": LSTMController},
     "evolution": {"method": lambda *given: Evolution(*given, pairs=1)},
+    "policy": {"method": PolicyGradient},
+    "policy, lstm": {"method": PolicyGradient, "kind": LSTMController},
 }
 
 
