@@ -1,9 +1,9 @@
-"""Modes found by WGAN-GP with the document's numbers and with the laboratory's, beside a plain GAN, on points.
+"""Modes found by WGAN-GP with the document's numbers and with the laboratory's, beside GANs without a penalty.
 
-    python benchmarks/laboratory.py                                          # both toys, all arms, 1 seed
+    python benchmarks/laboratory.py --out results/laboratory.json            # both toys, all arms, 1 seed: an hour
     python benchmarks/laboratory.py --toys "8 Gaussians" --steps 2000        # a look
 
-Every arm gets the same steps. Prints a row a trial, with its seconds, and writes all of them where `--out` says.
+Every arm gets the same steps. Prints a row a trial, with its seconds, and adds it to the file that `--out` names.
 """
 
 from __future__ import annotations
@@ -11,117 +11,80 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from gannb.data.batches import Batches
-from gannb.data.toys import TOYS, Toy, toy
-from gannb.draws import generator, seeded
-from gannb.dynamics.numbers import Numbers
+from gannb.data.toys import toy
 from gannb.losses import adversarial as L
-from gannb.losses.penalty_defects import DEFECTS, critic_options, penalty_with
-from gannb.metrics.critic import distances, slope_norms
-from gannb.models.toys import PointCritic, PointGenerator
-from gannb.params.declaration import Experiment, param
+from gannb.losses.penalty_defects import penalty_with
+from gannb.metrics.critic import samples, standing
+from gannb.params.laboratory import DEFECTS, TOYS, Laboratory
 from gannb.runs.folder import Run
 from gannb.tables import Table
-from gannb.training.player import Player
-from gannb.training.trainer import Trainer
+from gannb.training.laboratory import bench
 from gannb.training.turn import Turn
 
-LATENT = 8
+DOCUMENT = {"gp_weight": 10.0, "lr_d": 1e-4, "lr_g": 1e-4, "lr_falls": False, "beta1": 0.0, "ema": 0.0, "width": 128}
+WIDE = {"width": 128, "lr_d": 1e-3, "lr_g": 1e-3}
+PLAIN = WIDE | {"loss": "non-saturating", "n_critic": 1, "lr_falls": False, "ema": 0.0, "beta2": 0.999}
 
-
-@dataclass(frozen=True)
-class Arm:
-    """What one trial is made with."""
-
-    gp_weight: float = 10.0
-    lr: float = 1e-4
-    ema: float = 0.0
-    n_critic: int = 5
-    loss: str = "wasserstein"
-    defect: str = "none"
-
-
-ARMS = {
-    "document": Arm(),
-    "laboratory": Arm(gp_weight=0.1, lr=1e-3, ema=0.995),
-    "laboratory, λ 10": Arm(lr=1e-3, ema=0.995),
-    "plain GAN": Arm(loss="non-saturating", lr=1e-3, ema=0.995, n_critic=1),
-    **{f"laboratory, {d}": Arm(0.1, 1e-3, 0.995, defect=d) for d in ("batch_norm", "dropout", "one_mix")},
+ARMS: dict[str, dict[str, Any]] = {
+    "document": DOCUMENT,
+    "document, lr 10e-4": DOCUMENT | {"lr_d": 1e-3, "lr_g": 1e-3},
+    "laboratory": WIDE,
+    "laboratory, λ 10": WIDE | {"gp_weight": 10.0},
+    "laboratory, rates that stay": WIDE | {"lr_falls": False},
+    "laboratory, no average": WIDE | {"ema": 0.0},
+    "laboratory, β1 0": WIDE | {"beta1": 0.0},
+    "plain GAN": PLAIN,
+    "plain GAN, the laboratory's numbers": WIDE | {"loss": "non-saturating", "n_critic": 1},
+    **{f"laboratory, {defect}": WIDE | {"defect": defect} for defect in DEFECTS if defect != "none"},
 }
 
 
-class Trial(Experiment):
-    """What a trial's run may be told."""
-
-    name = "laboratory"
-    seed: int = param(0, "every random draw follows from it", low=0)
-
-
-def build(run: Run, data: Toy, arm: Arm, *, width: int = 128, batch_size: int = 256) -> Trainer:
-    """A trainer of one arm on points."""
-    with seeded(run.params.seed, "G"):
-        G = PointGenerator(LATENT, width)
-    with seeded(run.params.seed, "D"):
-        D = PointCritic(width, **critic_options(arm.defect))
-    plain, penalise = arm.loss == "non-saturating", penalty_with(arm.defect)
+def losses(p: Laboratory) -> tuple[Any, Any]:
+    """What D and G are asked under a loss and a penalty."""
+    penalise = penalty_with(p.defect)
+    pair = (
+        (L.non_saturating_d, L.non_saturating_g) if p.loss == "non-saturating" else (L.wasserstein_d, L.wasserstein_g)
+    )
 
     def fake(turn: Turn) -> torch.Tensor:
-        return turn.G(turn.draws.randn("z", len(turn.batch), LATENT))
+        return turn.G(turn.draws.randn("z", len(turn.batch), p.latent_dim))
 
     def d_loss(turn: Turn) -> torch.Tensor:
         made = fake(turn)
-        if plain:
-            return L.non_saturating_d(turn.D(turn.batch), turn.D(made))
-        penalty, norms = penalise(turn.D, turn.batch, made, turn.draws.rand("mix", len(made)))
-        w = L.wasserstein(turn.D(turn.batch), turn.D(made))
-        turn.log(W=w, slope=norms.mean())
-        return turn.now.gp_weight * penalty - w
+        loss = pair[0](turn.D(turn.batch), turn.D(made))
+        if p.loss != "wasserstein":
+            return loss
+        return loss + turn.now.gp_weight * penalise(turn.D, turn.batch, made, turn.draws.rand("mix", len(made)))[0]
 
-    def g_loss(turn: Turn) -> torch.Tensor:
-        return (L.non_saturating_g if plain else L.wasserstein_g)(turn.D(fake(turn)))
-
-    return Trainer(
-        [
-            Player("D", D, d_loss, lr=lambda now: now.lr),
-            Player("G", G, g_loss, lr=lambda now: now.lr, ema=arm.ema),
-        ],
-        Batches(data.train, batch_size, seed=run.params.seed),
-        Numbers.plain(gp_weight=arm.gp_weight, lr=arm.lr, n_critic=arm.n_critic),
-        run,
-        turns=lambda now, step: ["D"] + ["G"] * ((step + 1) % now.n_critic == 0),
-        checkpoint_every=0,
-        record_every=100,
-    )
+    return d_loss, lambda turn: pair[1](turn.D(fake(turn)))
 
 
 def trial(name: str, arm: str, seed: int, steps: int) -> dict[str, object]:
     """Train for so many steps; what the averaged generator then covers, and what the critic says."""
     data = toy(name, seed)
     with tempfile.TemporaryDirectory() as runs:
-        trainer = build(Run.open(Trial(seed=seed, runs=runs)), data, ARMS[arm])
+        run = Run.open(Laboratory(toy=name, seed=seed, steps=steps, runs=runs, threads=1, **ARMS[arm]))
+        trainer = bench(run, data, *losses(run.params))
         for _ in range(steps):
             trainer.advance()
-        D, G = trainer.network("D"), trainer.ema("G")
-        z = torch.randn(4096, LATENT, generator=generator("laboratory", "z", seed))
-        made = G(z).detach()
-        norms = slope_norms(D, data.held_out, made[:2048], torch.rand(2048, generator=generator("mix", seed)))
-        row = {"toy": name, "arm": arm, "seed": seed, "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
-        row |= data.coverage(made).as_dict() | {"modes": data.modes, "slope": float(norms.mean())}
-        return row | distances(D, data.train, data.held_out, made)
+        D, G = trainer.network("D"), trainer.network("G")
+        row = {"toy": name, "arm": arm, "seed": seed, "steps": steps, "seconds": round(trainer.seconds, 1)}
+        row |= data.coverage(samples(trainer.ema("G"), 4096, seed)).as_dict() | {"modes": data.modes}
+        return row | standing(D, G, data.train, data.held_out, seed=seed)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--toys", nargs="*", default=["8 Gaussians", "25 Gaussians"], choices=list(TOYS)[:3])
+    parser.add_argument("--toys", nargs="*", default=["8 Gaussians", "25 Gaussians"], choices=TOYS[:3])
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--steps", type=int, default=30_000, help="a trial; a step is a turn of the critic")
-    parser.add_argument("--out", type=Path, help="where to write the rows as JSON")
+    parser.add_argument("--out", type=Path, help="where to add the rows as JSON")
     given = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
@@ -130,10 +93,19 @@ def main() -> None:
             for seed in given.seeds:
                 rows.append(trial(name, arm, seed, given.steps))
                 print(json.dumps(rows[-1]), flush=True)
+                if given.out:
+                    add(given.out, rows[-1])
     print(Table.of(rows))
-    if given.out:
-        arms = {arm: asdict(ARMS[arm]) for arm in given.arms}
-        given.out.write_text(json.dumps({"arms": arms, "defects": DEFECTS, "rows": rows}, indent=2) + "\n")
+
+
+def add(path: Path, row: dict[str, object]) -> None:
+    """Put a row in a result file, in the place of one of the same trial."""
+    same = ("toy", "arm", "seed", "steps")
+    before = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    rows = [old for old in before["rows"] if [old[k] for k in same] != [row[k] for k in same]] + [row]
+    arms = {arm: ARMS[arm] for arm in ARMS if arm in {kept["arm"] for kept in rows}}
+    command = "python benchmarks/laboratory.py --out results/laboratory.json"
+    path.write_text(json.dumps({"command": command, "arms": arms, "rows": rows}, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gannb.draws import generator
 from gannb.losses.adversarial import Critic, gradient_penalty
 from gannb.losses.penalty_defects import per_sample
 from gannb.metrics.score import Score
@@ -48,6 +49,33 @@ def distances(critic: Critic, train: Tensor, held_out: Tensor, fake: Tensor) -> 
         "W_train": float(scores(critic, train).double().mean() - made),
         "W_held_out": float(scores(critic, held_out).double().mean() - made),
     }
+
+
+@torch.no_grad()
+def samples(G: nn.Module, count: int = 1024, seed: int = 0) -> Tensor:
+    """Samples `[count, …]` of a generator with a `latent`, of the same latents each time, on the CPU."""
+    weight = next(G.parameters())
+    z = torch.randn(count, G.latent, generator=generator("samples", seed)).to(weight.device)
+    return G(z).cpu()
+
+
+def standing(critic: nn.Module, G: nn.Module, train: Tensor, held_out: Tensor, *, seed: int = 0) -> dict[str, float]:
+    """Where a critic and its generator stand: `distances`, and the mean "slope" on the mixed points.
+
+    Args:
+        critic: a frozen copy in eval mode.
+        G: what it was trained against, with a `latent`: the generator itself, not its average.
+        train, held_out: real samples; the first 1024 of each are looked at.
+        seed: of the latents and the mixing.
+    """
+    device = next(critic.parameters()).device
+    train, held_out = train[:1024].to(device), held_out[:1024].to(device)
+    made = samples(G, len(held_out), seed).to(device)
+    mix = torch.rand(len(made), generator=generator("mix", seed)).to(device)
+    with torch.enable_grad():
+        norms = slope_norms(critic, held_out, made, mix)
+    with torch.no_grad():
+        return distances(critic, train, held_out, made) | {"slope": float(norms.mean())}
 
 
 def exact_distance(one: Tensor, two: Tensor) -> float:
