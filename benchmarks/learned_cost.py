@@ -89,7 +89,7 @@ def measure(arm: str, steps: int, batch: int, look: int, width: int, folder: str
     trainer = Trainer(players, Batches(pictures.train.pixels, batch, seed=0), Numbers.of(run.params), run)
     state = State(DOCUMENTED, RANGES, steps)
     teacher = Hypergradient(
-        HeldOut(pictures.guide.pixels, LATENT, count=2 * look), {"quality": 1.0, "stability": 0.1}, batch=look
+        HeldOut(pictures.guide.pixels, lambda draws, n, now: draws.randn("z", n, LATENT), count=2 * look), {"quality": 1.0, "stability": 0.1}, batch=look
     )
     controller = MetaController(state.size, len(RANGES))
     learned = Learned(controller, RANGES, state, steps_per_epoch=1, teacher=teacher, every=1).attend(trainer)

@@ -18,11 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gannb.data import particles
 from gannb.data.images import Images, NoUsableImages, read_images
 from gannb.draws import generator
 
 DIGITS = "digits"
-NAMED = (DIGITS, "cifar10", "celeba", "lsun")
+NAMED = (DIGITS, particles.RENDERED, "cifar10", "celeba", "lsun")
 BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 
 
@@ -71,9 +72,10 @@ def load(
     so that each holds every class; pictures without classes are parted by file order, as neighbours may be alike.
 
     Args:
-        data: "digits" (scikit-learn's, no download), "cifar10", "celeba" or "lsun" (torchvision's, from `root`, and
-            downloaded where they are not there and may be); or a folder with CIFAR-10's own batch files, a folder of
-            images, or an `.npz` with `x_train` (and `x_test`, `y_train`, `y_test`) or one array of images.
+        data: "digits" (scikit-learn's, no download), "rendered" (grey particles, made here), "cifar10", "celeba" or
+            "lsun" (torchvision's, from `root`, and downloaded where they are not there and may be); or a folder with
+            CIFAR-10's own batch files, a folder of images, or an `.npz` with `x_train` (and `x_test`, `y_train`,
+            `y_test`) or one array of images.
         size: height and width.
         guide, test: shares of all, each above 0; together below 1.
         count: at most so many pictures to learn and be guided from; 0 for all.
@@ -143,6 +145,8 @@ def _read(data: str, size: int, count: int, root: Path, channels: int) -> tuple[
     """All pictures of a source; its own test part apart, where it has one."""
     if data == DIGITS:
         return _digits(size), None
+    if data == particles.RENDERED:
+        return _Some(particles.load(data, size)), None
     if data == "cifar10":
         return _cifar10(_downloaded_cifar10(root), size)
     if data == "celeba":

@@ -60,6 +60,7 @@ class Extractor:
         prepare: brings 8-bit images in [0, 1] to the network's size and channels.
         resize: what `prepare` does, in words, for the protocol.
         fingerprint: hash of weights and settings; features are cached under it.
+        channels: that the network takes; grey images are repeated for one that takes 3.
         precision: `bf16` runs the network under autocast; features stay float32.
         note: a sentence for the reader, such as how the autoencoder was fitted.
     """
@@ -70,6 +71,7 @@ class Extractor:
     resize: str
     fingerprint: str
     precision: Precision = "fp32"
+    channels: int = 3
     note: str = ""
 
     @property
@@ -325,6 +327,7 @@ def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.devi
         prepare=functools.partial(_to_size, size=size),
         resize="none" if as_is else f"bilinear to {size}×{size}, antialiased",
         fingerprint=content_hash("faed", weights_hash(network)),
+        channels=pixels.shape[1],
         note=f"FAED: Fréchet distance in the code of an autoencoder fitted to the {len(real)} real images",
     )
 
@@ -408,7 +411,8 @@ def classifier(
     whole = _Classifier(network, linear[-1], mean, std).to(memory_format=torch.channels_last)
     prepare = functools.partial(_to_rgb if len(mean) == 3 else _to_size, size=size)
     fingerprint = content_hash(name, weights_hash(whole), type(network).__qualname__, size)
-    return Extractor(name, whole, prepare, f"bilinear to {size}×{size}, antialiased, where another size", fingerprint)
+    resize = f"bilinear to {size}×{size}, antialiased, where another size"
+    return Extractor(name, whole, prepare, resize, fingerprint, channels=len(mean))
 
 
 def cifar_resnet(path: Path, name: str | None = None) -> Extractor:

@@ -173,7 +173,7 @@ class Judge:
         parts = {part: more.pop(part) for part in ("error", "floor", "interval") if part in more}
         protocol = {"n_real": against.n, "n_fake": n_fake, "split": split, "features": self.extractor.name}
         protocol |= {"resize": self.extractor.resize, "precision": self.extractor.precision}
-        if self.shape[0] == 1 and self.extractor.name != "faed":
+        if self.shape[0] < self.extractor.channels:
             protocol["channels"] = "grey, repeated"
         if "error" in parts:
             protocol["error"] = more.pop("error_of")
@@ -294,7 +294,7 @@ class Judge:
 
     def _notes(self, fake: Seen) -> list[str]:
         notes = [line for line in self.extractor.note.splitlines() if line.startswith("FAED")]
-        if self.shape[0] == 1 and self.extractor.name != "faed":
+        if self.shape[0] < self.extractor.channels:
             notes.append("grey images: the channel is repeated three times")
         if fake.alike:
             notes.append(f"all {fake.n} generated images are alike: the generator has collapsed to one image")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.func import functional_call
 
-from gannb.draws import seeded
+from gannb.draws import Draws, seeded
 from gannb.dynamics.numbers import Now
 from gannb.losses.energy import energy_at_scales
 from gannb.training.lookahead import LookAhead, Weights
@@ -21,22 +23,22 @@ class HeldOut:
 
     Args:
         guide: images held out for the controller `[N, C, H, W]`, on the trainer's device.
-        latent_dim: numbers in a latent.
+        latents: what G is fed, from draws, a number of images, and the numbers as they are looked ahead with.
         count: images of each kind that are looked at; the same ones after every resume.
 
     Raises:
         ValueError: a count below 2.
     """
 
-    def __init__(self, guide: Tensor, latent_dim: int, *, count: int = 64) -> None:
+    def __init__(self, guide: Tensor, latents: Callable[[Draws, int, Now], Tensor], *, count: int = 64) -> None:
         if count < 2:
             raise ValueError(f"count={count}; allowed is 2 or more")
-        self.guide, self.latent_dim, self.count = guide, latent_dim, count
+        self.guide, self.latents, self.count = guide, latents, count
 
     def __call__(self, ahead: LookAhead, weights: Weights, now: Now) -> dict[str, Tensor]:
         trainer = ahead.trainer
         draws = trainer.draws("held out")
-        z = draws.randn("z", self.count, self.latent_dim).to(self.guide.dtype)
+        z = self.latents(draws, self.count, now).to(self.guide.dtype)
         held = self.guide[draws.randint("guide", self.count, high=len(self.guide))]
         known = trainer.batches[trainer.step][: self.count]
         G, D = (trainer.players[name].module for name in "GD")

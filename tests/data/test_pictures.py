@@ -156,6 +156,12 @@ def test_celeba_keeps_its_own_test_part(monkeypatch):
     assert len(found.train) + len(found.guide) == 40
 
 
+def test_particles_are_rendered_in_three_parts_without_classes():
+    found = load("rendered", 16)
+    assert [len(part) for part in (found.train, found.guide, found.test)] == [210, 30, 60]
+    assert found.channels == 1 and not found.classes and found.train.pixels.shape[2:] == (16, 16)
+
+
 def test_a_folder_and_an_array_are_read(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "folder").mkdir()
@@ -189,7 +195,7 @@ def test_bad_input_is_named(given, says):
 
 
 def test_unknown_data_is_named():
-    with pytest.raises(FileNotFoundError, match="no such folder or file, and none of digits, cifar10"):
+    with pytest.raises(FileNotFoundError, match="no such folder or file, and none of digits, rendered, cifar10"):
         load("digit")
 
 

@@ -19,6 +19,10 @@ from gannb.training.trainer import Trainer
 from tests.training.regimes import number, open_run
 
 
+def latents(draws, n, now):
+    return draws.randn("z", n, 8)
+
+
 def build(run):
     """A DCGAN at 16 pixels with BatchNorm in G and spectral norm in D, noise and a penalty as numbers."""
     images = torch.rand(40, 1, 16, 16, generator=generator("images")) * 2 - 1
@@ -47,7 +51,7 @@ def build(run):
 
 def parts(trainer, guide, **more):
     ahead = LookAhead(trainer)
-    return HeldOut(guide, 8, count=8, **more)(ahead, ahead.weights(), trainer.numbers.now())
+    return HeldOut(guide, latents, count=8, **more)(ahead, ahead.weights(), trainer.numbers.now())
 
 
 def test_images_that_d_knows_are_told_from_held_out_ones(tmp_path):
@@ -72,7 +76,7 @@ def test_its_slope_reaches_noise_and_penalty_and_touches_nothing(tmp_path):
     before = trainer.weights()
     ahead = LookAhead(trainer)
     given = {"noise": torch.tensor(0.5, requires_grad=True), "reg_weight": torch.tensor(1.0, requires_grad=True)}
-    teacher = Hypergradient(HeldOut(images, 8, count=8), {"quality": 1.0, "stability": 0.1}, batch=4)
+    teacher = Hypergradient(HeldOut(images, latents, count=8), {"quality": 1.0, "stability": 0.1}, batch=4)
     loss, found = teacher.loss(ahead, given)
     slopes = ahead.gradients(loss, given.values())
     assert all(slope.isfinite() and slope != 0 for slope in slopes)
@@ -86,4 +90,4 @@ def test_the_same_images_are_looked_at_again(tmp_path):
     trainer, images = build(open_run(tmp_path))
     assert parts(trainer, images) == parts(trainer, images)
     with pytest.raises(ValueError, match="count=1; allowed is 2 or more"):
-        HeldOut(images, 8, count=1)
+        HeldOut(images, latents, count=1)
