@@ -1,4 +1,4 @@
-"""The command line: `gannb run | list | params | doctor | report | score | diagnose | export`.
+"""The command line: `gannb run | list | params | doctor | report | sweep | score | diagnose | export`.
 
 Parameters are checked before anything heavy is imported, so a bad value ends within two seconds.
 """
@@ -18,6 +18,7 @@ DONE, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
 
 # Commands that live with what they command: each module has `add_parser(subparsers)` and `main(args)`.
 ELSEWHERE = {
+    "sweep": ("gannb.batch.sweep.command", "run many trials of a notebook on a cluster"),
     "score": ("gannb.metrics.score_folders", "score a folder of generated images against a folder of real ones"),
     "diagnose": ("gannb.figures.diagnostics", "diagnose face features, raw or cleaned by a trained identity run"),
 }
@@ -184,12 +185,19 @@ def _verdict(outcome: Any, name: str) -> tuple[str, int]:
         on = f"go on with `gannb run {name} --resume {outcome.folder}`" if outcome.folder else "no run was opened"
         return f"interrupted; {on}", INTERRUPTED
     if outcome.failure:
-        return f"{name} failed in {outcome.failure}\nsee {outcome.executed}", FAILED
+        return f"{name} failed {outcome.failure}\nsee {outcome.executed}{_way_on(outcome.folder, name)}", FAILED
     if outcome.folder is None:
         return f"{name} ran to its end but opened no run folder", FAILED
     if lacking := missing(outcome.folder):
         return "\n  ".join(["the run folder does not hold what it should:", *lacking]), FAILED
     return "", DONE
+
+
+def _way_on(folder: Path | None, name: str) -> str:
+    """What a person can do after a failure: what was stored is not lost."""
+    if folder is None or not any(folder.glob("checkpoints/step-*")):
+        return ""
+    return f"\ngo on from its newest checkpoint with `gannb run {name} --resume {folder}`"
 
 
 # -------------------------------------------------------------------------------------------------- the other ones

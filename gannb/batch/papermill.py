@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class Failure:
     """Where a notebook failed, and with what.
 
     Attributes:
-        cell: the number of the code cell, from 1, as it was run.
+        cell: the number of the code cell, from 1, as it was run; 0 where no cell could say it.
         error: the exception's class and message.
         source: the cell.
         traceback: as the kernel gave it, without colours.
@@ -56,7 +56,7 @@ class Failure:
     traceback: str
 
     def __str__(self) -> str:
-        where = f"code cell {self.cell}: {self.error}" if self.cell else self.error
+        where = f"in code cell {self.cell}: {self.error}" if self.cell else f"because {self.error}"
         return f"{where}\n\n{self.traceback}" if self.traceback else where
 
 
@@ -91,15 +91,12 @@ def execute(notebook: Path, values: Mapping[str, Any], base: Path, *, progress: 
     if ranks > 1:
         return _over_ranks(notebook, values, base, progress, ranks)
     target = base / f".{notebook.stem}-{os.getpid()}.ipynb"
-    writes = os.environ.get("RANK", "0") == "0"
     _Client.reset()
-    with _steps_shown(progress and writes):
-        failure = _run(notebook, target if writes else None, values, progress and writes)
-    folder = find_folder(_Client.kernel, [base, Path(values.get("resume") or base).parent]) if writes else None
-    if writes and target.exists():
-        target = target.replace(
-            folder / EXECUTED if folder else base / f"failed-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
-        )
+    with _steps_shown(progress):
+        failure = _run(notebook, target, values, progress)
+    folder = find_folder(_Client.kernel, [base, Path(values.get("resume") or base).parent])
+    if target.exists():
+        target = target.replace(folder / EXECUTED if folder else _failed(base))
     return Outcome(target, folder, failure, _Client.interrupted)
 
 
@@ -108,6 +105,11 @@ def find_folder(writer: int | None, bases: list[Path]) -> Path | None:
     locks = {lock for base in bases for lock in base.glob("*/.lock")}
     mine = [lock for lock in locks if lock.read_text().strip() == str(writer)]
     return max(mine, key=lambda lock: lock.stat().st_mtime).parent if mine else None
+
+
+def _failed(base: Path) -> Path:
+    """Where a notebook goes that ended before it opened a run."""
+    return base / f"failed-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
 
 
 def missing(folder: Path) -> list[str]:
@@ -125,18 +127,21 @@ def missing(folder: Path) -> list[str]:
 
 
 class _Client(PapermillNotebookClient):
-    """Papermill's client that knows its kernel's process and pauses on an interrupt."""
+    """Papermill's client that knows its kernel's process, leaves its number where told, and pauses on an interrupt."""
 
     kernel: int | None = None
+    note: Path | None = None
     bar: Any = None
     interrupted = False
 
     @classmethod
-    def reset(cls) -> None:
-        cls.kernel, cls.bar, cls.interrupted = None, None, False
+    def reset(cls, note: Path | None = None) -> None:
+        cls.kernel, cls.note, cls.bar, cls.interrupted = None, note, None, False
 
     def papermill_execute_cells(self) -> None:
         type(self).kernel = getattr(self.km.provisioner, "pid", None)
+        if self.note:
+            self.note.write_text(str(self.kernel))
         type(self).bar = self.nb_man.pbar
         if sys.platform != "win32":
             asyncio.get_event_loop().add_signal_handler(signal.SIGINT, self._pause)
@@ -175,7 +180,7 @@ class _Engine(NBClientEngine):
 papermill_engines.register("gannb", _Engine)
 
 
-def _run(notebook: Path, target: Path | None, values: Mapping[str, Any], progress: bool) -> Failure | None:
+def _run(notebook: Path, target: Path, values: Mapping[str, Any], progress: bool) -> Failure | None:
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of every name that the tagged cell leaves out
     try:
         papermill.execute_notebook(
@@ -262,30 +267,54 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 def _over_ranks(notebook: Path, values: Mapping[str, Any], base: Path, progress: bool, ranks: int) -> Outcome:
-    with tempfile.TemporaryDirectory() as aside:
-        job, result = Path(aside) / "job.json", Path(aside) / "result.json"
-        told = {"notebook": str(notebook), "values": dict(values), "base": str(base), "progress": progress}
-        job.write_text(json.dumps({**told, "result": str(result)}))
+    with tempfile.TemporaryDirectory(dir=base, prefix=".ranks-") as name:
+        aside = Path(name)
+        told = {"notebook": str(notebook), "values": dict(values), "progress": progress}
+        (aside / "job.json").write_text(json.dumps(told))
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-        done = subprocess.run([*torchrun, "-m", "gannb.batch.papermill", str(job)], check=False)
-        if not result.exists():
-            return Outcome(notebook, None, Failure(0, f"a rank failed (torchrun ended with {done.returncode})", "", ""))
-        told = json.loads(result.read_text())
-    failure = Failure(**told["failure"]) if told["failure"] else None
-    return Outcome(
-        Path(told["executed"]), Path(told["folder"]) if told["folder"] else None, failure, told["interrupted"]
-    )
+        code = _wait([*torchrun, "-m", "gannb.batch.papermill", name])
+        ends = [json.loads(path.read_text()) for path in sorted(aside.glob("end-*.json"))]
+        interrupted = any(end["interrupted"] for end in ends)
+        failures = [Failure(**end["failure"]) for end in ends if end["failure"]]  # of ranks that could still tell
+        if code and not failures and not interrupted:
+            failures = [Failure(0, f"a rank died (torchrun ended with {code})", "", "")]
+        writer = aside / "kernel-0"  # it is there even where torchrun has ended rank 0 for another's fault
+        kernel = int(writer.read_text()) if writer.is_file() else None
+        folder = find_folder(kernel, [base, Path(values.get("resume") or base).parent])
+        kept = _keep_notebooks(aside, folder / EXECUTED if folder else _failed(base))
+    return Outcome(kept or notebook, folder, failures[0] if failures else None, interrupted)
 
 
-def _one_rank(job: Path) -> int:
-    """What each rank does: run its own copy of the notebook; rank 0 tells how it went."""
-    told = json.loads(job.read_text())
-    outcome = execute(Path(told["notebook"]), told["values"], Path(told["base"]), progress=told["progress"])
-    if os.environ.get("RANK", "0") == "0":
-        Path(told["result"]).write_text(json.dumps(asdict(outcome), default=str))
-    elif outcome.failure:
-        print(f"rank {os.environ['RANK']}: {outcome.failure}", file=sys.stderr)
-    return 1 if outcome.failure else 0
+def _wait(command: list[str]) -> int:
+    """Run torchrun to its end. Ctrl+C is for the ranks, which pause and store; both wait for them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # torchrun inherits it
+    try:
+        with _environment(TORCHELASTIC_SIGNALS_TO_HANDLE="SIGTERM,SIGHUP,SIGQUIT"):
+            return subprocess.Popen(command).wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _keep_notebooks(aside: Path, result: Path) -> Path | None:
+    """Move each rank's executed notebook beside the run: rank 0's is the result."""
+    for path in sorted(aside.glob("rank-*.ipynb")):
+        path.replace(result if path.stem == "rank-0" else result.with_stem(f"{result.stem}-{path.stem}"))
+    return result if result.is_file() else None
+
+
+def _one_rank(aside: Path) -> int:
+    """What each rank does: run its own copy of the notebook, and leave it and its end for the one who started it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    told, rank = json.loads((aside / "job.json").read_text()), os.environ["RANK"]
+    _Client.reset(note=aside / f"kernel-{rank}")
+    with _steps_shown(told["progress"] and rank == "0"):
+        target = aside / f"rank-{rank}.ipynb"
+        failure = _run(Path(told["notebook"]), target, told["values"], told["progress"] and rank == "0")
+    if failure and rank != "0":
+        failure = replace(failure, error=f"rank {rank}: {failure.error}")
+    end = {"failure": asdict(failure) if failure else None, "interrupted": _Client.interrupted}
+    (aside / f"end-{rank}.json").write_text(json.dumps(end))
+    return 1 if failure else 0
 
 
 def read_executed(folder: Path) -> nbformat.NotebookNode | None:

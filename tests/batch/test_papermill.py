@@ -110,21 +110,6 @@ def test_widget_state_is_not_stored(tmp_path: Path) -> None:
     assert "widgets" not in nbformat.read(outcome.executed, as_version=4).metadata
 
 
-def test_two_ranks_run_the_same_notebook_and_one_writes(tmp_path: Path) -> None:
-    cells = (
-        "import torch, torch.distributed as dist\ndist.init_process_group('gloo')\n"
-        "x = torch.tensor([float(os.environ['RANK'])])\ndist.all_reduce(x)\nprint(x.item(), os.environ['WORLD_SIZE'])"
-    )
-    tagged = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
-    made = new_notebook(cells=[tagged, new_code_cell("import os"), new_code_cell(cells)])
-    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(made, tmp_path / "01_toy.ipynb")
-    outcome = execute(tmp_path / "01_toy.ipynb", {"steps": 1}, tmp_path / "runs", progress=False, ranks=2)
-    assert outcome.failure is None
-    assert printed(outcome.executed) == "1.0 2\n"
-    assert len(list((tmp_path / "runs").iterdir())) == 1, "only rank 0 wrote a notebook"
-
-
 # ------------------------------------------------------------------------------------------------- without a kernel
 
 
