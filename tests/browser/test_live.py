@@ -15,7 +15,7 @@ import yaml
 from gannb.training.checkpoint import Checkpoint, digest
 from tests.browser import notebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 FOREVER = 100_000
 SUBSHELLS = "@jupyterlab/apputils-extension:kernels-settings"
@@ -36,7 +36,7 @@ class Session:
         notebook.write(lab.folder / f"{name}.ipynb", self.runs, **options)
         self.complaints: list[str] = []
         self.page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(90_000)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         self.page.on("request", self._request)
@@ -50,7 +50,7 @@ class Session:
 
     def run_all(self) -> None:
         self.menu("Run", "Run All Cells")
-        self.panel.wait_for(timeout=90_000)
+        self.panel.wait_for(timeout=150_000)
 
     def menu(self, *path: str) -> None:
         first, *rest = path
@@ -109,7 +109,7 @@ class Session:
         return until(lambda: self.events(**wanted))[-1]
 
 
-def until(look: Callable[[], object], seconds: float = 20.0):
+def until(look: Callable[[], object], seconds: float = 60.0):
     end = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < end, "it did not happen"
