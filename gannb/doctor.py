@@ -13,14 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gannb.tables import Table
+from gannb.widgets import presence
 
 PACKAGES = (
     *("torch", "torchvision", "torch-geometric", "jupyterlab", "ipykernel", "ipywidgets", "plotly", "papermill"),
     *("pydantic", "scikit-learn", "librosa", "pytorch-fid", "lpips", "dask"),
 )
-STEERABLE = ((7, 1), (7, 4))
-"""ipykernel from, and below: 7.1 to 7.3 deliver widget messages while a cell runs, 6.31 and 7.4.0 do not."""
-
 OK, NOTICE = "ok", "notice"
 
 
@@ -55,8 +53,7 @@ def _version(package: str) -> str | None:
 
 def kernel_fit(version: str | None) -> Row:
     """Whether sliders move a run while its cell is busy, by ipykernel's version."""
-    numbers = tuple(int(part) for part in (version or "0.0").split(".")[:2])
-    if STEERABLE[0] <= numbers < STEERABLE[1]:
+    if presence.delivers(version or ""):
         return ("live steering", OK, f"ipykernel {version} delivers sliders while a cell runs")
     advice = "interrupt to pause, or install ipykernel>=7.1,<7.4"
     return ("live steering", NOTICE, f"ipykernel {version} delivers sliders only between cells: {advice}")

@@ -181,6 +181,7 @@ papermill_engines.register("gannb", _Engine)
 
 
 def _run(notebook: Path, target: Path, values: Mapping[str, Any], progress: bool) -> Failure | None:
+    os.environ.pop("JPY_SESSION_NAME", None)  # of the notebook that started this process: nobody watches this one
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of every name that the tagged cell leaves out
     try:
         papermill.execute_notebook(

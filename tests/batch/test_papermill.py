@@ -62,6 +62,13 @@ def test_a_failure_before_the_run_opened_leaves_the_notebook_beside_the_runs(tmp
     assert outcome.executed.parent == tmp_path / "runs" and outcome.executed.name.startswith("failed-")
 
 
+def test_started_from_a_notebook_it_is_not_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", "the notebook whose cell says !gannb run")
+    source = notebook(tmp_path, "from gannb.widgets.presence import watched\nprint(watched('auto'))")
+    outcome = execute(source, {"steps": 1}, tmp_path / "runs", progress=False)
+    assert printed(outcome.executed) == "False\n"
+
+
 def test_a_dead_kernel_is_a_failure(tmp_path: Path) -> None:
     outcome = execute(notebook(tmp_path, "os._exit(9)"), {"steps": 1}, tmp_path / "runs", progress=False)
     assert "kernel died" in str(outcome.failure)
