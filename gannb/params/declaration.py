@@ -294,8 +294,8 @@ def _plain(value: Any, kind: type | None) -> Any:
         return float(value)
     if isinstance(value, tuple):
         value = list(value)
-    if isinstance(value, list) and kind == list[float]:
-        return [_plain(v, float) for v in value]
+    if isinstance(value, list) and kind in (list[float], list[int]):
+        return [_plain(v, float if kind == list[float] else int) for v in value]
     return value
 
 

@@ -25,6 +25,7 @@ class Small(Experiment):
     loss: str = param("bce", "which", choices=("bce", "hinge", "wasserstein"))
     flips: bool = param(True, "mirror images")
     sizes: list[float] = param([1.0, 2.0], "some sizes", low=0)
+    lengths: list[int] = param([16, 32], "some lengths", low=1)
 
     @rule("low", "high")
     def _ordered(p):
@@ -152,3 +153,10 @@ except ParameterError as error:
     faults, seconds, torch = done.stdout.split()
     assert (faults, torch) == ("2", "False")
     assert float(seconds) < 2
+
+
+def test_lists_of_numbers_take_what_yaml_and_papermill_make_of_them():
+    told = Small(sizes=["1e-3", 2], lengths=["16", 32.0])
+    assert told.sizes == [0.001, 2.0] and told.lengths == [16, 32]
+    assert [type(n) for n in told.lengths] == [int, int]
+    assert set(faults(lengths=[16, 0])) == set(faults(lengths=[1.5])) == {"lengths"}

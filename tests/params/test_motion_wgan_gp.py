@@ -1,0 +1,63 @@
+"""The parameters of `motion_wgan_gp`: what its presets say, what moves, and what a toy's training is told."""
+
+import pytest
+
+from gannb.params.declaration import ParameterError
+from gannb.params.motion_wgan_gp import MotionWganGp
+from gannb.params.presets import HOME, read_yaml
+
+
+def preset(name: str) -> MotionWganGp:
+    return MotionWganGp(**read_yaml(HOME / f"params/motion_wgan_gp/{name}.yaml"))
+
+
+def test_the_defaults_are_the_quick_preset() -> None:
+    assert preset("quick").settings() == MotionWganGp().settings()
+
+
+def test_the_document_preset_is_the_documents() -> None:
+    """Its λ, turns of the critic and the paper's Adam (W1); label smoothing and balance have no parameter (W3)."""
+    p = preset("document")
+    assert (p.gp_weight, p.n_critic, p.lr_g, p.lr_d, p.beta1, p.beta2) == (10.0, 5, 1e-4, 1e-4, 0.0, 0.9)
+    assert (p.toy_gp_weight, p.toy_lr, p.clip_frames, p.adversarial_weight) == (10.0, 1e-4, [64], 1.0)
+    assert not {"real_label", "strategy", "max_skips"} & set(p.settings())
+
+
+def test_the_tuned_preset_has_two_time_scales_and_growing_clips() -> None:
+    p = preset("tuned")
+    assert (p.lr_g, p.lr_d, p.head, p.clip_frames) == (5e-5, 1e-4, "angles", [16, 32, 64])
+
+
+def test_the_sliders() -> None:
+    names = {number.name for number in MotionWganGp().dynamic()}
+    assert {"gp_weight", "n_critic", "one_sided", "lr_g", "lr_d", "drift", "adversarial_weight"} <= names
+    assert {"detail_weight", "physics_weight"} <= names
+    assert not any(name.startswith("toy_") for name in names), "a toy's numbers have sliders of their own"
+
+
+def test_a_toy_is_told_what_the_run_is_told() -> None:
+    p = MotionWganGp(seed=3, toy_gp_weight=5.0, defect="dropout", threads=1)
+    told = p.toy("Swiss roll", steps=7)
+    assert (told.toy, told.seed, told.gp_weight, told.defect, told.threads, told.steps) == (
+        "Swiss roll", 3, 5.0, "dropout", 1, 7,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({"clip_frames": [16, 40]}, "multiples of 16"),
+        ({"clip_frames": [32, 16]}, "ascending"),
+        ({"clip_frames": []}, "ascending"),
+        ({"toys": []}, "one toy at least"),
+        ({"toys": ["sequences", "sequences"]}, "each once"),
+        ({"defect": "dim1"}, "did you mean 'dim_1'"),
+        ({"n_critic": 0}, "n_critic"),
+        ({"warmup_epochs": 60}, "after the warm-up"),
+        ({"width": 24}, "multiples of 16"),
+    ],
+)
+def test_what_cannot_be_is_said(told: dict[str, object], says: str) -> None:
+    with pytest.raises(ParameterError) as refused:
+        MotionWganGp(**told)
+    assert says in str(refused.value)
