@@ -67,23 +67,27 @@ def graph(parents: tuple[int, ...], channels: int, frames: int, half: bool) -> s
         return x
 
     def by_scatter(x: Tensor) -> Tensor:
-        x = x.transpose(0, 1).reshape(-1, channels)
         for layer in sparse:
             x = layer(x, many)
-        return x.view(frames, joints, channels).transpose(0, 1)
+        return x
 
     def by_table(x: Tensor) -> Tensor:
-        x = x.transpose(0, 1)
         for layer in dense:
             x = layer(x, table)
-        return x.transpose(0, 1)
+        return x
 
-    x = torch.randn(joints, frames, channels, generator=generator("x"))
-    apart = float((by_joint(x) - by_scatter(x)).detach().abs().max())
+    x = torch.randn(joints, channels, frames, generator=generator("x"))
+    each = {  # every path gets its features as it wants them
+        by_joint: x,
+        by_scatter: x.permute(2, 0, 1).reshape(-1, channels),
+        by_table: x.permute(2, 0, 1).contiguous(),
+    }
+    scattered = by_scatter(each[by_scatter]).view(frames, joints, channels).permute(1, 2, 0)
+    apart = float((by_joint(x) - scattered).detach().abs().max())
 
     def step(path: Callable[[Tensor], Tensor]) -> Callable[[], None]:
         def work() -> None:
-            y = x.clone().requires_grad_()
+            y = each[path].clone().requires_grad_()
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 out = path(y)
             out.sum().backward()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gannb import skeleton
 from gannb.models.motion.audio import MEL_FRAMES, MelScale
 from gannb.models.motion.blocks import TemporalSelfAttention
-from gannb.models.motion.graph import GraphBlock, GraphConv, skeleton_edges
+from gannb.models.motion.graph import GraphBlock, GraphConv, linear, skeleton_edges
 
 Norm = Literal["batch", "layer"]
 
@@ -41,8 +41,9 @@ class GraphBranch(nn.Module):
 
     def forward(self, moving: Tensor) -> Tensor:
         """From poses and their differences `[B, T, 52, 6]` to `[B, channels, T]`."""
-        part = moving[:, :, self.joints].permute(2, 0, 1, 3).flatten(1, 2)  # [joints, B·T, 6]
-        return self.layers(self.enter(part)).mean(0).unflatten(0, moving.shape[:2]).transpose(1, 2)
+        part = moving[:, :, self.joints].permute(2, 3, 0, 1).flatten(2)  # [joints, 6, B·T]
+        part = self.layers(linear(part, self.enter.weight, self.enter.bias)).mean(0)  # [channels, B·T]
+        return part.unflatten(1, moving.shape[:2]).transpose(0, 1)
 
 
 class Discriminator(nn.Module):

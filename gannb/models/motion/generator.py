@@ -65,10 +65,11 @@ class Branch(nn.Module):
         self.joint_channels = joint_channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """From `[B, C, T]` to features of the part `[B, T, C]` and of its joints `[joints, B·T, F]`."""
-        frames = self.time(x).transpose(1, 2)
-        by_joint = self.joints(frames).flatten(0, 1).unflatten(-1, (-1, self.joint_channels))
-        return frames, by_joint.transpose(0, 1)
+        """From `[B, C, T]` to features of the part `[B, T, C]` and of its joints `[joints, F, B·T]`."""
+        x = self.time(x)
+        along = x.transpose(0, 1).flatten(1)  # [C, B·T]
+        by_joint = torch.addmm(self.joints.bias[:, None], self.joints.weight, along)
+        return x.transpose(1, 2), by_joint.unflatten(0, (-1, self.joint_channels))
 
 
 class Generator(nn.Module):
@@ -150,16 +151,18 @@ class Generator(nn.Module):
             raise ValueError(f"mel: {mel.shape[1]} frames; a clip is a multiple of {4 * MULTIPLE} mel frames long")
         x = self.trunk(self.audio(mel) + self.speaker(speaker).unsqueeze(-1))
         (body, body_joints), (hand, hand_joints) = self.body(x), self.hand(x)
-        joints = self.graph(torch.cat([body_joints, hand_joints]))  # [52, B·T, F]
-        body = body + self.pool_body(self._flat(joints[: len(skeleton.BODY)], mel))
-        hand = hand + self.pool_hand(self._flat(joints[len(skeleton.BODY) :], mel))
+        joints = self.graph(torch.cat([body_joints, hand_joints]))  # [52, F, B·T]
+        body = body + self._pooled(self.pool_body, joints[: len(skeleton.BODY)], len(mel))
+        hand = hand + self._pooled(self.pool_hand, joints[len(skeleton.BODY) :], len(mel))
         body, hand = self.body_hand(body, hand)
         # Positions and limits want single precision, whatever the network ran in.
         return torch.cat([self.body_out(body), self.hand_out(hand)], dim=-1).float()
 
     @staticmethod
-    def _flat(joints: Tensor, mel: Tensor) -> Tensor:
-        return joints.transpose(0, 1).flatten(1).unflatten(0, (len(mel), -1))  # [B, T, joints·F]
+    def _pooled(pool: nn.Linear, joints: Tensor, clips: int) -> Tensor:
+        """Features `[B, T, C]` of all joints `[joints, F, B·T]` of a part together."""
+        together = torch.addmm(pool.bias[:, None], pool.weight, joints.flatten(0, 1))
+        return together.unflatten(1, (clips, -1)).permute(1, 2, 0)
 
     def _set_rest(self, center: Tensor | None, spread: Tensor | None) -> None:
         center = skeleton.forward_kinematics(torch.zeros(57)) if center is None else center.float()

@@ -1,14 +1,16 @@
-"""Graph layers on the fixed skeleton, joints first.
+"""Graph layers on the fixed skeleton, on features `[joints, channels, M]` where M counts frames times clips.
 
 torch-geometric's `GATConv` and `GraphConv` scatter along an edge list; its dense twins fill a joints × joints table of
 which 94 % is empty here. On a graph that never changes, with joints as the first axis, a message is one block of memory
-added to another. The layers hold the parameters of torch-geometric's under the same names, so that weights go back and
-forth with `load_state_dict`; tests hold them equal, and a benchmark measures the gain.
+added to another; with frames as the last, products and norms run along memory, though a joint has few channels. The
+layers hold the parameters of torch-geometric's under the same names, so that weights go back and forth with
+`load_state_dict`; tests hold them equal, and a benchmark measures the gain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,11 +22,59 @@ from gannb.skeleton import PARENTS
 Pairs = Sequence[tuple[int, int]]
 """Edges as (from, to)."""
 
+SLOPE = 0.2
+"""LeakyReLU's slope below zero."""
+
 
 def skeleton_edges(parents: Sequence[int] = PARENTS) -> list[tuple[int, int]]:
     """Bones in both directions as (from, to); a negative parent has no bone."""
     bones = [(parent, child) for child, parent in enumerate(parents) if parent >= 0]
     return [*bones, *((child, parent) for parent, child in bones)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Messages of graph attention, self-loops among them, sorted by how many neighbours their target has.
+
+    So the messages to targets with equally many neighbours are a table without gaps.
+
+    Attributes:
+        messages: (from, to) of each.
+        tables: (first message, targets, neighbours of each) of each table.
+        heads: of attention.
+        slope: LeakyReLU's on the logits.
+    """
+
+    messages: Pairs
+    tables: tuple[tuple[int, tuple[int, ...], int], ...]
+    heads: int
+    slope: float
+
+    @classmethod
+    def of(cls, edges: Pairs, joints: int, heads: int, slope: float) -> Plan:
+        near = [[i, *(source for source, target in edges if target == i)] for i in range(joints)]
+        tables, messages = [], []
+        for most in sorted({len(n) for n in near}):
+            targets = tuple(i for i in range(joints) if len(near[i]) == most)
+            tables.append((len(messages), targets, most))
+            messages += [(j, i) for i in targets for j in near[i]]
+        return cls(tuple(messages), tuple(tables), heads, slope)
+
+    @property
+    def sources(self) -> list[int]:
+        return [source for source, _ in self.messages]
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Views of `[J, C + 2·H, M]`: features `[J, H, C/H, M]`, logits of sources and of targets `[J, H, M]`."""
+        nodes, source, target = x.split([x.shape[1] - 2 * self.heads, self.heads, self.heads], dim=1)
+        return nodes.unflatten(1, (self.heads, -1)), source, target
+
+    def split(self, by_message: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
+        """Views `[targets, neighbours, …]` of what stands for each message, with their targets."""
+        return [
+            (targets, by_message[first : first + len(targets) * most].unflatten(0, (len(targets), most)))
+            for first, targets, most in self.tables
+        ]
 
 
 class GATConv(nn.Module):
@@ -40,11 +90,10 @@ class GATConv(nn.Module):
         slope: LeakyReLU's slope on the attention logits.
     """
 
-    def __init__(self, channels: int, edges: Pairs, joints: int, heads: int = 4, slope: float = 0.2) -> None:
+    def __init__(self, channels: int, edges: Pairs, joints: int, heads: int = 4, slope: float = SLOPE) -> None:
         super().__init__()
         if channels % heads:
             raise ValueError(f"graph attention: {channels} channels cannot be divided among {heads} heads")
-        self.heads, self.slope = heads, slope
         self.lin = nn.Linear(channels, channels, bias=False)
         self.att_src = nn.Parameter(torch.empty(1, heads, channels // heads))
         self.att_dst = nn.Parameter(torch.empty(1, heads, channels // heads))
@@ -52,46 +101,24 @@ class GATConv(nn.Module):
         for weight in (self.lin.weight, self.att_src, self.att_dst):
             nn.init.xavier_uniform_(weight)
 
-        self._set_neighbours([[i, *(source for source, target in edges if target == i)] for i in range(joints)])
+        self.plan = Plan.of(edges, joints, heads, slope)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map `[joints, M, channels]` to the same shape; M counts frames times clips."""
-        nodes, source, target = self._project(x)
-        weights = self._weights(source, target).to(nodes.dtype)  # [messages, H, M]
-        if x.device.type == "cpu":
-            out = _WeightedSum.apply(nodes, weights, self.source, self.target, self.messages)
-        else:
-            out = _gathered(nodes, weights, self.source, self.target)
-        return out.flatten(1, 2).transpose(1, 2) + self.bias
+        """Map `[joints, channels, M]` to the same shape."""
+        attended = _Attended.apply if x.device.type == "cpu" else _attended
+        return attended(self._project(x), self.plan)
 
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Frames last: the joints' new features `[J, H, C/H, M]`, and both halves of the logits `[J, H, M]`.
+    def _project(self, x: Tensor) -> Tensor:
+        """The joints' new features and, below them, both halves of the logits `[J, C + 2·H, M]`.
 
-        The logits are linear in x, so their vectors go into the weight, and one product gives all three.
+        The logits are linear in x, so their vectors go into the weight, and one product gives all three. Weights of
+        messages sum to 1, so a bias on what is sent is a bias on what arrives.
         """
-        by_head = self.lin.weight.unflatten(0, (self.heads, -1))  # [H, C/H, C]
+        by_head = self.lin.weight.unflatten(0, (self.plan.heads, -1))  # [H, C/H, C]
         both = torch.cat([self.att_src, self.att_dst])  # [2, H, C/H]
         folded = torch.einsum("shd,hdc->shc", both, by_head).flatten(0, 1)
         weight = torch.cat([self.lin.weight, folded.to(self.lin.weight.dtype)])
-        # bmm and not @, which would lay frames out first again, only to show them last.
-        everything = torch.bmm(weight.expand(len(x), -1, -1), x.transpose(1, 2))
-        nodes, source, target = everything.split([len(self.lin.weight), self.heads, self.heads], dim=1)
-        return nodes.unflatten(1, (self.heads, -1)), source, target
-
-    def _weights(self, source: Tensor, target: Tensor) -> Tensor:
-        """Attention weights `[messages, H, M]`: a softmax over the neighbours of each joint."""
-        logits = F.leaky_relu(source.index_select(0, self.source) + target.index_select(0, self.target), self.slope)
-        # Messages are sorted by how many neighbours their target has, so each such group is a table without gaps.
-        groups = logits.split([joints * most for joints, most in self.groups])
-        return torch.cat([g.unflatten(0, size).softmax(1).flatten(0, 1) for g, size in zip(groups, self.groups)])
-
-    def _set_neighbours(self, near: list[list[int]]) -> None:
-        order = sorted(range(len(near)), key=lambda i: len(near[i]))
-        self.messages = [(j, i) for i in order for j in near[i]]
-        degrees = [len(near[i]) for i in order]
-        self.groups = [(degrees.count(most), most) for most in sorted(set(degrees))]
-        for name, ends in zip(("source", "target"), zip(*self.messages)):
-            self.register_buffer(name, torch.tensor(ends), persistent=False)
+        return linear(x, weight, torch.cat([self.bias, self.bias.new_zeros(2 * self.plan.heads)]))
 
 
 class GraphConv(nn.Module):
@@ -121,24 +148,27 @@ class GraphConv(nn.Module):
         self.register_buffer("adjacency", adjacency, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map `[joints, M, channels]` to the same shape."""
-        if x.device.type == "cpu":
-            near = _NeighbourSum.apply(x, self.edges)
-        else:
-            near = (self.adjacency.to(x.dtype) @ x.flatten(1)).view_as(x)
-        return self.lin_rel(near) + self.lin_root(x)
+        """Map `[joints, channels, M]` to the same shape."""
+        both = _WithNeighbours.apply(x, self.edges) if x.device.type == "cpu" else _with_neighbours(x, self.adjacency)
+        return linear(both, torch.cat([self.lin_rel.weight, self.lin_root.weight], dim=1), self.lin_rel.bias)
 
 
 class GraphBlock(nn.Module):
-    """One graph layer with residual: x + LeakyReLU(LayerNorm(layer(x)))."""
+    """One graph layer with residual: x + LeakyReLU(LayerNorm(layer(x))), normalised over each joint's channels."""
 
     def __init__(self, layer: nn.Module, channels: int) -> None:
         super().__init__()
         self.layer, self.norm = layer, nn.LayerNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map `[joints, M, channels]` to the same shape."""
-        return x + F.leaky_relu(self.norm(self.layer(x)), 0.2)
+        """Map `[joints, channels, M]` to the same shape."""
+        return _Residual.apply(x, self.layer(x), self.norm.weight, self.norm.bias, self.norm.eps)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """weight·x + bias along the channels of `[joints, channels, M]`."""
+    joints, _, many = x.shape
+    return torch.baddbmm(bias[:, None].expand(joints, -1, many), weight.expand(joints, -1, -1), x)
 
 
 def graph_layers(
@@ -158,60 +188,136 @@ def graph_layers(
 
 
 # ----------------------------------------------------------------------------------------------------------------
-# on the CPU a message is one in-place addition of a block
+# on the CPU a message is one in-place addition of a block, and a norm few passes over memory
 
 
-class _NeighbourSum(torch.autograd.Function):
-    """Sum of the neighbours' blocks. The graph goes both ways, so the operation is its own transpose."""
+class _WithNeighbours(torch.autograd.Function):
+    """The sum of each joint's neighbours above its own features `[J, 2·C, M]`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, edges: Pairs) -> Tensor:
         ctx.edges = edges
-        out = torch.zeros(x.shape, dtype=x.dtype)
-        blocks, sums = _blocks(x), _blocks(out)
-        for source, target in edges:
-            sums[target].add_(blocks[source])
-        return out
+        both = torch.zeros(len(x), 2, *x.shape[1:], dtype=x.dtype)
+        both[:, 1] = x
+        _add_messages(both[:, 0], x, edges)
+        return both.flatten(1, 2)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return _NeighbourSum.apply(grad, ctx.edges), None
+        near, own = grad.unflatten(1, (2, -1)).unbind(1)
+        if torch.is_grad_enabled():  # a second derivative is wanted: the sum is its own transpose
+            again = _WithNeighbours.apply(near, ctx.edges)
+            return own + again[:, : near.shape[1]], None
+        out = own.clone(memory_format=torch.contiguous_format)
+        _add_messages(out, near, ctx.edges)
+        return out, None
 
 
-class _WeightedSum(torch.autograd.Function):
-    """`_gathered`, message by message."""
+def _with_neighbours(x: Tensor, adjacency: Tensor) -> Tensor:
+    """What `_WithNeighbours` gives, as one product."""
+    return torch.cat([(adjacency.to(x.dtype) @ x.flatten(1)).view_as(x), x], dim=1)
+
+
+def _add_messages(sums: Tensor, x: Tensor, edges: Pairs) -> None:
+    """sums[to] += x[from] for every edge, in place."""
+    come, go = _blocks(x), _blocks(sums)
+    for source, target in edges:
+        go[target].add_(come[source])
+
+
+class _Attended(torch.autograd.Function):
+    """`_attended`, message by message and in place."""
 
     @staticmethod
-    def forward(ctx: Any, nodes: Tensor, weights: Tensor, source: Tensor, target: Tensor, messages: Pairs) -> Tensor:
-        ctx.save_for_backward(nodes, weights, source, target)
-        ctx.messages = messages
-        out = torch.zeros(nodes.shape, dtype=nodes.dtype)
-        blocks, sums, scales = _blocks(nodes), _blocks(out), _blocks(weights.unsqueeze(2))
-        for (come, go), scale in zip(messages, scales):
-            sums[go].addcmul_(blocks[come], scale)
-        return out
+    def forward(ctx: Any, x: Tensor, plan: Plan) -> Tensor:
+        nodes, source, target = plan.parts(x)
+        logits = source[plan.sources]  # [messages, H, M]
+        weights = torch.empty_like(logits)
+        for (targets, logit), (_, weight) in zip(plan.split(logits), plan.split(weights)):
+            F.leaky_relu_(logit.add_(target[list(targets)].unsqueeze(1)), plan.slope)
+            torch.softmax(logit, 1, out=weight)
+        ctx.save_for_backward(x, logits, weights)
+        ctx.plan = plan
+        out = torch.zeros(nodes.shape, dtype=x.dtype)
+        blocks, sums = _blocks(nodes), _blocks(out)
+        for (come, go), weight in zip(plan.messages, _blocks(weights.unsqueeze(2))):
+            sums[go].addcmul_(blocks[come], weight)
+        return out.flatten(1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        x, logits, weights = ctx.saved_tensors
+        plan = ctx.plan
+        if torch.is_grad_enabled():  # a second derivative is wanted: in operations that have one
+            return *torch.autograd.grad(_attended(x, plan), x, grad, create_graph=True), None
+        to_x, slopes = torch.zeros(x.shape, dtype=x.dtype), torch.empty_like(weights)
+        (nodes, *_), (to_nodes, to_source, to_target) = plan.parts(x), plan.parts(to_x)
+        blocks, grads, sums = _blocks(nodes), _blocks(grad.unflatten(1, (plan.heads, -1))), _blocks(to_nodes)
+        for (come, go), weight, slope in zip(plan.messages, _blocks(weights.unsqueeze(2)), _blocks(slopes)):
+            sums[come].addcmul_(grads[go], weight)
+            torch.sum(grads[go] * blocks[come], 1, out=slope)
+        for (targets, slope), (_, weight), (_, logit) in zip(*map(plan.split, (slopes, weights, logits))):
+            along = torch.ops.aten._softmax_backward_data(slope, weight, 1, slope.dtype)
+            slope.copy_(torch.ops.aten.leaky_relu_backward(along, logit, plan.slope, True))
+            to_target[list(targets)] = slope.sum(1)
+        sums = _blocks(to_source)
+        for (come, _), slope in zip(plan.messages, _blocks(slopes)):
+            sums[come].add_(slope)
+        return to_x, None
+
+
+def _attended(x: Tensor, plan: Plan) -> Tensor:
+    """out[to] = Σ softmax(LeakyReLU(source[from] + target[to])) · features[from] over the neighbours of each joint.
+
+    From features and logits `[J, C + 2·H, M]` (`Plan.parts`) to `[J, C, M]`.
+    """
+    nodes, source, target = plan.parts(x)
+    come = torch.tensor(plan.sources, device=x.device)
+    go = torch.tensor([target for _, target in plan.messages], device=x.device)
+    logits = F.leaky_relu(source[come] + target[go], plan.slope)
+    weights = torch.cat([table.softmax(1).flatten(0, 1) for _, table in plan.split(logits)]).to(nodes.dtype)
+    return torch.zeros_like(nodes).index_add(0, go, nodes[come] * weights.unsqueeze(2)).flatten(1, 2)
+
+
+class _Residual(torch.autograd.Function):
+    """x + LeakyReLU(LayerNorm(h)) over the channels of `[J, C, M]`: `_residual` in few passes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, h: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        full = _full(h)
+        centred = full - full.mean(1, keepdim=True)
+        scale = (centred.square().mean(1, keepdim=True) + eps).rsqrt_()
+        normed = centred.mul_(scale)
+        ctx.save_for_backward(h, weight, bias, normed, scale)
+        ctx.eps = eps
+        out = torch.addcmul(bias[:, None], normed, weight[:, None])
+        return F.leaky_relu_(out, SLOPE).add_(x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        nodes, weights, source, target = ctx.saved_tensors
+        h, weight, bias, normed, scale = ctx.saved_tensors
         if torch.is_grad_enabled():  # a second derivative is wanted: in operations that have one
-            received = grad.index_select(0, target)
-            to_nodes = torch.zeros_like(nodes).index_add(0, source, received * weights.unsqueeze(2))
-            return to_nodes, (received * nodes.index_select(0, source)).sum(2), None, None, None
-        grad = grad.contiguous()  # it comes with channels last, and blocks want frames last
-        to_nodes, to_weights = torch.zeros(nodes.shape, dtype=nodes.dtype), torch.empty_like(weights)
-        blocks, grads, sums = _blocks(nodes), _blocks(grad), _blocks(to_nodes)
-        scales, slopes = _blocks(weights.unsqueeze(2)), _blocks(to_weights)
-        for (come, go), scale, slope in zip(ctx.messages, scales, slopes):
-            sums[come].addcmul_(grads[go], scale)
-            torch.sum(grads[go] * blocks[come], 1, out=slope)
-        return to_nodes, to_weights, None, None, None
+            made = _residual(h, weight, bias, ctx.eps)
+            return grad, *torch.autograd.grad(made, (h, weight, bias), grad, create_graph=True), None
+        grad = _full(grad)
+        before = torch.addcmul(bias[:, None], normed, weight[:, None])
+        slope = torch.ops.aten.leaky_relu_backward(grad, before, SLOPE, False)
+        to_bias, to_weight = slope.sum((0, 2)), (slope * normed).sum((0, 2))
+        slope = slope * weight[:, None]
+        along = (slope * normed).mean(1, keepdim=True)
+        to_h = (slope - slope.mean(1, keepdim=True)).addcmul_(normed, along, value=-1).mul_(scale)
+        return grad, to_h.to(h.dtype), to_weight, to_bias, None
 
 
-def _gathered(nodes: Tensor, weights: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """out[to] = Σ weight · nodes[from], with nodes `[J, H, D, M]` and one weight `[H, M]` a message."""
-    sent = nodes.index_select(0, source) * weights.unsqueeze(2)
-    return torch.zeros_like(nodes).index_add(0, target, sent)
+def _residual(h: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """LeakyReLU(LayerNorm(h)) over the channels of `[J, C, M]`."""
+    normed = F.layer_norm(_full(h).transpose(1, 2), h.shape[1:2], weight, bias, eps)
+    return F.leaky_relu(normed, SLOPE).transpose(1, 2)
+
+
+def _full(x: Tensor) -> Tensor:
+    """In single precision at least."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _blocks(x: Tensor) -> list[Tensor]:
