@@ -26,10 +26,14 @@ class Progress:
         per_epoch: steps an epoch.
         live: whether a person watches (a bar then).
         device: for the warning.
+        quiet: no plain lines.
     """
 
-    def __init__(self, start: int, target: int, per_epoch: int, *, live: bool, device: torch.device) -> None:
+    def __init__(
+        self, start: int, target: int, per_epoch: int, *, live: bool, device: torch.device, quiet: bool = False
+    ) -> None:
         self.start, self.target, self.per_epoch, self.device = start, target, per_epoch, device
+        self.quiet = quiet
         self.began = self._told = time.perf_counter()
         self._file = os.environ.get("GANNB_PROGRESS", "") if ranks.rank() == 0 else ""
         self._warned = False
@@ -43,7 +47,7 @@ class Progress:
         """Tell of `step` steps done; cheap enough for every step."""
         if self._bar is not None:
             self._bar.update(step - self._bar.n)
-        elif step * 4 // self.target > (step - 1) * 4 // self.target:
+        elif not self.quiet and step * 4 // self.target > (step - 1) * 4 // self.target:
             print(f"step {step} of {self.target} (epoch {step / self.per_epoch:.4g})")
         now = time.perf_counter()
         if not self._warned and step - self.start >= 10:

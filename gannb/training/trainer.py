@@ -111,8 +111,12 @@ class Trainer:
         interval = epochs if callable(epochs) else lambda epoch: epochs
         self._due.append((lambda step: step % per == 0 and (step // per) % interval(step // per) == 0, do))
 
-    def fit(self, *, epochs: int = 0, steps: int = 0) -> None:
+    def fit(self, *, epochs: int = 0, steps: int = 0, quiet: bool = False) -> None:
         """Train until so many epochs or steps are done in all; called again, it goes on where it was.
+
+        Args:
+            epochs, steps: how many in all; one of the two.
+            quiet: print nothing, as for one of many short trainings.
 
         Raises:
             Paused: the kernel was interrupted, or the run was paused with nobody there to go on. It is saved, and
@@ -127,7 +131,8 @@ class Trainer:
         self.target = steps or epochs * self.batches.per_epoch
         self.helm.go_on()
         self.helm.running = True
-        progress = Progress(self.step, self.target, self.batches.per_epoch, live=self.helm.live, device=self.device)
+        per_epoch, live = self.batches.per_epoch, self.helm.live
+        progress = Progress(self.step, self.target, per_epoch, live=live, device=self.device, quiet=quiet)
         with Interrupt() as interrupt:
             try:
                 while self.helm.boundary(interrupt) and self.step < self.target:
@@ -139,7 +144,8 @@ class Trainer:
                 self.helm.running = False
                 self.helm.look()
         self.helm.stand() if self.helm.stopped else self.checkpoint()
-        print(f"{'stopped' if self.helm.stopped else 'done'} at step {self.step} (epoch {self.epoch})")
+        if not quiet:
+            print(f"{'stopped' if self.helm.stopped else 'done'} at step {self.step} (epoch {self.epoch})")
 
     def advance(self) -> None:
         """One step: numbers move, players take turns, the step is recorded, and what is due is done."""

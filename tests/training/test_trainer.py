@@ -120,6 +120,11 @@ def test_fit_says_how_far_it_is_without_a_time(trainer, capsys):
     )
 
 
+def test_a_quiet_fit_says_nothing(trainer, capsys):
+    trainer.fit(steps=8, quiet=True)
+    assert trainer.step == 8 and capsys.readouterr().out == ""
+
+
 def test_names_of_their_own(tmp_path, trainer):
     D = trainer.players["D"]
     with pytest.raises(ValueError, match="players need names of their own; given twice: D"):
