@@ -158,10 +158,16 @@ class Experiment(BaseModel):
     """The parameters of one notebook: frozen, checked, every fault named at once.
 
     A subclass declares its fields with `param` and sets `name`. The fields here say how a run is carried out.
+
+    Attributes:
+        name: of the experiment.
+        filled: parameters that another one fills in where they are not given, as a strategy fills its column; the
+            notebook's parameters cell leaves them out, or they would always be given.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
     name: ClassVar[str]
+    filled: ClassVar[tuple[str, ...]] = ()
 
     device: str = execution("auto", "auto | cpu | cuda | cuda:N")
     threads: int = execution(0, "CPU threads; 0 leaves them to torch", low=0)

@@ -17,8 +17,10 @@ _WEIGHT = {"group": "losses", "low": 0.0, "high": 1000.0, "slider": (0.0, 20.0),
 _LABEL = {"group": "labels", "low": 0.0, "high": 1.0, "moves": True}
 _SCALE = {"group": "balance", "low": 0.0, "high": 10.0, "slider": (0.0, 2.0), "moves": True}
 
-STRATEGY_NUMBERS = (*THRESHOLDS, "real_label", "fake_label", "label_noise")
-"""Parameters that a strategy sets, where they are not given themselves."""
+_WARMUP = 3
+
+STRATEGY_NUMBERS = (*THRESHOLDS, "real_label", "fake_label", "label_noise", "label_offset", "curriculum")
+"""Parameters that are called as in the table of strategies."""
 
 INGREDIENTS: dict[str, dict[str, Any]] = {
     "attention": {"body_hand": "off"},
@@ -28,14 +30,16 @@ INGREDIENTS: dict[str, dict[str, Any]] = {
 }
 """Name → what takes one ingredient away from a run."""
 
+NO_RULES = {"d_strong_below": 0.0, "check_every": 100_000}
+"""Neither rule ever acts."""
 
-def _of_strategy(name: str) -> dict[str, Any]:
+
+def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
+    """A strategy's column, as parameters."""
     chosen: Strategy = strategy(name)
     numbers = {field: getattr(chosen, field) for field in STRATEGY_NUMBERS}
     return numbers | {
-        "label_offset": chosen.label_offset,
-        "curriculum": chosen.curriculum,
-        "mixed_from": 10 if chosen.mixed_precision else -1,
+        "mixed_from": warmup_epochs if chosen.mixed_precision else -1,
         "body_hand": "parallel" if chosen.body_hand_attention else "off",
     }
 
@@ -47,6 +51,7 @@ class MotionBalance(Motion):
     """
 
     name: ClassVar[str] = "motion_balance"
+    filled: ClassVar[tuple[str, ...]] = (*STRATEGY_NUMBERS, "mixed_from", "body_hand")
 
     strategy: str = param(
         "merged", "the document's column of balance numbers and ingredients", group="balance", choices=tuple(STRATEGIES)
@@ -69,7 +74,7 @@ class MotionBalance(Motion):
         slider=(0.5, 1.0), moves=True,
     )  # fmt: skip
     check_every: int = param(
-        200, "batches between checks of the throttle rule (M9)", group="balance", low=1, high=100_000
+        10, "batches between checks of the throttle rule (M9; the document: 200)", group="balance", low=1, high=100_000
     )
     window: int = param(10, "losses in its moving averages (ours, M9)", group="balance", low=1, high=10_000)
     d_turns: int = param(1, "D's turns a step; 0: skipped", group="balance", low=0, high=2, moves=True)
@@ -89,10 +94,13 @@ class MotionBalance(Motion):
         "document", "the document's ramp, which doubles at the end of the warm-up, or a smooth one (ours, M2)",
         group="curriculum", choices=("document", "smooth"),
     )  # fmt: skip
-    warmup_epochs: int = param(10, "end of the warm-up", group="curriculum", low=0, high=10_000, slider=(0, 100))
-    curriculum_epochs: int = param(
-        50, "end of the curriculum, not its length (M3)", group="curriculum", low=1, high=10_000, slider=(1, 500)
+    warmup_epochs: int = param(
+        _WARMUP, "end of the warm-up (the document: 10)", group="curriculum", low=0, high=10_000, slider=(0, 100)
     )
+    curriculum_epochs: int = param(
+        10, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
+        slider=(1, 500),
+    )  # fmt: skip
     detail_initial: float = param(0.3, "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
     detail_final: float = param(1.0, "detail weight at the end", group="curriculum", low=0.0, high=100.0)
     physics_initial: float = param(0.5, "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0)
@@ -104,30 +112,33 @@ class MotionBalance(Motion):
     absolute_weight: float = param(1.0, "of |made - real| (ours)", **_WEIGHT)
     velocity_weight: float = param(1.0, "of the difference of velocities (ours)", **_WEIGHT)
 
-    epochs: int = param(60, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
-    batch_size: int = param(16, "clips a step (ours)", group="training", low=2, high=4096)
+    epochs: int = param(12, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
+    batch_size: int = param(8, "clips a step (ours)", group="training", low=2, high=4096)
     precision: str = param(
         "bf16", "of forward passes, from mixed_from on (the document: fp16)", group="training",
         choices=("fp32", "bf16", "fp16"),
     )  # fmt: skip
     mixed_from: int = param(
-        10, "epoch from which precision holds; fp32 before; -1: never", group="training", low=-1, high=100_000
-    )
-    lr_g: float = param(1e-4, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", **_RATE)
-    lr_d: float = param(1e-4, "D's learning rate (ours, M8)", **_RATE)
+        _WARMUP, "epoch from which precision holds, the warm-up's end; fp32 before; -1: never", group="training",
+        low=-1, high=100_000,
+    )  # fmt: skip
+    lr_g: float = param(1e-3, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", **_RATE)
+    lr_d: float = param(1e-3, "D's learning rate (ours, M8)", **_RATE)
     beta1: float = param(0.5, "Adam's first decay (ours)", group="optimiser", low=0.0, high=0.9999)
     beta2: float = param(0.999, "Adam's second decay (ours)", group="optimiser", low=0.0, high=0.99999)
     clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing (ours)", group="optimiser", low=0.0)
-    ema: float = param(0.995, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
-    judge_every: int = param(20, "epochs between scores (ours)", group="judging", low=1)
+    ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
+    judge_every: int = param(4, "epochs between looks at the held-out clips (ours)", group="judging", low=1)
+    judged: int = param(200, "held-out clips that are judged, at most (ours)", group="judging", low=4, high=100_000)
     compared: list[str] = param(
         ["legacy", "repaired"], "arms that are trained beside this run (see `arm`)", group="training"
     )
+    seeds: int = param(1, "seeds of each arm; intervals over seeds need 2 (ours: 5)", group="training", low=1, high=100)
 
     def __init__(self, **given: Any) -> None:
         chosen = given.get("strategy", "merged")
         if chosen in STRATEGIES:
-            given = _of_strategy(chosen) | given
+            given = _of_strategy(chosen, given.get("warmup_epochs", _WARMUP)) | given
         super().__init__(**given)
 
     @rule("warmup_epochs", "curriculum_epochs")
@@ -144,13 +155,14 @@ class MotionBalance(Motion):
         unknown = [arm for arm in v.compared if arm not in arms()]
         return f"no arm {', '.join(unknown)}; allowed: {', '.join(arms())}" if unknown else None
 
-    def arm(self, name: str, *, runs: str = "") -> Self:
+    def arm(self, name: str, *, seed: int | None = None, runs: str = "") -> Self:
         """These parameters as a named arm (`arms()`): a strategy, a kind of rules, or this run without an ingredient.
 
         An arm never resumes, replays or branches this run.
 
         Args:
             name: one of `arms()`.
+            seed: its own; this run's by default.
             runs: where the arm's own run folder goes; empty: beside this run's.
 
         Raises:
@@ -158,8 +170,11 @@ class MotionBalance(Motion):
         """
         if name not in arms():
             raise ValueError(f"no arm is called {name!r}; there are: {', '.join(arms())}")
-        kept = dict(self) | {"resume": "", "replay": "", "branch": "", "preset": name, "runs": runs or self.runs}
-        return type(self)(**kept | arms()[name])
+        anew = "strategy" in arms()[name]
+        kept = {n: v for n, v in self if not anew or n not in self.filled}
+        own = {"seed": self.seed if seed is None else seed, "compared": [], "seeds": 1, "preset": name}
+        own |= {"resume": "", "replay": "", "branch": "", "runs": runs or self.runs}
+        return type(self)(**kept | own | arms()[name])
 
     @property
     def stages(self) -> Stages:
@@ -174,15 +189,17 @@ class MotionBalance(Motion):
     @property
     def balance(self) -> Strategy:
         """The strategy with this run's own numbers."""
-        own = {field: getattr(self, field) for field in (*STRATEGY_NUMBERS, "label_offset", "curriculum")}
+        own = {field: getattr(self, field) for field in STRATEGY_NUMBERS}
         flags = {"mixed_precision": self.mixed_from >= 0, "body_hand_attention": self.body_hand != "off"}
         return Strategy(**own | flags)
 
 
 def arms() -> dict[str, dict[str, Any]]:
-    """Name → the parameters by which an arm differs from the run."""
-    strategies = {name: {"strategy": name} | _of_strategy(name) for name in STRATEGIES}
+    """Name → the parameters by which an arm differs from the run; a strategy fills in its whole column."""
+    strategies = {name: {"strategy": name} for name in STRATEGIES}
     rules = {kind: {"rules": kind} for kind in ("literal", "repaired")}
+    both = {f"{name}-repaired": {"strategy": name, "rules": "repaired"} for name in STRATEGIES}
     without = {f"without-{name}": change for name, change in INGREDIENTS.items()}
-    others = {"smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}, "angles-head": {"head": "angles"}}
-    return strategies | rules | without | others | {"sequential-attention": {"body_hand": "sequential"}}
+    others = {"no-rules": NO_RULES, "smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}}
+    heads = {"angles-head": {"head": "angles"}, "sequential-attention": {"body_hand": "sequential"}}
+    return strategies | rules | both | without | others | heads

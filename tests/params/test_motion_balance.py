@@ -47,15 +47,34 @@ def test_what_is_given_goes_before_the_strategy() -> None:
 @pytest.mark.parametrize("name", arms())
 def test_every_arm_is_valid_and_differs_as_it_says(name: str) -> None:
     p = MotionBalance()
-    assert changed(p, p.arm(name)) <= set(arms()[name])
-    assert all(getattr(p.arm(name), field) == value for field, value in arms()[name].items())
+    arm, told = p.arm(name), arms()[name]
+    column = set(p.filled) if "strategy" in told else set()
+    assert changed(p, arm) <= set(told) | column | {"compared"}
+    assert all(getattr(arm, field) == value for field, value in told.items())
+
+
+def test_an_arm_of_a_strategy_forgets_what_was_given_for_its_column_and_others_keep_it() -> None:
+    p = MotionBalance(max_skips=7, epochs=5, seeds=3)
+    assert (p.arm("legacy").max_skips, p.arm("repaired").max_skips) == (5, 7)
+    arm = p.arm("legacy", seed=11)
+    assert (arm.epochs, arm.seed, arm.seeds, arm.compared) == (5, 11, 1, [])
+
+
+def test_mixed_precision_begins_where_the_warm_up_ends() -> None:
+    assert MotionBalance(warmup_epochs=4).mixed_from == 4
+    assert MotionBalance(warmup_epochs=4, strategy="legacy").mixed_from == -1
+    assert MotionBalance(warmup_epochs=4, mixed_from=0).mixed_from == 0
+
+
+def test_without_rules_nothing_is_ever_skipped() -> None:
+    assert MotionBalance().arm("no-rules").balance.d_strong_below == 0.0
 
 
 def test_an_ingredient_taken_away_is_the_only_change() -> None:
     p = MotionBalance()
-    assert changed(p, p.arm("without-attention")) == {"body_hand"}
-    assert changed(p, p.arm("without-curriculum")) == {"curriculum"}
-    assert changed(p, p.arm("without-mixed-precision")) == {"mixed_from"}
+    assert changed(p, p.arm("without-attention")) == {"body_hand", "compared"}
+    assert changed(p, p.arm("without-curriculum")) == {"curriculum", "compared"}
+    assert changed(p, p.arm("without-mixed-precision")) == {"mixed_from", "compared"}
 
 
 def test_every_number_of_the_rules_and_the_curriculum_may_move() -> None:
