@@ -15,7 +15,7 @@ class Motion(Experiment):
     )
     seconds: float = param(20.0, "length of a made-up recording (ours)", group="data", low=5.0, high=36000.0, unit="s")
     recordings: int = param(2, "made-up recordings a speaker (ours)", group="data", low=1, high=1000)
-    stride: int = param(16, "frames between the beginnings of clips (ours)", group="data", low=1, high=64)
+    stride: int = param(32, "frames between the beginnings of clips (ours)", group="data", low=1, high=64)
     held_out: float = param(0.25, "share of the recordings kept for judging (ours)", group="data", low=0.02, high=0.9)
     n_mels: int = param(64, "mel bands (ours)", group="data", low=8, high=256)
     seed: int = param(0, "every random draw follows from it", low=0)

@@ -17,7 +17,7 @@ _WEIGHT = {"group": "losses", "low": 0.0, "high": 1000.0, "slider": (0.0, 20.0),
 _LABEL = {"group": "labels", "low": 0.0, "high": 1.0, "moves": True}
 _SCALE = {"group": "balance", "low": 0.0, "high": 10.0, "slider": (0.0, 2.0), "moves": True}
 
-_WARMUP = 3
+_WARMUP = 2
 
 STRATEGY_NUMBERS = (*THRESHOLDS, "real_label", "fake_label", "label_noise", "label_offset", "curriculum")
 """Parameters that are called as in the table of strategies."""
@@ -74,9 +74,9 @@ class MotionBalance(Motion):
         slider=(0.5, 1.0), moves=True,
     )  # fmt: skip
     check_every: int = param(
-        10, "batches between checks of the throttle rule (M9; the document: 200)", group="balance", low=1, high=100_000
+        6, "batches between checks of the throttle rule (M9; the document: 200)", group="balance", low=1, high=100_000
     )
-    window: int = param(10, "losses in its moving averages (ours, M9)", group="balance", low=1, high=10_000)
+    window: int = param(5, "losses in its moving averages (ours: 10, M9)", group="balance", low=1, high=10_000)
     d_turns: int = param(1, "D's turns a step; 0: skipped", group="balance", low=0, high=2, moves=True)
     g_turns: int = param(4, "G's turns a step", group="balance", low=1, high=8, moves=True)
     lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", **_SCALE)
@@ -98,7 +98,7 @@ class MotionBalance(Motion):
         _WARMUP, "end of the warm-up (the document: 10)", group="curriculum", low=0, high=10_000, slider=(0, 100)
     )
     curriculum_epochs: int = param(
-        10, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
+        7, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
         slider=(1, 500),
     )  # fmt: skip
     detail_initial: float = param(0.3, "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
@@ -112,8 +112,8 @@ class MotionBalance(Motion):
     absolute_weight: float = param(1.0, "of |made - real| (ours)", **_WEIGHT)
     velocity_weight: float = param(1.0, "of the difference of velocities (ours)", **_WEIGHT)
 
-    epochs: int = param(12, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
-    batch_size: int = param(8, "clips a step (ours)", group="training", low=2, high=4096)
+    epochs: int = param(9, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
+    batch_size: int = param(16, "clips a step (ours)", group="training", low=2, high=4096)
     precision: str = param(
         "bf16", "of forward passes, from mixed_from on (the document: fp16)", group="training",
         choices=("fp32", "bf16", "fp16"),
@@ -122,13 +122,13 @@ class MotionBalance(Motion):
         _WARMUP, "epoch from which precision holds, the warm-up's end; fp32 before; -1: never", group="training",
         low=-1, high=100_000,
     )  # fmt: skip
-    lr_g: float = param(1e-3, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", **_RATE)
+    lr_g: float = param(2e-3, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", **_RATE)
     lr_d: float = param(1e-3, "D's learning rate (ours, M8)", **_RATE)
     beta1: float = param(0.5, "Adam's first decay (ours)", group="optimiser", low=0.0, high=0.9999)
     beta2: float = param(0.999, "Adam's second decay (ours)", group="optimiser", low=0.0, high=0.99999)
     clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing (ours)", group="optimiser", low=0.0)
     ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
-    judge_every: int = param(4, "epochs between looks at the held-out clips (ours)", group="judging", low=1)
+    judge_every: int = param(3, "epochs between looks at the held-out clips (ours)", group="judging", low=1)
     judged: int = param(200, "held-out clips that are judged, at most (ours)", group="judging", low=4, high=100_000)
     compared: list[str] = param(
         ["legacy", "repaired"], "arms that are trained beside this run (see `arm`)", group="training"

@@ -63,11 +63,18 @@ class SkeletonPlayer:
         self.motions = {name: _pose(name, pose) for name, pose in motions.items()}
         self.speech, self.sound = speech, sound
         self.lengths = None if lengths is None else torch.as_tensor(lengths).float()
+        self._packed: dict[float, str] = {}  # the sound by its length, which is slow to pack
 
     @classmethod
     def of(cls, recording: Recording, **others: np.ndarray | torch.Tensor) -> SkeletonPlayer:
         """A recording, and beside it other motions to the same speech."""
         return cls({recording.name: recording.pose, **others}, recording.speech)
+
+    def with_motions(self, motions: Mapping[str, np.ndarray | torch.Tensor]) -> SkeletonPlayer:
+        """The same player of other motions; the sound is not packed again."""
+        other = SkeletonPlayer(motions, self.speech, lengths=self.lengths, sound=self.sound)
+        other._packed = self._packed
+        return other
 
     @property
     def seconds(self) -> float:
@@ -107,8 +114,15 @@ class SkeletonPlayer:
             "high": round(float(heights.max()) + 0.05, 3),
             "width": round(2 * float(widths.max()), 3),
             "motions": [self._motion(name, pose) for name, pose in self.motions.items()],
-            "audio": None if self.speech is None else _sound(self.speech.cut(0, self.seconds), self.sound),
+            "audio": self._heard(),
         }
+
+    def _heard(self) -> str | None:
+        if self.speech is None:
+            return None
+        if self.seconds not in self._packed:
+            self._packed[self.seconds] = _sound(self.speech.cut(0, self.seconds), self.sound)
+        return self._packed[self.seconds]
 
     def _motion(self, name: str, pose: torch.Tensor) -> dict[str, object]:
         step = max(float(pose.abs().max()), 1e-3) / 32767

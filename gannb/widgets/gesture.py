@@ -1,0 +1,58 @@
+"""A trained generator under sliders: amplitude, speed, height of the hands, coupling, speaker; a clip at every move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from gannb.data.clips import Recording
+from gannb.data.speech import MELS_PER_FRAME, log_mel
+from gannb.models.gesture import CONTROL_RANGES, Controls, Gesture, generate, readable, shaped
+from gannb.models.motion.generator import Generator
+from gannb.widgets.players import SkeletonPlayer
+
+
+class GestureDesk:
+    """Clips of one speech by one generator, shaped by controls.
+
+    The network is asked once for each speaker; a slider then only shapes angles, which is quick.
+
+    Args:
+        network: in eval mode, on the CPU.
+        example: whose speech, and the real motion beside which the made one is shown.
+        speakers: their names, in the order that the network knows.
+    """
+
+    def __init__(self, network: Generator, example: Recording, speakers: Sequence[str]) -> None:
+        self.network, self.example, self.speakers = network, example, tuple(speakers)
+        self.mel = torch.from_numpy(log_mel(example.speech, network.audio.n_mels))[: MELS_PER_FRAME * example.frames]
+        self._player = SkeletonPlayer({"real": example.pose, "made": example.pose}, example.speech)
+        self._angles: dict[str, torch.Tensor] = {}
+
+    def gesture(self, speaker: str | None = None, **controls: float) -> Gesture:
+        """The gesture of a speaker (the example's own by default) under controls.
+
+        Raises:
+            ValueError: a speaker that the network does not know; a control out of its range.
+        """
+        speaker, chosen = speaker or self.example.speaker, Controls(**controls)
+        if speaker not in self.speakers:
+            raise ValueError(f"speaker {speaker!r}; this generator knows: {', '.join(self.speakers)}")
+        who = self.speakers.index(speaker)
+        if chosen == Controls() and self.network.head == "coordinates":
+            return generate(self.network, self.mel, who)
+        if speaker not in self._angles:
+            made = generate(self.network, self.mel, who)
+            self._angles[speaker] = readable(made.pose) if made.angles is None else made.angles
+        return shaped(self._angles[speaker], chosen, self.network.bones[who])
+
+    def player(self, speaker: str | None = None, **controls: float) -> SkeletonPlayer:
+        """The made gesture beside the real one."""
+        made = self.gesture(speaker, **controls)
+        return self._player.with_motions({"real": self.example.pose, "made": made.pose})
+
+    @staticmethod
+    def ranges() -> dict[str, tuple[float, float]]:
+        """What each control may be."""
+        return dict(CONTROL_RANGES)
