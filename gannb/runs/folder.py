@@ -68,7 +68,8 @@ class Run:
             _lock(folder)
             _prepare(folder)
             files.write_yaml(folder / "params.yaml", {"experiment": params.name, **params.settings()})
-            files.write_json(folder / "environment.json", environment.describe(device) | {"preset": params.preset})
+            started = {"preset": params.preset, "trial": os.environ.get("GANNB_TRIAL", "")}  # by which a sweep finds it
+            files.write_json(folder / "environment.json", environment.describe(device) | started)
         run = cls(folder, params, device, resumed=resumed)
         if not resumed:
             run.event("opened", params_hash=params.hash)

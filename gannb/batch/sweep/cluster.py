@@ -1,0 +1,132 @@
+"""Where trials run: Dask workers on this machine, at a scheduler's address, or as jobs of a batch system."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging import WARNING
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Nanny, Scheduler, SpecCluster
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gannb.batch.sweep.plan import SweepError
+from gannb.params.presets import read_yaml
+
+MEMORY = 2 * 2**30
+"""Bytes that a trial is reckoned to need, when workers are counted."""
+
+
+class Description(BaseModel):
+    """A batch system, as dask-jobqueue names it.
+
+    Attributes:
+        kind: a class of dask_jobqueue, such as SLURMCluster.
+        jobs: how many jobs to ask for; each starts a worker.
+        gpu: whether each worker has a GPU (and is started with `--resources GPU=1`).
+        options: what that class is told: queue, cores, memory, walltime, …
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    kind: str
+    jobs: int = Field(ge=1)
+    gpu: bool = False
+    options: dict[str, Any] = {}
+
+
+def describe(path: Path) -> Description:
+    """Read a description of a batch system.
+
+    Raises:
+        SweepError: no such file, unknown keys, or a class that dask-jobqueue does not have.
+    """
+    if not path.is_file():
+        raise SweepError(f"--cluster: no file {path}")
+    try:
+        described = Description(**read_yaml(path))
+    except ValidationError as error:
+        faults = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise SweepError("\n".join([f"{path.name}: not a description of a cluster", *faults])) from error
+    _kind(described.kind)
+    return described
+
+
+def _kind(name: str) -> type:
+    try:
+        import dask_jobqueue
+    except ImportError as error:
+        raise SweepError(
+            "--cluster needs the package dask-jobqueue: add it with `pip install dask-jobqueue`"
+        ) from error
+    known = sorted(kind for kind in dir(dask_jobqueue) if kind.endswith("Cluster"))
+    if name not in known:
+        raise SweepError(f"kind: given {name!r}; allowed: {', '.join(known)}")
+    return getattr(dask_jobqueue, name)
+
+
+@contextmanager
+def local(workers: int, gpus: int) -> Iterator[Client]:
+    """Workers on this machine, a process each with one thread; with GPUs, one worker a GPU that sees no other."""
+    port = 8787 if _free(8787) else 0
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": f"127.0.0.1:{port}"}}
+    specs = {number: {"cls": Nanny, "options": _worker(number, gpus)} for number in range(gpus or workers)}
+    with (
+        SpecCluster(workers=specs, scheduler=scheduler, name="gannb", silence_logs=WARNING) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _worker(number: int, gpus: int) -> dict[str, Any]:
+    plain = {"nthreads": 1, "silence_logs": WARNING, "memory_limit": 0, "dashboard": False, "host": "127.0.0.1"}
+    if not gpus:
+        return plain
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    device = seen.split(",")[number] if seen else str(number)
+    return plain | {"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": device}}
+
+
+def workers_here() -> int:
+    """As many trials as this machine has cores, and memory for."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, int(psutil.virtual_memory().available // MEMORY)))
+
+
+def gpus_here() -> int:
+    """The GPUs that torch sees."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
+@contextmanager
+def at(address: str, seconds: float = 10.0) -> Iterator[Client]:
+    """The scheduler at an address.
+
+    Raises:
+        SweepError: nobody answers there.
+    """
+    try:
+        client = Client(address, timeout=seconds)
+    except (OSError, ValueError) as error:
+        raise SweepError(f"--scheduler: nobody answers at {address!r} ({error})") from error
+    with client:
+        yield client
+
+
+@contextmanager
+def jobs(described: Description) -> Iterator[Client]:
+    """Jobs of a batch system, each of which starts a worker."""
+    with _kind(described.kind)(**described.options) as cluster, Client(cluster) as client:
+        cluster.scale(jobs=described.jobs)
+        yield client
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -1,0 +1,251 @@
+"""What a sweep is: a YAML file that becomes a list of trials, every value checked before anything runs.
+
+notebook: particles_sagan        # the experiment
+preset: quick                    # where its values start
+values: {epochs: 60}             # the same for every trial
+arms: {bce: {loss: bce}, …}      # one of: arms (a list with names), grid, draws
+seeds: [0, 1, 2]                 # each of them with every seed
+score: kid_held_out              # a score of the runs' summaries, to compare by; lower is better unless `better: high`
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gannb.params import presets
+from gannb.params.declaration import Experiment, ParameterError
+
+FOLDER = "sweeps"
+"""Where sweeps lie, below `params/` and below the runs."""
+
+
+class SweepError(ValueError):
+    """A sweep that cannot be run as written: every fault at once."""
+
+
+class Range(BaseModel):
+    """From where a parameter is drawn: uniformly between two bounds, or between their logarithms."""
+
+    model_config = ConfigDict(extra="forbid")
+    low: float
+    high: float
+    scale: Literal["linear", "log"] = "linear"
+
+
+class Draws(BaseModel):
+    """Random draws: how many, from which ranges or lists, under which seed."""
+
+    model_config = ConfigDict(extra="forbid")
+    count: int = Field(ge=1)
+    seed: int = 0
+    of: dict[str, Range | list[Any]] = Field(min_length=1)
+
+
+class Written(BaseModel):
+    """A sweep file as it is written."""
+
+    model_config = ConfigDict(extra="forbid")
+    notebook: str
+    preset: str = "quick"
+    values: dict[str, Any] = {}
+    arms: dict[str, dict[str, Any]] = {}
+    grid: dict[str, list[Any]] = {}
+    draws: Draws | None = None
+    seeds: list[int] = []
+    score: str = ""
+    better: Literal["low", "high"] = "low"
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Trials that are alike but for the seed.
+
+    Attributes:
+        label: its name, or its values in words.
+        values: what it adds to the preset's and the sweep's values; may name another `preset`.
+    """
+
+    label: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run that a sweep asks for.
+
+    Attributes:
+        arm: the label of its arm.
+        seed: its seed; None where the experiment has none.
+        params: its parameters, checked.
+        values: what is injected into the notebook, as plain values.
+    """
+
+    arm: str
+    seed: int | None
+    params: Experiment
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that passed every check.
+
+    Attributes:
+        name: the file's name without its ending.
+        notebook: the experiment.
+        trials: what is to run, arm by arm.
+        score, better: what its runs are compared by; "" where the file names none.
+        doc: what it asks, in a sentence.
+    """
+
+    name: str
+    notebook: str
+    trials: list[Trial]
+    score: str
+    better: str
+    doc: str
+
+    @property
+    def arms(self) -> list[str]:
+        """The labels, in order."""
+        return list(dict.fromkeys(trial.arm for trial in self.trials))
+
+
+def find(named: str) -> Path:
+    """A sweep's file by its path, or by its name in `params/sweeps/`.
+
+    Raises:
+        SweepError: there is none; says which there are.
+    """
+    ours = presets.HOME / "params" / FOLDER
+    for path in (Path(named).expanduser(), ours / f"{named}.yaml"):
+        if path.is_file():
+            return path.resolve()
+    there = sorted(path.stem for path in ours.glob("*.yaml"))
+    near = difflib.get_close_matches(named, there, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise SweepError(f"no sweep {named!r}{hint} In params/{FOLDER}: {', '.join(there) or 'none'}")
+
+
+def read(path: Path) -> Sweep:
+    """Read a sweep and check every value of every trial.
+
+    Raises:
+        SweepError: keys that are unknown, values that no trial may have, two trials that are the same.
+    """
+    written = _written(path)
+    try:
+        declared = presets.declaration(written.notebook)
+    except LookupError as error:
+        raise SweepError(f"{path.name}: notebook: {error}") from error
+    seeds = written.seeds or [None]
+    trials, faults = [], []
+    for arm, seed in itertools.product(_arms(written, declared), seeds):
+        try:
+            trials.append(_trial(written, declared, arm, seed))
+        except (LookupError, ParameterError) as error:
+            faults.append(f"trial {_named(arm.label, seed)}: {error}")
+    faults += _twins(trials)
+    if faults:
+        raise SweepError("\n".join([f"{path.name}: {len(faults)} of {len(trials) + len(faults)} cannot run", *faults]))
+    return Sweep(path.stem, written.notebook, trials, written.score, written.better, written.doc)
+
+
+def _written(path: Path) -> Written:
+    try:
+        written = Written(**presets.read_yaml(path))
+    except ValidationError as error:
+        faults = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}{_nearest(e)}" for e in error.errors()]
+        raise SweepError("\n".join([f"{path.name}: not a sweep", *faults])) from error
+    except (TypeError, ValueError) as error:
+        raise SweepError(str(error)) from error
+    kinds = [kind for kind in ("arms", "grid", "draws") if getattr(written, kind)]
+    if len(kinds) > 1:
+        raise SweepError(f"{path.name}: given {' and '.join(kinds)}; allowed: one of arms, grid, draws")
+    empty = [name for name, choices in written.grid.items() if not choices]
+    if empty:
+        raise SweepError(f"{path.name}: grid.{empty[0]}: given an empty list; allowed: at least one value")
+    return written
+
+
+def _nearest(error: Mapping[str, Any]) -> str:
+    if error["type"] != "extra_forbidden":
+        return f", given {error['input']!r}"
+    near = difflib.get_close_matches(str(error["loc"][-1]), Written.model_fields, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(Written.model_fields)}"
+
+
+def _arms(written: Written, declared: type[Experiment]) -> Iterator[Arm]:
+    if written.arms:
+        yield from (Arm(label, values) for label, values in written.arms.items())
+    elif written.grid:
+        for chosen in itertools.product(*written.grid.values()):
+            values = dict(zip(written.grid, chosen))
+            yield Arm(_words(values), values)
+    elif written.draws:
+        for number in range(written.draws.count):
+            values = {
+                name: _draw(name, source, number, written.draws.seed, declared)
+                for name, source in written.draws.of.items()
+            }
+            yield Arm(_words(values), values)
+    else:
+        yield Arm(written.values.get("preset", written.preset))
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
+    )
+
+
+def _draw(name: str, source: Range | list[Any], number: int, seed: int, declared: type[Experiment]) -> Any:
+    """A value of its own address: another parameter, or more draws, leave it as it is. Four significant digits."""
+    import numpy as np
+
+    from gannb.draws import key
+
+    random = np.random.default_rng(key(seed, "sweep", name, number))
+    if isinstance(source, list):
+        return source[random.integers(len(source))]
+    if not source.low < source.high or (source.scale == "log" and source.low <= 0):
+        raise SweepError(f"draws.of.{name}: given {source.low:g} to {source.high:g}, {source.scale}; "
+                         "allowed: low below high, and above 0 on a log scale")  # fmt: skip
+    if declared.model_fields.get(name) is not None and declared.model_fields[name].annotation is int:
+        return int(random.integers(round(source.low), round(source.high) + 1))
+    if source.scale == "log":
+        drawn = math.exp(random.uniform(math.log(source.low), math.log(source.high)))
+    else:
+        drawn = random.uniform(source.low, source.high)
+    return min(source.high, max(source.low, float(f"{drawn:.4g}")))
+
+
+def _trial(written: Written, declared: type[Experiment], arm: Arm, seed: int | None) -> Trial:
+    told = {"preset": written.preset} | written.values | dict(arm.values) | ({} if seed is None else {"seed": seed})
+    values = presets.preset(written.notebook, told["preset"]) | told
+    params = declared(**values)
+    return Trial(arm.label, getattr(params, "seed", None), params, {name: getattr(params, name) for name in values})
+
+
+def _twins(trials: list[Trial]) -> list[str]:
+    """Trials that would be the same run."""
+    seen: dict[str, Trial] = {}
+    faults = []
+    for trial in trials:
+        twin = seen.setdefault(trial.params.hash, trial)
+        if twin is not trial:
+            faults.append(f"trial {_named(trial.arm, trial.seed)} is the same as {_named(twin.arm, twin.seed)}")
+    return faults
+
+
+def _named(arm: str, seed: int | None) -> str:
+    return f"{arm!r}" if seed is None else f"{arm!r}, seed {seed}"
