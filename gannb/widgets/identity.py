@@ -23,6 +23,7 @@ export default { render({ model, el }) {
     Object.assign(slider, { type: "range", min: 0, max: name === "face" ? model.get("last") : 1 });
     slider.step = name === "face" ? 1 : 0.01;
     slider.setAttribute("aria-label", name);
+    slider.dataset.lmSuppressShortcuts = "true"; // arrows are for the slider, not for the notebook
     const show = () => { slider.value = model.get(name); shown.value = model.get(name); };
     slider.addEventListener("change", () => { model.set(name, Number(slider.value)); model.save_changes(); });
     slider.addEventListener("input", () => { shown.value = slider.value; });
