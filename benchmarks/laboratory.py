@@ -26,21 +26,27 @@ from gannb.tables import Table
 from gannb.training.laboratory import bench
 from gannb.training.turn import Turn
 
-DOCUMENT = {"gp_weight": 10.0, "lr_d": 1e-4, "lr_g": 1e-4, "lr_falls": False, "beta1": 0.0, "ema": 0.0, "width": 128}
-WIDE = {"width": 128, "lr_d": 1e-3, "lr_g": 1e-3}
-PLAIN = WIDE | {"loss": "non-saturating", "n_critic": 1, "lr_falls": False, "ema": 0.0, "beta2": 0.999}
+DOCUMENT = {
+    "gp_weight": 10.0, "lr_d": 1e-4, "lr_g": 1e-4, "lr_falls": False, "beta1": 0.0, "ema": 0.0, "latent_dim": 8,
+    "batch_size": 256,
+}  # fmt: skip
+PLAIN = {"loss": "non-saturating", "n_critic": 1}
+USUAL = PLAIN | {"lr_d": 1e-3, "lr_g": 1e-3, "lr_falls": False, "ema": 0.0, "beta2": 0.999}
 
 ARMS: dict[str, dict[str, Any]] = {
     "document": DOCUMENT,
     "document, lr 10e-4": DOCUMENT | {"lr_d": 1e-3, "lr_g": 1e-3},
-    "laboratory": WIDE,
-    "laboratory, λ 10": WIDE | {"gp_weight": 10.0},
-    "laboratory, rates that stay": WIDE | {"lr_falls": False},
-    "laboratory, no average": WIDE | {"ema": 0.0},
-    "laboratory, β1 0": WIDE | {"beta1": 0.0},
-    "plain GAN": PLAIN,
-    "plain GAN, the laboratory's numbers": WIDE | {"loss": "non-saturating", "n_critic": 1},
-    **{f"laboratory, {defect}": WIDE | {"defect": defect} for defect in DEFECTS if defect != "none"},
+    "laboratory": {},
+    "laboratory, λ 10": {"gp_weight": 10.0},
+    "plain GAN": USUAL,
+    "plain GAN, the laboratory's numbers": PLAIN,
+    "laboratory, rates that stay": {"lr_falls": False},
+    "laboratory, no average": {"ema": 0.0},
+    "laboratory, β1 0": {"beta1": 0.0},
+    "laboratory, latent of 8": {"latent_dim": 8},
+    "laboratory, 1 turn": {"n_critic": 1},
+    "laboratory, 20 turns": {"n_critic": 20},
+    **{f"laboratory, {defect}": {"defect": defect} for defect in DEFECTS if defect != "none"},
 }
 
 

@@ -14,34 +14,49 @@ from gannb.models.motion.discriminator import FrameNorm
 Norm = Literal["none", "batch", "layer"]
 
 
-class PointGenerator(nn.Sequential):
+class PointGenerator(nn.Module):
     """Latents `[N, latent]` to points `[N, 2]`: a perceptron with ReLU.
 
     Args:
         latent: width of the noise.
         width: of the hidden layers.
         depth: how many hidden layers.
+        spread: of the data, in whose units the perceptron works.
     """
 
-    def __init__(self, latent: int = 8, width: int = 128, depth: int = 3) -> None:
-        super().__init__(*_hidden(latent, width, depth, nn.ReLU()), nn.Linear(width, 2))
-        self.latent = latent
+    def __init__(self, latent: int = 8, width: int = 128, depth: int = 3, spread: float = 1.0) -> None:
+        super().__init__()
+        self.latent, self.spread = latent, spread
+        self.body = nn.Sequential(*_hidden(latent, width, depth, nn.ReLU()), nn.Linear(width, 2))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Points."""
+        return self.spread * self.body(z)
 
 
-class PointCritic(nn.Sequential):
+class PointCritic(nn.Module):
     """Points `[N, 2]` to scores `[N]`, real numbers without bounds.
 
     Args:
         width, depth: of the hidden layers.
         norm: "batch" is a planted defect: the penalty is per sample, BatchNorm couples the batch (W10).
         dropout: above 0 is a planted defect: the penalty sees another network each time (W13).
+        spread: of the data, in whose units the perceptron works; slopes are the perceptron's own.
     """
 
-    def __init__(self, width: int = 128, depth: int = 3, norm: Norm = "none", dropout: float = 0.0) -> None:
+    def __init__(
+        self, width: int = 128, depth: int = 3, norm: Norm = "none", dropout: float = 0.0, spread: float = 1.0
+    ) -> None:
+        super().__init__()
         _check(norm)
         between = {"none": None, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}[norm]
         layers = _hidden(2, width, depth, nn.LeakyReLU(0.2), between, dropout)
-        super().__init__(*layers, nn.Linear(width, 1), nn.Flatten(0))
+        self.spread = spread
+        self.body = nn.Sequential(*layers, nn.Linear(width, 1), nn.Flatten(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores."""
+        return self.spread * self.body(x / self.spread)
 
 
 class SequenceGenerator(nn.Module):

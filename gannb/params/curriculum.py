@@ -18,10 +18,13 @@ class Curriculum(Experiment):
         "document", "the document's ramp, which doubles at the end of the warm-up, or a smooth one (ours, M2)",
         group="curriculum", choices=("document", "smooth"),
     )  # fmt: skip
-    warmup_epochs: int = param(10, "end of the warm-up", group="curriculum", low=0, high=10_000, slider=(0, 100))
-    curriculum_epochs: int = param(
-        50, "end of the curriculum, not its length (M3)", group="curriculum", low=1, high=10_000, slider=(1, 500)
+    warmup_epochs: int = param(
+        3, "end of the warm-up (the document: 10)", group="curriculum", low=0, high=10_000, slider=(0, 100)
     )
+    curriculum_epochs: int = param(
+        10, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
+        slider=(1, 500),
+    )  # fmt: skip
     detail_initial: float = param(0.3, "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
     detail_final: float = param(1.0, "detail weight at the end", group="curriculum", low=0.0, high=100.0)
     physics_initial: float = param(0.5, "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0)

@@ -24,14 +24,14 @@ class Laboratory(Experiment):
     toy: str = param("8 Gaussians", "what to learn", group="data", choices=TOYS)
     seed: int = param(0, "every random draw follows from it", low=0)
     steps: int = param(2000, "turns of the critic in all", group="training", low=1, high=10_000_000)
-    batch_size: int = param(256, "samples a step", group="training", low=2, high=8192)
-    width: int = param(64, "of the hidden layers", group="networks", low=4, high=1024)
-    latent_dim: int = param(8, "length of the latent", group="networks", low=1, high=256)
+    batch_size: int = param(128, "samples a step", group="training", low=2, high=8192)
+    width: int = param(128, "of the hidden layers", group="networks", low=4, high=1024)
+    latent_dim: int = param(2, "length of the latent", group="networks", low=1, high=256)
 
     loss: str = param("wasserstein", "what the critic (or discriminator) is asked", group="loss", choices=LOSSES)
     defect: str = param("none", "a planted defect of critic or penalty", group="loss", choices=DEFECTS)
     gp_weight: float = param(
-        0.1, "λ, weight of the gradient penalty", group="loss", low=0.0, high=1000.0, slider=(0.0, 20.0), moves=True
+        0.3, "λ, weight of the gradient penalty", group="loss", low=0.0, high=1000.0, slider=(0.0, 20.0), moves=True
     )
     one_sided: int = param(0, "1: punish slopes above 1 only", group="loss", low=0, high=1, moves=True)
     drift: float = param(
@@ -41,7 +41,7 @@ class Laboratory(Experiment):
     n_critic: int = param(
         5, "turns of the critic to one of G", group="training", low=1, high=100, slider=(1, 20), moves=True
     )
-    lr_d: float = param(2e-3, "the critic's learning rate", **_RATE)
+    lr_d: float = param(1e-3, "the critic's learning rate", **_RATE)
     lr_g: float = param(2e-3, "G's learning rate", **_RATE)
     lr_scale: float = param(
         1.0, "multiplies both rates: what `lr_falls` moves", group="optimiser", low=0.0, high=1.0, moves=True

@@ -27,20 +27,17 @@ def networks(p: Laboratory, toy: Toy) -> tuple[nn.Module, nn.Module]:
 
     A defect of the critic is planted here, one of the penalty in the loss.
     """
-    points = toy.train.ndim == 2
+    options, spread = critic_options(p.defect), float(toy.train.std())
     with seeded(p.seed, "G"):
-        G = (
-            PointGenerator(p.latent_dim, p.width)
-            if points
-            else SequenceGenerator(toy.train.shape[2], p.latent_dim, p.width)
-        )
+        if toy.train.ndim == 2:
+            G: nn.Module = PointGenerator(p.latent_dim, p.width, spread=spread)
+        else:
+            G = SequenceGenerator(toy.train.shape[2], p.latent_dim, p.width)
     with seeded(p.seed, "D"):
-        options = critic_options(p.defect)
-        D = (
-            PointCritic(p.width, **options)
-            if points
-            else SequenceCritic(toy.train.shape[2], p.width, patches=True, **options)
-        )
+        if toy.train.ndim == 2:
+            D: nn.Module = PointCritic(p.width, spread=spread, **options)
+        else:
+            D = SequenceCritic(toy.train.shape[2], p.width, patches=True, **options)
     return G, D
 
 

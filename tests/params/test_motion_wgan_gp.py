@@ -3,7 +3,7 @@
 import pytest
 
 from gannb.params.declaration import ParameterError
-from gannb.params.motion_wgan_gp import MotionWganGp
+from gannb.params.motion_wgan_gp import OPTIONS, MotionWganGp
 from gannb.params.presets import HOME, read_yaml
 
 
@@ -19,7 +19,7 @@ def test_the_document_preset_is_the_documents() -> None:
     """Its λ, turns of the critic and the paper's Adam (W1); label smoothing and balance have no parameter (W3)."""
     p = preset("document")
     assert (p.gp_weight, p.n_critic, p.lr_g, p.lr_d, p.beta1, p.beta2) == (10.0, 5, 1e-4, 1e-4, 0.0, 0.9)
-    assert (p.toy_gp_weight, p.toy_lr, p.clip_frames, p.adversarial_weight) == (10.0, 1e-4, [64], 1.0)
+    assert (p.toy_gp_weight, p.toy_lr_d, p.clip_frames, p.adversarial_weight) == (10.0, 1e-4, [64], 1.0)
     assert not {"real_label", "strategy", "max_skips"} & set(p.settings())
 
 
@@ -43,12 +43,45 @@ def test_a_toy_is_told_what_the_run_is_told() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["same", *OPTIONS])
+def test_every_option_is_an_arm_that_differs_in_nothing_else(name: str, tmp_path) -> None:
+    p = MotionWganGp(resume="last", lr_g=3e-4, lr_d=3e-4, n_critic=4, clip_frames=[32, 64])
+    arm = p.arm(name, seed=7, runs=str(tmp_path))
+    changed = {n for n, v in p.settings().items() if v != arm.settings()[n]}
+    assert changed == {"seed", "compared", *OPTIONS.get(name, {})}
+    assert (arm.seed, arm.resume) == (7, "")
+
+
+def test_the_rival_has_the_same_clips_networks_and_curriculum(tmp_path) -> None:
+    p = MotionWganGp(width=32, seconds=30.0, stride=8, body_hand="off", warmup_epochs=5, batch_size=4, ema=0.9)
+    rival = p.rival(seed=2, runs=str(tmp_path))
+    for name in (
+        "width",
+        "seconds",
+        "stride",
+        "body_hand",
+        "warmup_epochs",
+        "batch_size",
+        "ema",
+        "detail_final",
+        "data",
+    ):
+        assert getattr(rival, name) == getattr(p, name), name
+    assert (rival.seed, rival.rules, rival.mixed_from) == (2, "repaired", -1)
+
+
+def test_an_arm_is_known() -> None:
+    with pytest.raises(ValueError, match="two-rates"):
+        MotionWganGp().arm("least-squares", seed=0, runs="")
+
+
 @pytest.mark.parametrize(
     ("told", "says"),
     [
         ({"clip_frames": [16, 40]}, "multiples of 16"),
         ({"clip_frames": [32, 16]}, "ascending"),
         ({"clip_frames": []}, "ascending"),
+        ({"frames": 24}, "a multiple of 16"),
         ({"toys": []}, "one toy at least"),
         ({"toys": ["sequences", "sequences"]}, "each once"),
         ({"defect": "dim1"}, "did you mean 'dim_1'"),

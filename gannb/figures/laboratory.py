@@ -1,0 +1,58 @@
+"""What `benchmarks/laboratory.py` measured: arms on points, to quote beside a notebook's own short trainings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gannb.params.presets import HOME
+from gannb.tables import Table
+
+FILE = HOME / "results" / "laboratory.json"
+
+
+@dataclass(frozen=True)
+class LaboratoryArms:
+    """Trainings on toys of points, each with its arm.
+
+    Attributes:
+        rows: one a trial: toy, arm, seed, steps, seconds, modes_found, modes, share_near, slope, W_train, W_held_out.
+        command: what made them.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    command: str
+
+    @classmethod
+    def read(cls, path: Path = FILE) -> LaboratoryArms:
+        """Read a result file; an error says how to make one that is missing."""
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"no {path.name} in results/: make it by python benchmarks/laboratory.py --out {path}"
+            )
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return cls(stored["rows"], stored["command"])
+
+    def value(self, toy: str, arm: str, name: str = "share_near") -> float | None:
+        """The mean over seeds of one number; None where that arm was not tried on that toy."""
+        found = [row[name] for row in self.rows if (row["toy"], row["arm"]) == (toy, arm)]
+        return sum(found) / len(found) if found else None
+
+    def table(self) -> Table:
+        """A row a trial."""
+        columns = ("toy", "arm", "steps", "modes", "near one", "slope", "seconds")
+        rows = [
+            (r["toy"], r["arm"], r["steps"], f"{r['modes_found']:g} of {r['modes']}", f"{r['share_near']:.1%}",
+             round(r["slope"], 2), round(r["seconds"]))
+            for r in self.rows
+        ]  # fmt: skip
+        return Table(columns, rows, note=self.command)
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
