@@ -98,13 +98,26 @@ def check_attention(places: Sequence[int], size: int) -> None:
         raise ValueError(f"attention at {wrong} for images of {size} pixels; allowed are {allowed}")
 
 
+def spectrally_normed(network: nn.Module) -> nn.Module:
+    """Give every convolution and linear layer a spectral norm, in place (motion_wgan_gp.md, "optional"); returns it.
+
+    Embeddings and layers of other kinds keep their weights, so the whole is bounded by their slopes still.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
+            spectral_norm(layer)
+    return network
+
+
 @torch.no_grad()
 def spectral_norms(network: nn.Module) -> dict[str, float]:
     """The exact spectral norm of every convolution's and linear layer's weight, as a matrix `[out, rest]`.
 
     Give it a network in eval mode: in train mode, reading a spectrally normalised weight moves its buffers.
     """
-    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}
+    layers = {
+        name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear)
+    }
     return {n: float(torch.linalg.matrix_norm(layer.weight.float().flatten(1), 2)) for n, layer in layers.items()}
 
 
@@ -113,7 +126,7 @@ def settled(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Modu
     """Estimate BatchNorm's statistics anew for the weights as they are, in place; returns the network in eval mode.
 
     The running statistics that training leaves belong to the weights of the last hundred steps, and an average of the
-    weights has none of its own.
+    weights has none of its own. A network without BatchNorm stays as it is.
 
     Args:
         network: a copy (`trainer.ema("G")`); never a player's own network, whose statistics would change.
@@ -121,6 +134,8 @@ def settled(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Modu
         batch_size: inputs at once.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return network.eval()
     before = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

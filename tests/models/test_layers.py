@@ -131,3 +131,11 @@ def test_exact_spectral_norms():
     layer = nn.Linear(3, 3, bias=False)
     layer.weight.data = torch.diag(torch.tensor([1.0, 5.0, 2.0]))
     assert spectral_norms(nn.Sequential(layer, nn.ReLU())) == {"0": pytest.approx(5)}
+
+
+def test_settling_leaves_a_network_without_batch_norm_alone():
+    network = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
+    calls = []
+    network.register_forward_hook(lambda *_: calls.append(1))
+    assert not settled(network.train(), torch.ones(4, 3)).training
+    assert calls == [], "nothing is estimated, so nothing is run"

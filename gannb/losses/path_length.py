@@ -1,0 +1,44 @@
+"""Path length regularisation: a step in latent space should move the image as far, wherever it starts and points.
+
+Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN", section 3.2 and appendix B.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def path_lengths(synthesis: Callable[[Tensor], Tensor], w: Tensor, noise: Tensor) -> Tensor:
+    """‖Jᵀy‖ for each sample, J the Jacobian of the images in their latents and y random images: `[N]`, float32.
+
+    In float32 outside autocast, with the graph kept, so that a penalty on it can be trained.
+
+    Args:
+        synthesis: latents `[N, d]` → images `[N, C, H, W]`, each sample by itself.
+        w: latents `[N, d]`, such as a mapping network makes them; its gradient goes back into them.
+        noise: standard normal draws of the images' shape. They are divided by √(H·W), so that the length does not grow
+            with the number of pixels.
+
+    Raises:
+        ValueError: noise of another shape than the images.
+    """
+    with torch.autocast(w.device.type, enabled=False):
+        w = w.float() if w.requires_grad else w.float().requires_grad_(True)
+        images = synthesis(w)
+        if images.shape != noise.shape:
+            raise ValueError(f"noise has shape {tuple(noise.shape)}, the images {tuple(images.shape)}")
+        moved = (images * noise).sum() / math.sqrt(images.shape[-1] * images.shape[-2])
+        (gradient,) = torch.autograd.grad(moved, w, create_graph=True)
+        return gradient.square().sum(dim=1).sqrt()
+
+
+def path_length_penalty(lengths: Tensor, target: Tensor | float) -> Tensor:
+    """E(length − target)²; the target is the lengths' own running mean (`gannb.dynamics.following.RunningMean`).
+
+    Lazy use, every k-th step: multiply by k as well.
+    """
+    return (lengths - target).square().mean()
