@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.data.pictures import DIGITS, Pictures
 from gannb.draws import generator, seeded
 from gannb.metrics.cache import content_hash, load_weights, store_weights
 from gannb.metrics.features import Extractor, as_8_bit, check_images, classifier
@@ -62,6 +63,19 @@ def fitted_classifier(images: Tensor, classes: Tensor, name: str, *, steps: int 
     made = classifier(network, name, size, mean=half, std=half)
     made.network.to(images.device)
     return made
+
+
+def eyes_for(features: str, pictures: Pictures) -> str | Extractor:
+    """What judges these pictures: "fitted" is a classifier of their own classes, or FAED where they have none.
+
+    Any other name is left to `features.choose`. The digits' is called "digits", any other "fitted".
+    """
+    if features != "fitted":
+        return features
+    if "train" not in pictures.classes:
+        return "faed"
+    name = pictures.train.source if pictures.train.source == DIGITS else "fitted"
+    return fitted_classifier(pictures.train.pixels, pictures.classes["train"], name)
 
 
 def accuracy(eyes: Extractor, images: Tensor, classes: Tensor) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gannb import ranks
 from gannb.dynamics.numbers import Now
-from gannb.training.learned import Lesson
+from gannb.training.learned import Learned, Lesson
 from gannb.training.lookahead import LookAhead, Weights
 from gannb.training.trainer import Trainer
 
@@ -62,6 +62,23 @@ class Hypergradient:
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Nothing to take back."""
+
+
+def reach(teacher: Hypergradient, learned: Learned) -> tuple[float, float]:
+    """How steep a held-out objective is in a controller's weights: as the networks stand, and after a look-ahead.
+
+    The document's `meta_controller.backward(validation_metric)` is the first. What the networks are now does not depend
+    on what the controller answers now, so it is 0 (contradictions S1).
+    """
+    lesson = learned.lesson(torch.zeros(learned.state.size))
+    ahead = lesson.ahead
+    now = ahead.trainer.numbers.now(ahead.trainer.device).replace(**lesson.answer())
+    standing, _ = weighed(teacher.objective(ahead, ahead.weights(), now), teacher.weigh)
+    found = torch.autograd.grad(standing, lesson.weights, allow_unused=True) if standing.requires_grad else []
+    written = [slope for slope in found if slope is not None]
+    slopes, _ = teacher(lesson)
+    norm = nn.utils.get_total_norm
+    return (float(norm(written)) if written else 0.0), float(norm(slopes))
 
 
 def weighed(parts: Mapping[str, Tensor], weigh: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:

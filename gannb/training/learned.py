@@ -5,9 +5,11 @@ Ways to learn stand beside: `hypergradient`, `evolution`, `policy`; `initial` le
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from gannb.draws import generator
 from gannb.dynamics.controller import Range, State
 from gannb.models.controller import LIMIT, Memory
+from gannb.runs import files
 from gannb.training.lookahead import LookAhead
 
 if TYPE_CHECKING:
@@ -244,6 +247,40 @@ class Learned:
             self.teacher.load_state_dict(state["teacher"])
         self.state.load_state_dict(state["state"])
         self.told, self.lessons = dict(state["told"]), int(state["lessons"])
+
+
+def save_controller(learned: Learned, path: Path) -> Path:
+    """Write a controller's weights, with what it sees and moves, to a JSON file; returns its path."""
+    weights = {name: weight.tolist() for name, weight in learned.controller.state_dict().items()}
+    head = {"controller": type(learned.controller).__name__, "state": learned.state.features, "numbers": learned.names}
+    files.write_json(path, {**head, "lessons": learned.lessons, "weights": weights})
+    return path
+
+
+def load_controller(path: str | Path, controller: nn.Module) -> nn.Module:
+    """Take a saved controller's weights into one of the same kind; returns it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no controller in it, or one of another kind or size.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"controller_from: there is no file {str(path)!r}")
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        given = {name: torch.tensor(values) for name, values in stored["weights"].items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"controller_from: {path.name} holds no controller ({error!r})") from error
+    mine = controller.state_dict()
+    if {n: w.shape for n, w in given.items()} != {n: w.shape for n, w in mine.items()}:
+        kind, seen = stored.get("controller"), ", ".join(stored.get("state", ()))
+        raise ValueError(
+            f"controller_from: {path.name} holds a {kind} that sees {seen}; its weights do not fit a "
+            f"{type(controller).__name__} of {[tuple(w.shape) for w in mine.values()]}"
+        )
+    controller.load_state_dict(given)
+    return controller
 
 
 def _listed(memory: Memory) -> list | None:

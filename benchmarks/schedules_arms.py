@@ -1,0 +1,98 @@
+"""All arms of 03_schedules over seeds, and variants of the learned one: what the quick preset cannot decide.
+
+    python benchmarks/schedules_arms.py digits                                # 5 seeds of every arm, 3 of each variant
+    python benchmarks/schedules_arms.py CIFAR.npz --features resnet56=FILE    # a few arms on real CIFAR-10 images
+
+Each seed is one `gannb run schedules` with one thread. Writes `results/schedules_digits.json` (or `_cifar`), and for
+transfer to rendered particles `results/schedules_transfer.json`; trials that are there already are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from gannb.metrics.trials import Trials
+from gannb.params.schedules import ARMS, LEARNERS
+
+ROOT = Path(__file__).parents[1]
+SETTINGS: dict[str, dict[str, object]] = {
+    "digits": {"epochs": 8, "judge_every": 2},
+    "cifar": {
+        "image_size": 32,
+        "count": 4000,
+        "epochs": 5,
+        "judge_every": 1,
+        "latent_dim": 64,
+        "augment": "hflip,translation,brightness,contrast,saturation",
+        "fid_samples": 900,
+        "transfer_to": "",
+    },
+}
+FEW = ["fixed", "document", "constant-low", "adaptive", "learned"]
+
+
+def run(settings: dict[str, object], arms: list[str], ablations: list[str], runs: str) -> Path:
+    """One `gannb run`; returns its folder."""
+    told = settings | {"arms": json.dumps(arms), "ablations": json.dumps(ablations), "seeds": 1}
+    flags = [part for name, value in told.items() for part in ("-p", f"{name}={value}")]
+    command = [sys.executable, "-m", "gannb.cli", "run", "schedules", "--runs", runs, *flags]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(flags)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return Path(done.stdout.split("run: ")[-1].strip())
+
+
+def merged(path: Path, more: Path, command: str, settings: dict[str, object]) -> None:
+    """Add the trials of a run to a result file."""
+    found = Trials.read(more)
+    kept = Trials.read(path)
+    have = {(trial.arm, trial.seed) for trial in kept}
+    both = Trials([*kept, *(t for t in found if (t.arm, t.seed) not in have)], found.metric, command)
+    both.save(path, settings=settings)
+
+
+def main() -> None:
+    """Run what is missing, seed by seed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help="digits, or CIFAR-10 images: an .npz or a folder of its batch files")
+    parser.add_argument("--features", default="fitted", help="what judges")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--arms", nargs="+", default=None, help="arms; default: all on digits, a few on CIFAR-10")
+    parser.add_argument(
+        "--ablation-seeds", type=int, default=3, help="seeds of each variant of the learned arm, on digits"
+    )
+    args = parser.parse_args()
+    name = "digits" if args.data == "digits" else "cifar"
+    out, settings = ROOT / "results" / f"schedules_{name}.json", SETTINGS[name]
+    arms = args.arms or ([arm for arm in ARMS if arm != "hand"] if name == "digits" else FEW)
+    shown = ["python", "benchmarks/schedules_arms.py", "digits" if name == "digits" else "CIFAR.npz"]
+    shown += ["--features", args.features.partition("=")[0] + "=FILE"] if "=" in args.features else []
+    features, _, file = args.features.partition("=")
+    told = {"features": f"{features}={Path(file).resolve()}" if file else features}
+    told |= {"data": "digits" if name == "digits" else str(Path(args.data).resolve())}
+    for seed in args.seeds:
+        kept = {(t.arm, t.seed) for t in Trials.read(out)}
+        ablations = list(LEARNERS) if name == "digits" and seed < args.ablation_seeds else []
+        wanted = [arm for arm in arms if (arm, seed) not in kept]
+        variants = [arm for arm in ablations if (arm, seed) not in kept]
+        if not wanted and not variants:
+            continue
+        with tempfile.TemporaryDirectory() as runs:
+            folder = run(settings | told | {"seed": seed}, wanted, variants, runs)
+            merged(out, folder / "trials.json", " ".join(shown), settings)
+            if (folder / "transfer.json").is_file():
+                merged(
+                    ROOT / "results" / "schedules_transfer.json", folder / "transfer.json", " ".join(shown), settings
+                )
+        print(f"seed {seed}: {len(wanted)} arms, {len(variants)} variants", flush=True)
+    print(Trials.read(out))
+
+
+if __name__ == "__main__":
+    main()
