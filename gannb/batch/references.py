@@ -21,6 +21,8 @@ from nbformat import NotebookNode
 from gannb.batch.executed import WIDGET
 from gannb.params import presets
 
+OF_THE_MACHINE = {"reason:device", "reason:external"}
+"""Tags of cells whose outputs say what this machine is, or what lies on it: they are not stored."""
 STALE = ("no reference for parameters", "not in the reference", "the reference is ")
 
 
@@ -62,7 +64,7 @@ def run(notebook: NotebookNode, folder: Path, runs: Path) -> NotebookNode:
 
 
 def tidied(notebook: NotebookNode) -> NotebookNode:
-    """What is committed of an executed notebook: no widget views, no stderr, no version of anything."""
+    """What is committed of an executed notebook: no widget views, no stderr, nothing of this machine."""
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
@@ -71,9 +73,13 @@ def tidied(notebook: NotebookNode) -> NotebookNode:
     )
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            own = OF_THE_MACHINE & set(cell.metadata.get("tags", []))
+            cell.outputs = [output for output in cell.outputs if not own and output.get("name") != "stderr"]
             for output in cell.outputs:
-                output.get("data", {}).pop(WIDGET, None)
+                data = output.get("data", {})
+                data.pop(WIDGET, None)
+                if len(data.get("text/html", "")) > LONGEST_PAGE:
+                    del data["text/html"]
     return notebook
 
 

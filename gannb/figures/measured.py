@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
+from gannb.metrics.gesture_arms import Outcomes
 from gannb.params.presets import HOME
 from gannb.tables import Table
 
@@ -64,3 +65,21 @@ class Arms:
 def particle_arms() -> Arms:
     """The arms of `particles_sagan` on real crops, by held-out kernel distance."""
     return Arms.read(RESULTS / "particles_tuned.json", "kid_faed")
+
+
+def balance_trace() -> list[dict[str, float]]:
+    """Losses of a run in which D played at every step, a row a step: what the balance rules are replayed over."""
+    stored = _stored("motion_trace")["trace"]
+    return [dict(zip(stored, row)) for row in zip(*stored.values())]
+
+
+def gesture_arms() -> Outcomes:
+    """The arms of `motion_balance`, over seeds."""
+    return Outcomes.of(_stored("motion_arms")["outcomes"])
+
+
+def _stored(name: str) -> dict:
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path.name} in results/: it is made by benchmarks/motion_arms.py")
+    return json.loads(path.read_text(encoding="utf-8"))

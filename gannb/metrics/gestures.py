@@ -34,10 +34,10 @@ def judge(real: Clips, made: Tensor, features: GestureFeatures | None = None, *,
     found += [*motion.bone_violation(made, real.lengths), motion.limit_violation(made)]
     found += beat_consistency(made, speech_stresses(real.mel), "stroke", real=pose, seed=seed)
     found += beat_consistency(made, speech_onsets(real.mel), "emage", real=pose, seed=seed)
-    for kind, poses in (("", made), ("_real", pose)):
-        together = motion.harmony(poses)
-        found += [_called(score, f"{score.name}{kind}") for score in (together.correlation, together.isolated)]
-    return Scores(found)
+    mine, theirs = motion.harmony(made), motion.harmony(pose)
+    found += [mine.correlation, mine.isolated]
+    found += [_called(score, f"{score.name}_real") for score in (theirs.correlation, theirs.isolated)]
+    return Scores([*found, _gap(mine.correlation, theirs.correlation)])
 
 
 def diversity_share(real: Tensor, made: Tensor) -> float:
@@ -73,6 +73,12 @@ def _share(made: Score, real: Score) -> Score:
         return Score.missing(name, "the real clips do not differ")
     error = made.error / float(real) if made.error is not None else None
     return Score(name, float(made) / float(real), error, protocol=dict(made.protocol) | {"of": "the real clips'"})
+
+
+def _gap(mine: Score, theirs: Score) -> Score:
+    if not (mine.had and theirs.had):
+        return Score.missing("harmony_gap", (mine if not mine.had else theirs).reason or "")
+    return Score("harmony_gap", abs(float(mine) - float(theirs)), protocol={"of": "hand_arm_correlation"})
 
 
 def _called(score: Score, name: str) -> Score:

@@ -75,6 +75,26 @@ def jerk(pose: Tensor, fps: float = FPS, name: str = "jerk") -> Score:
     return _mean(name, third.flatten(1).mean(1), unit="m/s³", fps=fps)
 
 
+def seam_jerk(pose: Tensor, hop: int = 32, quantile: float = 0.95) -> float:
+    """Jerk where windows of generation meet, over the 95th percentile of the jerk elsewhere; at most 1 without a seam.
+
+    Args:
+        pose: one motion `[F, 52, 3]`, longer than one window.
+        hop: frames between the beginnings of windows.
+        quantile: of the rest.
+
+    Raises:
+        ValueError: a motion without a seam, or of another shape.
+    """
+    if pose.ndim != 3 or len(pose) < 2 * hop:
+        raise ValueError(f"pose: shape {tuple(pose.shape)}, expected [at least {2 * hop} frames, 52 joints, 3 axes]")
+    third = pose.diff(n=3, dim=0).norm(dim=-1).mean(1)
+    at = torch.zeros(len(third), dtype=torch.bool)
+    for start in range(hop, len(pose), hop):
+        at[max(0, start - 3) : start] = True
+    return float(third[at].mean() / third[~at].quantile(quantile).clamp_min(1e-12))
+
+
 def speed_hellinger(real: Tensor, made: Tensor, fps: float = FPS, bins: int = 50, fastest: float = 5.0) -> Score:
     """Hellinger distance between the histograms of joint speeds, 0 (the same) to 1 (no overlap).
 

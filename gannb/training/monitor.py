@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
+from statistics import median
 from typing import TYPE_CHECKING
+
+import torch
 
 from gannb.dynamics.balance import Balance, Invariants, epoch_line
 from gannb.runs.history import History
@@ -30,20 +34,18 @@ class Monitor:
         invariants: what has to hold.
         epochs: of the whole run, for the status line.
 
-    Attributes:
-        broken: what broke so far, in words.
+    It records how long each step took and, on a CUDA device, the most memory that was in use in it (M12, M13).
     """
 
     def __init__(self, balance: Balance, invariants: Invariants, epochs: int) -> None:
         self.balance, self.invariants, self.epochs = balance, invariants, epochs
-        self.broken: list[str] = []
+        self._since = time.perf_counter()
 
     def __call__(self, trainer: Trainer) -> dict[str, float]:
         step, values = trainer.step - 1, trainer.numbers.values()
         seen = trainer.recorder.last
         mixed = bool(seen["G/mixed"]) if "G/mixed" in seen else None
         for fault in self.invariants(step, values, mixed):
-            self.broken.append(fault)
             trainer.run.event("invariant", trainer.step, says=fault)
             print(fault, file=sys.stderr)
         if step % trainer.batches.per_epoch == 0:
@@ -53,6 +55,11 @@ class Monitor:
         recent = {f"{who.upper()}/recent": self.balance.throttle_rule.mean(who) for who in ("d", "g")}
         columns = {"G/turns": values["g_turns"], "D/turns": values["d_turns"], "D/skips": self.invariants.skips}
         columns |= {name: values[name] for name in ("detail_weight", "physics_weight")} | {"mixed": float(bool(mixed))}
+        columns |= {"seconds": -self._since + (now := time.perf_counter())}
+        self._since = now
+        if trainer.device.type == "cuda":
+            columns["memory"] = float(torch.cuda.max_memory_allocated(trainer.device))
+            torch.cuda.reset_peak_memory_stats(trainer.device)
         return {name: value for name, value in recent.items() if value is not None} | columns
 
 
@@ -66,3 +73,29 @@ def columns(history: History, epochs: Sequence[int], steps_per_epoch: int) -> Ta
         if any(at in s.steps for s in series.values()):
             rows.append((epoch, *(None if v is None else f"{v:.3g}" for v in values)))
     return Table(("epoch", *(COLUMNS[name] for name in series)), rows)
+
+
+def before_and_after(history: History, name: str, since: int) -> tuple[float, float] | None:
+    """The median of a measured name before a step and from it on, over steps with equally many turns of G.
+
+    None where there is nothing to compare: no such name, no steps on either side, or other turns on the two sides.
+    """
+    if name not in history:
+        return None
+    series, turns = history[name], dict(zip(history["G/turns"].steps, history["G/turns"].values))
+    by_side = [{}, {}]
+    for step, value in zip(series.steps, series.values):
+        if step > 1:  # the first one warms up
+            by_side[int(step > since)].setdefault(turns.get(step), []).append(value)
+    common = sorted(by_side[0].keys() & by_side[1].keys(), key=lambda count: -len(by_side[1][count]))
+    return (median(by_side[0][common[0]]), median(by_side[1][common[0]])) if common else None
+
+
+def unanswered(history: History, d_below: float, g_above: float) -> int | None:
+    """After how many steps with D's loss below and G's above the thresholds D played on; None where there was none."""
+    losses = {name: dict(zip(history[name].steps, history[name].values)) for name in ("D/loss", "G/loss", "D/turns")}
+    strong = [
+        step for step, loss in losses["D/loss"].items() if loss < d_below and losses["G/loss"].get(step, 0.0) > g_above
+    ]
+    followed = [step for step in strong if step + 1 in losses["D/turns"]]
+    return sum(losses["D/turns"][step + 1] > 0 for step in followed) if followed else None

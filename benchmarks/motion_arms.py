@@ -1,0 +1,92 @@
+"""Strategies, rules and ingredients of `motion_balance` side by side, on made-up speakers, over seeds.
+
+    python benchmarks/motion_arms.py --seeds 0 1    # writes results/motion_arms.json
+    python benchmarks/motion_arms.py --trace        # writes results/motion_trace.json: losses without any rule
+
+Every call is `gannb run motion_balance` on one thread: the quick preset's tiny networks, more steps, and a D that
+learns twice as fast, so that it can win within them. Arms and seeds that are there already are kept; others are added.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+OUT, TRACE = ROOT / "results" / "motion_arms.json", ROOT / "results" / "motion_trace.json"
+TOLD = {
+    "epochs": 40, "warmup_epochs": 5, "curriculum_epochs": 20, "check_every": 8, "judge_every": 10,
+    "lr_g": 0.001, "lr_d": 0.002, "threads": 1,
+}  # fmt: skip
+TRACED = TOLD | {"epochs": 100, "warmup_epochs": 10, "curriculum_epochs": 50, "lr_d": 0.001, "precision": "fp32"}
+TRACED |= {"d_strong_below": 0.0, "check_every": 100_000, "judge_every": 100}
+OWN = "merged, literal"
+ARMS = ("no-rules", "repaired", "legacy", "without-attention", "without-curriculum", "without-physics",
+        "without-mixed-precision")  # fmt: skip
+SEEN = ("D/loss", "G/loss", "G/adversarial", "D/accuracy")
+
+
+def run(told: dict[str, Any], compared: list[str], runs: str) -> Path:
+    """Run the notebook; returns its run folder."""
+    values = told | {"compared": json.dumps(compared)}
+    flags = [part for name, value in values.items() for part in ("-p", f"{name}={value}")]
+    command = [sys.executable, "-m", "gannb.cli", "run", "motion_balance", "--runs", runs, *flags]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    if done.returncode:
+        raise RuntimeError(f"the run failed:\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}")
+    return Path(done.stdout.split("run: ")[-1].strip())
+
+
+def outcomes(seed: int, arms: list[str]) -> list[dict[str, Any]]:
+    """What became of this run and some arms, with one seed."""
+    with tempfile.TemporaryDirectory() as runs:
+        rows = json.loads((run(TOLD | {"seed": seed}, arms, runs) / "arms.json").read_text())
+    return [row | {"arm": OWN if row["arm"] == "this run" else row["arm"]} for row in rows]
+
+
+def record() -> dict[str, list[float]]:
+    """Losses of a run without rules, by name."""
+    with tempfile.TemporaryDirectory() as runs:
+        lines = (run(TRACED, [], runs) / "metrics.jsonl").read_text().splitlines()
+    rows = [row for row in map(json.loads, lines) if "G/loss" in row]
+    return {name: [row[name] for row in rows] for name in SEEN}
+
+
+def head(told: dict[str, Any]) -> dict[str, Any]:
+    """Where and how it was measured."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, shared, 1 thread a run"
+    command = "python benchmarks/motion_arms.py " + " ".join(sys.argv[1:])
+    return {"command": command, "commit": commit.stdout.strip(), "machine": machine, "told": told}
+
+
+def main() -> None:
+    """Measure what is asked for, and add it to the results."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--arms", nargs="*", default=list(ARMS))
+    parser.add_argument("--trace", action="store_true", help="record the losses that rules are replayed over")
+    args = parser.parse_args()
+    if args.trace:
+        TRACE.write_text(json.dumps(head(TRACED) | {"trace": record()}) + "\n")
+        return
+    stored = json.loads(OUT.read_text())["outcomes"] if OUT.exists() else []
+    stored = [row for row in stored if row["arm"] in (OWN, *ARMS)]
+    for seed in args.seeds:
+        there = {row["arm"] for row in stored if row["seed"] == seed}
+        wanted = [arm for arm in args.arms if arm not in there]
+        if wanted or OWN not in there:
+            stored += [row for row in outcomes(seed, wanted) if row["arm"] not in there]
+            OUT.write_text(json.dumps(head(TOLD) | {"outcomes": stored}, indent=1) + "\n")
+            print(f"seed {seed}: {', '.join(wanted)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Arms of an experiment on gesture, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gannb.figures.curves import curves
+from gannb.figures.template import COLOURS, INK, figure
+from gannb.metrics.gesture_arms import Outcomes
+from gannb.runs.folder import Run
+
+
+def error_figure(outcomes: Outcomes, floor: float | None = None) -> go.Figure:
+    """Draw each arm's mean |made - real| on held-out clips with its 95 % bootstrap interval.
+
+    Args:
+        outcomes: the arms.
+        floor: a level to compare with, such as the error of the mean pose.
+    """
+    scores = [outcomes.error(arm) for arm in outcomes.arms]
+    centres = 100 * np.array([float(score) for score in scores])
+    low, high = 100 * np.array([score.interval or (float(score),) * 2 for score in scores]).T
+    reach = {"type": "data", "symmetric": False, "array": _single(high - centres), "color": INK}
+    reach["arrayminus"] = _single(centres - low)
+    points = go.Scatter(
+        x=_single(centres), y=outcomes.arms, mode="markers", name="error", error_x=reach,
+        marker={"size": 9, "color": COLOURS[0]},
+    )  # fmt: skip
+    of = "seeds" if len({o.seed for o in outcomes.all}) > 1 else "clips of one seed"
+    shown = figure([points], xaxis_title=f"mean |made − real|, cm; bars: 95 %, bootstrap over {of}")
+    shown.update_layout(height=90 + 40 * len(scores), showlegend=False, yaxis_autorange="reversed")
+    if floor is not None:
+        shown.add_vline(100 * floor, line={"color": INK, "dash": "dash", "width": 1}, annotation_text="mean pose")
+    return shown
+
+
+def training_figure(runs: Mapping[str, Run], name: str, y_title: str, levels: Mapping[str, float]) -> go.Figure:
+    """Draw one measured name over the steps of several runs, lightly smoothed.
+
+    Args:
+        runs: arm → run.
+        name: such as "D/accuracy".
+        y_title: of the axis.
+        levels: name → y of a dashed line.
+    """
+    lines = {}
+    for arm, run in runs.items():
+        if name in run.history:
+            series = run.history[name]
+            lines[arm] = (series.steps, series.smooth(max(1, len(series) // 12)))
+    return curves(lines, y_title=y_title, levels=levels, max_points=80)
+
+
+def _single(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    return np.asarray(values, dtype=np.float32)
