@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gannb.data.clips import Clips
 from gannb.draws import generator
 from gannb.losses.adversarial import Critic, gradient_penalty
 from gannb.losses.penalty_defects import per_sample
@@ -49,6 +50,23 @@ def distances(critic: Critic, train: Tensor, held_out: Tensor, fake: Tensor) -> 
         "W_train": float(scores(critic, train).double().mean() - made),
         "W_held_out": float(scores(critic, held_out).double().mean() - made),
     }
+
+
+@torch.no_grad()
+def gesture_distance(critic: nn.Module, G: nn.Module, clips: Clips, batch_size: int = 64) -> float:
+    """The estimate for gestures, E[D(real)] - E[D(made to the same speech)], patches averaged, no penalty (W8).
+
+    Args:
+        critic, G: frozen copies in eval mode.
+        clips: real ones, training or held out.
+        batch_size: clips at a time.
+    """
+    device, sums = next(critic.parameters()).device, []
+    for pose, mel, speaker in zip(*(part.split(batch_size) for part in (clips.pose, clips.mel, clips.speaker))):
+        pose, mel, speaker = pose.to(device), mel.to(device), speaker.to(device)
+        gap = critic(pose, mel, speaker) - critic(G(mel, speaker), mel, speaker)
+        sums.append(gap.double().flatten(1).mean(dim=1).cpu())
+    return float(torch.cat(sums).mean())
 
 
 @torch.no_grad()

@@ -98,17 +98,6 @@ def check_attention(places: Sequence[int], size: int) -> None:
         raise ValueError(f"attention at {wrong} for images of {size} pixels; allowed are {allowed}")
 
 
-def spectrally_normed(network: nn.Module) -> nn.Module:
-    """Give every convolution and linear layer a spectral norm, in place (motion_wgan_gp.md, "optional"); returns it.
-
-    Embeddings and layers of other kinds keep their weights, so the whole is bounded by their slopes still.
-    """
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
-            spectral_norm(layer)
-    return network
-
-
 @torch.no_grad()
 def spectral_norms(network: nn.Module) -> dict[str, float]:
     """The exact spectral norm of every convolution's and linear layer's weight, as a matrix `[out, rest]`.

@@ -8,10 +8,20 @@ import torch
 from torch import nn
 
 from gannb.data import toys
+from gannb.data.clips import Clips
 from gannb.draws import generator, seeded
 from gannb.losses import adversarial as L
 from gannb.losses.penalty_defects import correct
-from gannb.metrics.critic import distance, distances, exact_distance, lessons, scores, slope_norms, surface
+from gannb.metrics.critic import (
+    distance,
+    distances,
+    exact_distance,
+    gesture_distance,
+    lessons,
+    scores,
+    slope_norms,
+    surface,
+)
 from gannb.models.toys import PointCritic, PointGenerator, SequenceCritic
 
 POINTS = torch.randn(400, 2, generator=generator("test critic"))
@@ -83,6 +93,27 @@ def test_a_trained_critic_estimates_the_exact_distance_from_below() -> None:
     held_out = distances(critic, real.train, real.held_out, fake)["W_held_out"]
     assert held_out == pytest.approx(exact_distance(real.held_out, fake), rel=0.1)
     assert slope_norms(critic, real.train, fake, torch.rand(256)).mean() == pytest.approx(1.0, abs=0.15)
+
+
+def test_the_distance_of_gestures_is_over_all_clips_and_patches() -> None:
+    """A critic that reads the height of a pose scores real clips at 2, made ones at 0.5, whatever the batches."""
+    clips = Clips(
+        torch.full((5, 16, 52, 3), 2.0), torch.zeros(5, 64, 8), torch.zeros(5, dtype=torch.long), torch.ones(5, 51)
+    )
+
+    class Height(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(()))
+
+        def forward(self, pose: torch.Tensor, mel: torch.Tensor, speaker: torch.Tensor) -> torch.Tensor:
+            return self.weight * pose.mean((2, 3)).unflatten(1, (4, 4)).mean(2)
+
+    def made(mel: torch.Tensor, speaker: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(mel), 16, 52, 3), 0.5)
+
+    for size in (2, 64):
+        assert gesture_distance(Height(), made, clips, size) == pytest.approx(1.5)
 
 
 def test_a_saturated_d_teaches_nothing_under_the_minimax_loss() -> None:
