@@ -2,7 +2,8 @@
 
 Mapping network, modulated and demodulated convolutions, noise inputs and image skips in G; residual blocks and the
 batch's standard deviation in D; equalised learning rates throughout. Compact (ours): a mapping of 4 layers as wide as
-the latent, channels from 8·width at 4×4 down to width, one latent for all layers (no style mixing).
+the latent, channels from 8·width at 4×4 down to width, one latent for all layers (no style mixing),
+and a tanh at the end, as images here lie in (-1, 1).
 
 Noise: while G trains, fresh from torch's default generator, which the trainer seeds by step and turn as it does for
 dropout; in eval mode the constant noise that G was born with, so that the same latent gives the same image.
@@ -120,21 +121,29 @@ class StyledLayer(nn.Module):
 
 
 class StyledBlock(nn.Module):
-    """The layers of one height, and what they add to the image."""
+    """The layers of one height: two, of which the first doubles it; one at 4×4."""
 
-    def __init__(self, channels: int, to: int, latent_dim: int, height: int, image: int) -> None:
+    def __init__(self, channels: int, to: int, latent_dim: int, height: int) -> None:
         super().__init__()
-        first = height == 4
-        self.layers = nn.ModuleList([] if first else [StyledLayer(channels, to, latent_dim, height, double=True)])
-        self.layers.append(StyledLayer(to, to, latent_dim, height))
-        self.image = ModulatedConvolution(to, image, latent_dim, 1, demodulate=False)
-        self.bias = nn.Parameter(torch.zeros(image, 1, 1))
+        first = [] if height == 4 else [StyledLayer(channels, to, latent_dim, height, double=True)]
+        self.layers = nn.ModuleList([*first, StyledLayer(to, to, latent_dim, height)])
 
-    def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Map and latents → the map of this height, and its share of the image."""
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer(x, w)
-        return x, self.image(x, w) + self.bias
+        return x
+
+
+class ToImage(nn.Module):
+    """What a height adds to the image: a modulated 1×1 convolution that is not demodulated, and a bias."""
+
+    def __init__(self, channels: int, to: int, latent_dim: int) -> None:
+        super().__init__()
+        self.convolution = ModulatedConvolution(channels, to, latent_dim, 1, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(to, 1, 1))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return self.convolution(x, w) + self.bias
 
 
 class Generator(nn.Module):
@@ -161,8 +170,9 @@ class Generator(nn.Module):
         wide = {height: channels_at(height, width, size) for height in heights}
         self.start = nn.Parameter(torch.randn(1, wide[4], 4, 4))
         self.blocks = nn.ModuleDict(
-            {str(h): StyledBlock(wide[max(4, h // 2)], wide[h], latent_dim, h, channels) for h in heights}
+            {str(h): StyledBlock(wide[max(4, h // 2)], wide[h], latent_dim, h) for h in heights}
         )
+        self.images = nn.ModuleDict({str(h): ToImage(wide[h], channels, latent_dim) for h in heights})
 
     def forward(self, z: Tensor) -> Tensor:
         """Latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
@@ -171,9 +181,9 @@ class Generator(nn.Module):
     def synthesis(self, w: Tensor) -> Tensor:
         """Mapped latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
         x, image = self.start.expand(len(w), -1, -1, -1), None
-        for block in self.blocks.values():
-            x, share = block(x, w)
-            image = share if image is None else doubled(image) + share
+        for block, to_image in zip(self.blocks.values(), self.images.values()):
+            x = block(x, w)
+            image = to_image(x, w) if image is None else doubled(image) + to_image(x, w)
         return image.tanh()
 
 

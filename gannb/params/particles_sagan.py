@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gannb.params.declaration import Experiment, execution, param, rule
 
+NETWORKS = ("sagan", "stylegan2")
 LOSSES = ("bce", "hinge", "relativistic")
 OPERATIONS = (
     "hflip",
@@ -31,7 +34,7 @@ class ParticlesSagan(Experiment):
     image_size: int = param(32, "height and width", group="data", unit="px", low=16, high=128)
     fit: str = param("crop", "how larger images become that size", group="data", choices=("crop", "resize"))
     exclude_worst: int = param(
-        0, "leave out this many of the poorest images (blur, contrast, saturation)", group="data", low=0
+        0, "learn without this many of the poorest images (blur, contrast, saturation)", group="data", low=0
     )
     held_out: float = param(0.2, "share kept for judging, by file order", group="data", low=0.05, high=0.5)
 
@@ -72,10 +75,18 @@ class ParticlesSagan(Experiment):
     d_steps: int = param(1, "D's turns a step", group="training", low=0, high=8, moves=True)
     g_steps: int = param(1, "G's turns a step", group="training", low=0, high=8, moves=True)
 
+    network: str = param(
+        "sagan", "G and D: the document's, or a compact StyleGAN2 (ours)", group="networks", choices=NETWORKS
+    )
     latent_dim: int = param(128, "length of the latent", group="networks", low=1, high=4096)
     ngf: int = param(16, "width of G", group="networks", low=1, high=512)
     ndf: int = param(16, "width of D", group="networks", low=1, high=512)
-    attention_at: str = param("16", "where self-attention stands, such as 8,16,32; empty: nowhere", group="networks")
+    attention_at: str = param(
+        "16", "sagan: where self-attention stands, such as 8,16,32; empty: nowhere", group="networks"
+    )
+    mapping_layers: int = param(
+        4, "stylegan2: layers of its mapping network (the paper: 8)", group="networks", low=1, high=16
+    )
 
     loss: str = param(
         "relativistic", "the adversarial loss (the document names none: bce)", group="loss", choices=LOSSES
@@ -84,6 +95,23 @@ class ParticlesSagan(Experiment):
     fake_label: float = param(0.0, "target for generated images in D's loss", group="loss", low=0, high=1, moves=True)
     r1_weight: float = param(0.0, "weight of the R1 penalty (ours)", group="loss", low=0, slider=(0, 20), moves=True)
     r1_every: int = param(8, "steps between R1 penalties (ours)", group="loss", low=1)
+    path_length_weight: float = param(
+        0.0,
+        "stylegan2: weight of the path length penalty (the paper: 2)",
+        group="loss",
+        low=0,
+        slider=(0, 4),
+        moves=True,
+    )
+    path_length_every: int = param(4, "steps between path length penalties (the paper: 4)", group="loss", low=1)
+    path_length_target: float = param(
+        0.0,
+        "stylegan2: the length asked for; follows the mean of those seen",
+        group="loss",
+        low=0,
+        slider=(0, 2),
+        moves=True,
+    )
     augment: str = param("hflip,vflip,quarter_turns", "operations on real and fake images", group="augmentation")
     augment_probability: float = param(1.0, "chance of each operation", group="augmentation", low=0, high=1, moves=True)
     augment_strength: float = param(1.0, "magnitude of each operation", group="augmentation", low=0, high=1, moves=True)
@@ -119,6 +147,11 @@ class ParticlesSagan(Experiment):
         far = [place for place in places if place >= v.image_size or place < 8 or place & (place - 1)]
         return f"attention_at: numbers among 8, 16, 32 … below image_size={v.image_size}" if wrong or far else None
 
+    @rule("network", "path_length_weight")
+    def _paths(v):
+        missing = v.network == "sagan" and v.path_length_weight > 0
+        return "path lengths need a mapping network: network = stylegan2" if missing else None
+
     @rule("augment")
     def _operations(v):
         unknown = [o for o in v.augment.split(",") if o.strip() and o.strip() not in OPERATIONS]
@@ -132,6 +165,18 @@ class ParticlesSagan(Experiment):
     def attention(self) -> tuple[int, ...]:
         """`attention_at` as numbers."""
         return tuple(int(place) for place in self.attention_at.split(",") if place.strip())
+
+    @property
+    def g_options(self) -> dict[str, Any]:
+        """What G's network takes besides sizes: `attention_at`, or `mapping_layers`."""
+        if self.network == "sagan":
+            return {"attention_at": self.attention}
+        return {"mapping_layers": self.mapping_layers}
+
+    @property
+    def d_options(self) -> dict[str, Any]:
+        """What D's network takes besides sizes: `attention_at`, or nothing."""
+        return {"attention_at": self.attention} if self.network == "sagan" else {}
 
     @property
     def policy(self) -> tuple[str, ...]:

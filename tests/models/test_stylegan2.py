@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from gannb.draws import generator, seeded
+from gannb.figures.tables import layer_table
 from gannb.losses import adversarial
 from gannb.models import stylegan2
 from gannb.models.stylegan2 import ModulatedConvolution, blurred, channels_at, doubled, with_deviation
@@ -117,6 +118,14 @@ def test_noise_is_fresh_in_training_and_constant_after():
     assert torch.equal(copy.deepcopy(G)(z), G(z))
 
 
+def test_its_layers_can_be_listed():
+    G, D = stylegan2.Generator(8, 4, 16), stylegan2.Discriminator(4, 16)
+    listed = layer_table(G, D)
+    for network, whole in (("G", G), ("D", D)):
+        counted = sum(row[4] for row in listed.rows if row[0] == network)
+        assert counted == sum(p.numel() for p in whole.parameters()) - (G.start.numel() if whole is G else 0)
+
+
 def test_a_latents_length_does_not_matter():
     G = stylegan2.Generator(8, 4, 16).eval()
     torch.testing.assert_close(G(draw(2, 8)), G(3 * draw(2, 8)))
@@ -175,6 +184,6 @@ def test_with_spectral_norm_every_layer_of_d_has_norm_one():
     for _ in range(30):
         D(draw(4, 1, 16, 16))
     layers = [layer for layer in D.eval().modules() if isinstance(layer, stylegan2.Linear | stylegan2.Convolution)]
-    norms = [float(torch.linalg.matrix_norm(layer.weight.flatten(1), 2)) for layer in layers]
+    norms = [torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for layer in layers]
     assert len(norms) == 1 + 2 * 3 + 1 + 2 and norms == pytest.approx([1.0] * len(norms), abs=0.05)
     assert {layer.scale for layer in layers} == {1.0}

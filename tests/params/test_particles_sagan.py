@@ -33,6 +33,7 @@ def test_scores_come_every_10_20_50_epochs_74_times():
         ({"attention_at": "sixteen"}, "among 8, 16, 32"),
         ({"augment": "hflip,rotate"}, "unknown rotate"),
         ({"d_steps": 0, "g_steps": 0}, "at least one turn"),
+        ({"path_length_weight": 2.0}, "need a mapping network"),
     ],
 )
 def test_rules_across_fields(told, message):
@@ -42,8 +43,17 @@ def test_rules_across_fields(told, message):
 
 def test_a_move_obeys_the_rules_too():
     assert "real_label above" in ParticlesSagan().fault_in({"real_label": 0.0})
+    assert "mapping network" in ParticlesSagan().fault_in({"path_length_weight": 1.0})
+    assert ParticlesSagan(network="stylegan2").fault_in({"path_length_weight": 1.0}) is None
 
 
-@pytest.mark.parametrize("which", ["quick", "document", "tuned"])
+def test_each_network_is_given_its_own_options():
+    p = ParticlesSagan(image_size=64, attention_at="8,32")
+    assert p.g_options == p.d_options == {"attention_at": (8, 32)}
+    p = ParticlesSagan(network="stylegan2", mapping_layers=2)
+    assert (p.g_options, p.d_options) == ({"mapping_layers": 2}, {})
+
+
+@pytest.mark.parametrize("which", ["quick", "document", "tuned", "stylegan2"])
 def test_presets_are_valid(which):
     assert ParticlesSagan(**preset("particles_sagan", which)).preset == which
