@@ -31,12 +31,12 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
+from gannb.runs.places import CLAIMS
+
 EXECUTED = "notebook.ipynb"
-FILES = ("params.yaml", "environment.json", "events.jsonl", "claims.json", "summary.json", EXECUTED)
-SUMMARY = (
-    *("notebook", "preset", "params_hash", "seed", "device", "threads", "epochs", "steps", "seconds"),
-    *("steps_per_second", "peak_memory_bytes", "weights_sha256", "metrics"),
-)
+FILES = ("params.yaml", "environment.json", "events.jsonl", "summary.json", EXECUTED)
+SUMMARY = ("notebook", "preset", "params_hash", "seed", "device", "threads", "metrics")
+TRAINED = ("epochs", "steps", "seconds", "steps_per_second", "peak_memory_bytes", "weights_sha256")
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,22 @@ def _failed(base: Path) -> Path:
 
 
 def missing(folder: Path) -> list[str]:
-    """What a finished run's folder should hold and does not, in words."""
-    found = [f"{name} is missing" for name in FILES if not (folder / name).is_file()]
-    if "summary.json is missing" not in found:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        found += [f"summary.json has no {field!r}" for field in SUMMARY if field not in summary]
-        if summary.get("steps") and not (folder / "metrics.jsonl").is_file():
-            found.append("metrics.jsonl is missing, though it trained")
-    return found
+    """What a finished run's folder should hold and does not, in words.
+
+    Claims are owed by an experiment that has some, and what training leaves by one that trained or has claims: a
+    tour and a comparison have none.
+    """
+    owed = (CLAIMS / f"{folder.parent.name}.yaml").is_file()
+    rows = folder / "metrics.jsonl"
+    found = [f"{name} is missing" for name in (*FILES, *["claims.json"] * owed) if not (folder / name).is_file()]
+    if "summary.json is missing" in found:
+        return found
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    measured = rows.is_file() and rows.stat().st_size > 0
+    if summary.get("steps") and not measured:
+        found.append("metrics.jsonl holds nothing, though it trained")
+    fields = [*SUMMARY, *(TRAINED if owed or measured else [])]
+    return found + [f"summary.json has no {field!r}" for field in fields if field not in summary]
 
 
 # ------------------------------------------------------------------------------------------- papermill, from within

@@ -70,8 +70,8 @@ def parse_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain data only, as SafeLoader."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Plain data only, as SafeLoader; in C where PyYAML was built with it, which is ten times faster."""
 
 
 _Loader.add_implicit_resolver(

@@ -48,6 +48,11 @@ class Comparison:
             rows.append((f"step {step}: {number} moved", *((told, None) if run == one else (None, told))))
         return Table(("what", one, two), rows, note=f"{self._parting()}; {self._ending()}")
 
+    def shown_parameters(self) -> str:
+        """What differs, and where they part, without what training made: the same on every machine."""
+        told = [f"{name}: {a} there, {b} here" for name, (a, b) in self.parameters.items()]
+        return "\n".join([*told, self._parting()])
+
     def __repr__(self) -> str:
         return repr(self.table())
 
@@ -115,14 +120,21 @@ def _origin(events: list[dict[str, Any]]) -> str:
 
 
 def _alone(names: tuple[str, str], events: list[list[dict[str, Any]]]) -> list[tuple[str, int, str, float, str]]:
-    """Applied moves by persons, alarms and branches (not by drivers) that the other run did not make."""
-    made = []
-    for rows in events:
-        askers = {"branch", "person"} | {e["name"] for e in rows if e["kind"] == "alarm"}
-        moves = [e for e in rows if e["kind"] == "move" and e["outcome"] == "applied" and e["by"] in askers]
-        made.append([(e["step"], e["name"], e["new"], e["by"]) for e in moves])
+    """Moves asked for that the other run did not make."""
+    made = [[(e["step"], e["name"], e["new"], e["by"]) for e in moves_asked_for(rows)] for rows in events]
     alone = [(names[i], *move) for i in (0, 1) for move in made[i] if move not in made[1 - i]]
     return sorted(alone, key=lambda move: move[1])
+
+
+def moves_asked_for(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The applied moves of a run's numbers that a person, an alarm or a branch made; not those of drivers."""
+    askers = {"branch", "person"} | {e["name"] for e in events if e["kind"] == "alarm"}
+    return [e for e in events if e["kind"] == "move" and e["outcome"] == "applied" and e["by"] in askers]
+
+
+def asked_moves(folder: Path) -> list[dict[str, Any]]:
+    """The moves asked for in a run folder."""
+    return moves_asked_for(files.read_lines(folder / "events.jsonl"))
 
 
 def _same_weights(folders: tuple[Path, Path]) -> bool | None:

@@ -10,18 +10,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from gannb.runs.files import write_json
 from gannb.runs.folder import Run
+from gannb.runs.places import CLAIMS
 from gannb.tables import Table
 
 REPRODUCED, CONTRADICTED, PARTLY, NOT_REACHED = "reproduced", "contradicted", "partly", "not reached here"
 VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, NOT_REACHED)
-CLAIMS = Path(__file__).parent / "claims"
 
 
 @dataclass(frozen=True)

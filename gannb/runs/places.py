@@ -7,6 +7,9 @@ from pathlib import Path
 
 from gannb.params.presets import HOME
 
+CLAIMS = Path(__file__).parent / "claims"
+"""The claims of each document, `<name>.yaml`."""
+
 
 def home(runs: str = "") -> Path:
     """Where run folders go: as given, else $GANNB_RUNS, else `runs/` beside the notebooks."""

@@ -130,13 +130,26 @@ def test_the_folder_is_found_by_its_writer(tmp_path: Path) -> None:
     assert find_folder(13, [tmp_path]) is None
 
 
+def finished(folder: Path, **summary: object) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in papermill.FILES:
+        (folder / name).write_text("{}")
+    (folder / "summary.json").write_text(json.dumps(dict.fromkeys(papermill.SUMMARY, 1) | summary))
+    return missing(folder)
+
+
 def test_what_a_folder_should_hold(tmp_path: Path) -> None:
     assert missing(tmp_path) == [f"{name} is missing" for name in papermill.FILES]
-    for name in papermill.FILES:
-        (tmp_path / name).write_text("{}")
-    summary = dict.fromkeys(papermill.SUMMARY, 1)
-    (tmp_path / "summary.json").write_text(json.dumps(summary))
-    assert missing(tmp_path) == ["metrics.jsonl is missing, though it trained"]
-    del summary["weights_sha256"], summary["steps"]
-    (tmp_path / "summary.json").write_text(json.dumps(summary))
-    assert missing(tmp_path) == ["summary.json has no 'steps'", "summary.json has no 'weights_sha256'"]
+    look = tmp_path / "compare_runs" / "20260101-a"
+    assert finished(look) == [], "a notebook that neither trains nor judges owes no more"
+    (look / "metrics.jsonl").touch()
+    assert finished(look) == [], "a run opens that file in any case"
+    assert finished(look, steps=3) == ["metrics.jsonl holds nothing, though it trained"]
+    (look / "metrics.jsonl").write_text('{"step": 1}\n')
+    assert finished(look) == [f"summary.json has no {field!r}" for field in papermill.TRAINED]
+    assert finished(look, **dict.fromkeys(papermill.TRAINED, 1)) == []
+
+
+def test_an_experiment_with_claims_owes_them_and_what_it_trained(tmp_path: Path) -> None:
+    lacking = finished(tmp_path / "identity" / "20260101-a")
+    assert lacking == ["claims.json is missing", *(f"summary.json has no {field!r}" for field in papermill.TRAINED)]

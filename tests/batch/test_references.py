@@ -33,6 +33,12 @@ def test_only_what_compares_is_kept() -> None:
     assert stored.cells[1].outputs[1].data == {"text/plain": "IntSlider()"}
 
 
+def test_what_a_machine_says_of_itself_is_not_kept() -> None:
+    notebook = with_output("2 cores, in a folder of mine\n")
+    notebook.cells[1].metadata.tags = ["nbval-ignore-output", "reason:device"]
+    assert tidied(notebook).cells[1].outputs == []
+
+
 def test_a_run_stands_in_its_folder_and_leaves_the_given_notebook_alone(tmp_path: Path) -> None:
     source = new_notebook(cells=[new_code_cell("import os; print(os.getcwd()); print(os.environ['GANNB_RUNS'])")])
     done = run(source, tmp_path, tmp_path / "runs")

@@ -2,7 +2,9 @@
 for (const place of document.querySelectorAll(".figure")) {
   const figure = JSON.parse(place.querySelector("script").textContent);
   const options = { responsive: true, displaylogo: false };
-  Plotly.newPlot(place, figure.data, figure.layout || {}, options).then(() => {
+  const layout = figure.layout || {};
+  layout.height ??= layout.template?.layout?.height ?? 340; // else it takes the height of its empty place
+  Plotly.newPlot(place, figure.data, layout, options).then(() => {
     if (figure.frames) Plotly.addFrames(place, figure.frames);
   });
 }

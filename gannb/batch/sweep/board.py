@@ -162,24 +162,14 @@ def failures(now: Sequence[Standing]) -> Table:
 
 
 def outcome(now: Sequence[Standing], sweep: Sweep) -> Table:
-    """A row an arm: runs done, mean score with its interval over seeds, and the paired difference to the first arm."""
-    from gannb.metrics.paired import interval, paired
+    """A row an arm: seeds done, mean score with its interval, and the paired difference to the first arm."""
+    from gannb.figures.outcome import outcome_table
 
-    scores = {arm: {one.job.seed: one.score for one in now if one.job.arm == arm and one.score is not None}
-              for arm in sweep.arms}  # fmt: skip
-    first = scores[sweep.arms[0]]
-    rows = []
-    for arm, found in scores.items():
-        common = sorted(found.keys() & first.keys(), key=str)
-        told = str(interval(list(found.values()))) if found else None
-        against = (
-            str(paired([first[s] for s in common], [found[s] for s in common]))
-            if found is not first and len(common) > 1
-            else None
-        )
-        rows.append((arm, sum(one.job.arm == arm and one.state == DONE for one in now), told, against))
-    note = f"{sweep.better} is better; mean [95 % t interval over seeds]; p of sign flips, seed by seed"
-    return Table(("arm", "runs", sweep.score, f"beside {sweep.arms[0]}"), rows, note=note)
+    scores = {
+        arm: {one.job.seed: one.score for one in now if one.job.arm == arm and one.score is not None}
+        for arm in sweep.arms
+    }
+    return outcome_table(scores, sweep.score, sweep.better)
 
 
 def _score(job: Job, record: Mapping[str, Any], name: str) -> float | None:

@@ -1,0 +1,28 @@
+"""A score arm by arm: means with intervals over seeds, and paired tests against the first arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gannb.metrics.paired import interval, paired
+from gannb.tables import Table
+
+
+def outcome_table(scores: Mapping[str, Mapping[int, float]], name: str, better: str = "low") -> Table:
+    """A row an arm.
+
+    Args:
+        scores: arm → seed → score; an arm without any is listed as such.
+        name: of the score.
+        better: "low" or "high", for the note.
+    """
+    first, *_ = scores
+    rows = []
+    for arm, found in scores.items():
+        common = sorted(found.keys() & scores[first].keys(), key=str)
+        beside = None
+        if arm != first and len(common) > 1:
+            beside = str(paired([scores[first][s] for s in common], [found[s] for s in common]))
+        rows.append((arm, len(found), str(interval(list(found.values()))) if found else None, beside))
+    note = f"{better} is better; mean [95 % t interval over seeds]; p of sign flips, seed by seed"
+    return Table(("arm", "seeds", name, f"less {first}"), rows, note=note)

@@ -1,0 +1,110 @@
+"""Runs side by side: what moved beneath the loss, and the newest samples of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from gannb.figures.grids import ImageGrid
+from gannb.figures.template import COLOURS, INK, LINE, figure
+from gannb.params.presets import read_yaml
+from gannb.runs import files
+from gannb.runs.compare import asked_moves
+from gannb.runs.history import History
+
+MOST_MARKS = 40
+
+
+def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), points: int = 300) -> go.Figure:
+    """A run's timeline: measured names above, its moving numbers below, a mark where a person or an alarm moved one.
+
+    Args:
+        folder: the run folder.
+        names: what was measured, such as "D/loss".
+        numbers: whose paths to show; those that moved by default, six at most.
+        points: of a line; more are boiled down to means.
+
+    Raises:
+        KeyError: a name that was not measured.
+    """
+    history, moves = History(folder / "metrics.jsonl"), _moves(folder)
+    shown = list(numbers) or list(dict.fromkeys(move["name"] for move in moves))[:6]
+    traces = [_line(history, name, COLOURS[i % len(COLOURS)], points) for i, name in enumerate(names)]
+    start, end = read_yaml(folder / "params.yaml"), max((trace.x[-1] for trace in traces), default=0)
+    for i, name in enumerate(shown):
+        own = [move for move in moves if move["name"] == name]
+        traces.append(_path(name, start.get(name), own, end, COLOURS[(len(names) + i) % len(COLOURS)], points))
+    drawn = figure(traces, xaxis_title="step", height=460)
+    drawn.update_layout(
+        yaxis={"domain": [0.45, 1], "title": "measured"},
+        yaxis2={"domain": [0, 0.36], "title": "numbers", "anchor": "x", "gridcolor": LINE, "automargin": True},
+        hovermode="x unified",
+    )
+    for move in asked_moves(folder)[:MOST_MARKS]:
+        drawn.add_vline(move["step"], line={"color": INK, "dash": "dot", "width": 1})
+    return drawn
+
+
+def side_by_side(pictures: Mapping[str, Mapping[int, Path]], height: int = 120, most: int = 6) -> ImageGrid:
+    """Pictures from disk, a row an arm, a column a seed, each brought to one height.
+
+    Args:
+        pictures: arm → seed → file.
+        height: of each, pixels.
+        most: seeds an arm that are shown.
+
+    Raises:
+        ValueError: no pictures.
+    """
+    rows = {arm: list(own.values())[:most] for arm, own in pictures.items() if own}
+    if not rows:
+        raise ValueError("no run here has a picture in samples/")
+    columns = max(map(len, rows.values()))
+    opened = [[_opened(path, height) for path in own] for own in rows.values()]
+    width = max(one.width for own in opened for one in own)
+    tiles = np.full((len(rows) * columns, height, width, 3), 24, dtype=np.uint8)
+    for row, own in enumerate(opened):
+        for column, one in enumerate(own):
+            tiles[row * columns + column, :, : one.width] = np.asarray(one)
+    return ImageGrid(tiles, columns, "a row an arm, a column a seed", tuple(rows))
+
+
+def _opened(path: Path, height: int) -> Image.Image:
+    """A picture on dark ground."""
+    with Image.open(path) as given:
+        drawn = given.convert("RGBA")
+    drawn = drawn.resize((max(1, round(drawn.width * height / drawn.height)), height))
+    ground = Image.new("RGB", drawn.size, (24, 24, 24))
+    ground.paste(drawn, mask=drawn.getchannel("A"))
+    return ground
+
+
+def _moves(folder: Path) -> list[dict]:
+    events = files.read_lines(folder / "events.jsonl")
+    return [event for event in events if event["kind"] == "move" and event.get("outcome") == "applied"]
+
+
+def _line(history: History, name: str, colour: str, points: int) -> go.Scatter:
+    series = history[name]
+    stretches = np.array_split(np.arange(len(series)), min(points, len(series)))
+    steps = series.steps[[stretch[-1] for stretch in stretches]]
+    values = np.array([series.values[stretch].mean() for stretch in stretches], dtype=np.float32)
+    return go.Scatter(x=steps, y=values, name=name, mode="lines", line={"color": colour, "width": 1.5})
+
+
+def _path(name: str, start: float | None, moves: list[dict], end: int, colour: str, points: int) -> go.Scatter:
+    if start is None:
+        start = moves[0]["old"]
+    steps = [0, *(move["step"] for move in moves), end]
+    values = [start, *(move["new"] for move in moves)]
+    values.append(values[-1])
+    keep = np.unique(np.linspace(0, len(steps) - 1, min(points, len(steps))).round().astype(int))
+    by = ["start", *(move["by"] for move in moves), "end"]
+    return go.Scatter(
+        x=np.array(steps)[keep], y=np.array(values, dtype=np.float32)[keep], name=name, yaxis="y2", mode="lines",
+        text=[by[i] for i in keep], line={"color": colour, "shape": "hv", "width": 1.5},
+    )  # fmt: skip
