@@ -67,7 +67,7 @@ MUTATIONS = [
     Mutation("dynamics/curriculum", "start = 0.5 * initial", "start = initial"),
     Mutation("dynamics/curriculum", "(stages.end - stages.warmup)", "stages.end"),
     Mutation("dynamics/phases", "(1 - share) * self.first[name] + share", "self.first[name] + share"),
-    Mutation("dynamics/augmentation", "(overfitting > 0) - (overfitting < 0)", "(overfitting < 0) - (overfitting > 0)"),
+    Mutation("dynamics/augmentation", "(above > 0) - (above < 0)", "(above < 0) - (above > 0)"),
     # Balance rules
     Mutation("dynamics/balance", "if self.skips >= self.strategy.max_skips:", "if self.skips > self.strategy.max_skips:"),
     Mutation("dynamics/balance", 'd_played and self.rules == "repaired"', "d_played"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gannb.dynamics.augmentation import Overfitting
 from gannb.dynamics.controller import Range
 from gannb.dynamics.numbers import Driver
 from gannb.dynamics.schedule import SHAPES, annealed
@@ -38,28 +39,22 @@ class SignHeuristic:
         if every < 1 or steps < 1:
             raise ValueError(f"every={every}, steps={steps}; each must be at least 1")
         self.ranges, self.names = tuple(ranges), tuple(r.name for r in ranges)
-        self.watch, self.target, self.every, self.stride = watch, target, every, every / steps
+        self.overfitting, self.stride = Overfitting(watch, target, every), every / steps
         self.shares = [r.share(r.initial) for r in ranges]
-        self._sum, self._count = 0.0, 0
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
-        if self.watch in seen:  # a skipped D leaves no evidence
-            self._sum += seen[self.watch]
-            self._count += 1
-        if step == 0 or step % self.every or not self._count:
+        way = self.overfitting.way(step, seen)
+        if way is None:
             return {}
-        above = self._sum / self._count - self.target
-        self._sum, self._count = 0.0, 0
-        way = (above > 0) - (above < 0)
         self.shares = [min(max(share + way * self.stride, 0.0), 1.0) for share in self.shares]
         return {r.name: r.clip(r.at(share)) for r, share in zip(self.ranges, self.shares)}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"shares": self.shares, "sum": self._sum, "count": self._count}
+        return {"shares": self.shares, **self.overfitting.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.shares = [float(share) for share in state["shares"]]
-        self._sum, self._count = float(state["sum"]), int(state["count"])
+        self.overfitting.load_state_dict(state)
 
 
 def drivers(

@@ -6,6 +6,37 @@ from collections.abc import Mapping
 from typing import Any
 
 
+class Overfitting:
+    """Whether D overfits, as a sign now and then: r = mean sign of D on real images, against a target.
+
+    Args:
+        watch: what D's loss logged: `turn.log(sign_real=real.sign().mean())`.
+        target: the r to steer to.
+        every: steps between answers.
+    """
+
+    def __init__(self, watch: str, target: float, every: int) -> None:
+        self.watch, self.target, self.every = watch, target, every
+        self._sum, self._count = 0.0, 0
+
+    def way(self, step: int, seen: Mapping[str, float]) -> int | None:
+        """1 where D overfits, −1 where it does not, 0 in between; None at steps without an answer."""
+        if self.watch in seen:  # a skipped D leaves no evidence
+            self._sum += seen[self.watch]
+            self._count += 1
+        if step == 0 or step % self.every or not self._count:
+            return None
+        above = self._sum / self._count - self.target
+        self._sum, self._count = 0.0, 0
+        return (above > 0) - (above < 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sum": self._sum, "count": self._count}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._sum, self._count = float(state["sum"]), int(state["count"])
+
+
 class AdaptiveAugmentation:
     """Move the probability of augmentation by the sign of D on real images.
 
@@ -47,25 +78,19 @@ class AdaptiveAugmentation:
         if not 0 < highest <= 1:
             raise ValueError(f"highest={highest}; allowed is (0, 1]")
         self.names = (name,)
-        self.watch, self.target, self.every, self.highest = watch, target, every, highest
+        self.overfitting, self.highest = Overfitting(watch, target, every), highest
         self.stride = batch_size * every / images_to_one
-        self._sum, self._count = 0.0, 0
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
         """Take in what was seen; the new probability every `every` steps, nothing otherwise."""
-        if self.watch in seen:  # a skipped D leaves no evidence
-            self._sum += seen[self.watch]
-            self._count += 1
-        if step == 0 or step % self.every or not self._count:
+        way = self.overfitting.way(step, seen)
+        if way is None:
             return {}
-        overfitting = self._sum / self._count - self.target
-        self._sum, self._count = 0.0, 0
-        way = (overfitting > 0) - (overfitting < 0)
         (name,) = self.names
         return {name: min(max(values[name] + way * self.stride, 0.0), self.highest)}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sum": self._sum, "count": self._count}
+        return self.overfitting.state_dict()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._sum, self._count = float(state["sum"]), int(state["count"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.overfitting.load_state_dict(state)
