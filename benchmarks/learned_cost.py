@@ -1,7 +1,8 @@
 """What a learned schedule costs over a fixed one: a lesson in steps of training, and the memory it needs.
 
-    python benchmarks/learned_cost.py [--steps 12] [--batch 64] [--look 8] [--width 16]
+    python benchmarks/learned_cost.py [--steps 12] [--width 16]
 
+Batch, look-ahead, augmentation and interval are those of `params/schedules/document.yaml`; only the width is smaller.
 Each arm trains a DCGAN at 32 px on digits in a process of its own, whose memory before training is taken off its
 peak. Lessons and steps alternate in one process and are timed by the processor, which other load disturbs less than
 the clock. The share of time is for a lesson every 5 epochs (schedules.md §4.3). Writes `results/learned_cost.json`.
@@ -21,15 +22,17 @@ from statistics import median
 
 import torch
 
+from gannb.data.augment import augment
 from gannb.data.batches import Batches
 from gannb.data.pictures import load
 from gannb.draws import seeded
-from gannb.dynamics.controller import DOCUMENTED, Range, State
+from gannb.dynamics.controller import DOCUMENTED, State
 from gannb.dynamics.numbers import Numbers
 from gannb.losses import adversarial
 from gannb.models import dcgan
 from gannb.models.controller import MetaController
-from gannb.params.declaration import Experiment, param
+from gannb.params import presets
+from gannb.params.schedules import Schedules
 from gannb.runs.folder import Run
 from gannb.training.held_out import HeldOut
 from gannb.training.hypergradient import Hypergradient
@@ -38,22 +41,14 @@ from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[1]
-LATENT, INTERVAL = 64, 5
-RANGES = (Range("instance_noise", 1.0, 0.01), Range("reg_weight", 10.0, 1.0))
+DOCUMENT = Schedules(**presets.preset("schedules", "document"))
+LATENT, RANGES = DOCUMENT.latent_dim, DOCUMENT.ranges
 
 
-class Bench(Experiment):
-    """Numbers as the experiment has them."""
-
-    name = "learned_cost"
-    seed: int = param(0, "every random draw follows from it", low=0)
-    lr: float = param(2e-4, "learning rate", low=0, high=1, moves=True)
-    instance_noise: float = param(1.0, "noise on real and fake images", low=0, high=1, moves=True)
-    reg_weight: float = param(10.0, "weight of the gradient penalty", low=0, high=100, moves=True)
-
-
-def noisy(turn, x):
-    return x + turn.now.instance_noise * turn.draws.randn("noise", *x.shape)
+def view(turn, x):
+    """What D sees, as in the notebook."""
+    x = augment(x, turn.draws, DOCUMENT.policy, strength=turn.now.augment_strength)
+    return x + turn.now.instance_noise.sqrt() * turn.draws.randn("noise", *x.shape)
 
 
 def fake(turn):
@@ -64,12 +59,12 @@ def d_loss(turn):
     made = fake(turn)
     mix = turn.draws.rand("mix", len(made))
     penalty, _ = adversarial.gradient_penalty(turn.D, turn.batch, made, mix)
-    real, seen = turn.D(noisy(turn, turn.batch)), turn.D(noisy(turn, made))
+    real, seen = turn.D(view(turn, turn.batch)), turn.D(view(turn, made))
     return adversarial.non_saturating_d(real, seen) + turn.now.reg_weight * penalty
 
 
 def g_loss(turn):
-    return adversarial.non_saturating_g(turn.D(noisy(turn, fake(turn))))
+    return adversarial.non_saturating_g(turn.D(view(turn, fake(turn))))
 
 
 def peak() -> float:
@@ -77,20 +72,19 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(arm: str, steps: int, batch: int, look: int, width: int, folder: str) -> dict[str, float]:
+def measure(arm: str, steps: int, width: int, folder: str) -> dict[str, float]:
     """Seconds a step and a lesson, and the memory over what there was before."""
     pictures = load(size=32)
     with seeded("G"):
         G = dcgan.Generator(LATENT, width, 32)
     with seeded("D"):
-        D = dcgan.Discriminator(width, 32, spectral=True)
-    players = [Player("D", D, d_loss, lr=lambda now: now.lr), Player("G", G, g_loss, lr=lambda now: now.lr)]
-    run = Run.open(Bench(runs=folder, threads=1))
-    trainer = Trainer(players, Batches(pictures.train.pixels, batch, seed=0), Numbers.of(run.params), run)
+        D = dcgan.Discriminator(width, 32, spectral=DOCUMENT.d_norm == "spectral")
+    players = [Player("D", D, d_loss, lr=lambda now: now.lr_d), Player("G", G, g_loss, lr=lambda now: now.lr_g)]
+    run = Run.open(DOCUMENT.variant(arm, 0, runs=folder, threads=1, device="cpu"))
+    trainer = Trainer(players, Batches(pictures.train.pixels, DOCUMENT.batch_size, seed=0), Numbers.of(run.params), run)
     state = State(DOCUMENTED, RANGES, steps)
-    teacher = Hypergradient(
-        HeldOut(pictures.guide.pixels, lambda draws, n, now: draws.randn("z", n, LATENT), count=2 * look), {"quality": 1.0, "stability": 0.1}, batch=look
-    )
+    guide = HeldOut(pictures.guide.pixels, lambda draws, n, now: draws.randn("z", n, LATENT), count=DOCUMENT.look_count)
+    teacher = Hypergradient(guide, {"quality": 1.0, "stability": 0.1}, batch=DOCUMENT.look_batch)
     controller = MetaController(state.size, len(RANGES))
     learned = Learned(controller, RANGES, state, steps_per_epoch=1, teacher=teacher, every=1).attend(trainer)
     before, spent, lessons = peak(), [], []
@@ -109,7 +103,7 @@ def measure(arm: str, steps: int, batch: int, look: int, width: int, folder: str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in {"steps": 12, "batch": 64, "look": 8, "width": 16}.items():
+    for name, value in {"steps": 12, "width": 16}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--arm", help=argparse.SUPPRESS)
     given = vars(parser.parse_args())
@@ -127,10 +121,10 @@ def main() -> None:
     learned = arms["learned"]
     in_steps = learned["lesson_seconds"] / learned["step_seconds"]
     result = {
-        "settings": given,
+        "settings": given | {"batch": DOCUMENT.batch_size, "look": DOCUMENT.look_batch, "count": DOCUMENT.look_count},
         "arms": arms,
         "lesson_in_steps": round(in_steps, 2),
-        "time_over_fixed": round(in_steps / (INTERVAL * learned["steps_per_epoch"]), 4),
+        "time_over_fixed": round(in_steps / (DOCUMENT.learn_every * learned["steps_per_epoch"]), 4),
         "memory_over_fixed": round(learned["memory_mb"] / arms["fixed"]["memory_mb"], 2),
         "torch": torch.__version__,
     }

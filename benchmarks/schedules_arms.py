@@ -22,15 +22,18 @@ from gannb.params.schedules import ARMS, LEARNERS
 
 ROOT = Path(__file__).parents[1]
 SETTINGS: dict[str, dict[str, object]] = {
-    "digits": {"epochs": 8, "judge_every": 2},
+    "digits": {},
     "cifar": {
         "image_size": 32,
-        "count": 4000,
+        "count": 3000,
+        "width": 8,
         "epochs": 5,
-        "judge_every": 1,
+        "judge_every": 2,
         "latent_dim": 64,
-        "augment": "hflip,translation,brightness,contrast,saturation",
-        "fid_samples": 900,
+        "augment": "hflip,translation,brightness,saturation",
+        "fid_samples": 600,
+        "look_batch": 16,
+        "look_count": 64,
         "transfer_to": "",
     },
 }

@@ -165,7 +165,7 @@ class Schedules(Experiment):
     look_count: int = param(128, "held-out images it looks at (ours)", group="controller", low=2)
 
     features: str = param(
-        "fitted", "what judges: fitted (a classifier of the data's own classes) | auto | inception | faed | NAME=PATH",
+        "fitted", "fitted (to the data's classes) | auto | inception | faed, or a name, an equals sign, a file",
         group="judging",
     )  # fmt: skip
     fid_samples: int = param(500, "images generated for a score", group="judging", low=20)
@@ -214,6 +214,16 @@ class Schedules(Experiment):
     def _critic(v: Any) -> str | None:
         if v.loss == "wgan" and v.d_norm == "batch":
             return "a critic's penalty is per sample, and BatchNorm couples the batch (W10): use d_norm 'spectral'"
+        return None
+
+    @rule("method", "d_norm", "regulariser", "arm", "arms")
+    def _third_derivative(v: Any) -> str | None:
+        learns = v.method == "hypergradient" and "learned" in (v.arm, *v.arms)
+        if learns and v.d_norm == "batch" and v.regulariser != "spectral":
+            return (
+                "a hypergradient through a penalty on D's slope takes three derivatives, which PyTorch's BatchNorm has "
+                "not: use d_norm 'spectral', or method 'evolution' or 'policy'"
+            )
         return None
 
     @rule("regulariser", "d_norm", "reg_weight")

@@ -270,7 +270,7 @@ def load_controller(path: str | Path, controller: nn.Module) -> nn.Module:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         given = {name: torch.tensor(values) for name, values in stored["weights"].items()}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"controller_from: {path.name} holds no controller ({error!r})") from error
     mine = controller.state_dict()
     if {n: w.shape for n, w in given.items()} != {n: w.shape for n, w in mine.items()}:

@@ -80,6 +80,8 @@ def test_an_unknown_variant_names_those_there_are() -> None:
         ({"hidden": [0]}, "widths of 1 and more"),
         ({"hidden": [], "controller": "lstm"}, "an LSTM needs one"),
         ({"loss": "wgan", "d_norm": "batch"}, "BatchNorm couples the batch"),
+        ({"d_norm": "batch"}, "three derivatives"),
+        ({"arm": "fixed", "d_norm": "batch"}, "three derivatives"),
         ({"regulariser": "spectral", "d_norm": "batch"}, "needs d_norm 'spectral'"),
         ({"regulariser": "spectral", "reg_weight": 0.0}, "above 0"),
         ({"quality_weight": 0.0, "stability_weight": 0.0}, "must want something"),
@@ -93,6 +95,11 @@ def test_an_unknown_variant_names_those_there_are() -> None:
 def test_what_cannot_be_is_said(told: dict[str, object], says: str) -> None:
     with pytest.raises(ParameterError, match=says):
         Schedules(**told)
+
+
+def test_batch_norm_in_d_is_for_other_ways_to_learn() -> None:
+    assert Schedules(d_norm="batch", method="evolution").d_norm == "batch"
+    assert Schedules(d_norm="batch", arm="fixed", arms=["fixed", "cosine"]).d_norm == "batch"
 
 
 def test_a_move_to_where_a_rule_breaks_is_refused() -> None:

@@ -15,8 +15,8 @@ from gannb.dynamics.numbers import Numbers
 from gannb.dynamics.steering import Command
 from gannb.models.controller import LSTMController, MetaController
 from gannb.training.evolution import Evolution
-from gannb.training.hypergradient import Hypergradient
-from gannb.training.learned import Learned
+from gannb.training.hypergradient import Hypergradient, reach
+from gannb.training.learned import Learned, load_controller, save_controller
 from gannb.training.policy import PolicyGradient
 from tests.training.regimes import POINTS, number, open_run
 from tests.training.regressions import STEPS, Problem, build
@@ -259,6 +259,37 @@ def test_another_controllers_weights_are_refused():
 def wider():
     ranges = [Range("noise", 1.0, 0.01)]
     return Learned(MetaController(2, 1, (8,)), ranges, State(("loss_d", "progress"), ranges, 40), steps_per_epoch=4)
+
+
+def test_a_saved_controller_answers_as_before(tmp_path):
+    learned, other = frozen(), frozen()
+    nn.init.normal_(learned.controller.head.weight)
+    path = save_controller(learned, tmp_path / "controller.json")
+    load_controller(path, other.controller)
+    state = torch.tensor([0.3, -0.7])
+    assert torch.equal(learned.controller(state)[0], other.controller(state)[0])
+
+
+def test_what_is_no_controller_is_refused(tmp_path):
+    path = save_controller(wider(), tmp_path / "controller.json")
+    with pytest.raises(ValueError, match="a MetaController that sees loss_d, progress; its weights do not fit"):
+        load_controller(path, frozen().controller)
+    path.write_text('{"weights": 3}')
+    with pytest.raises(ValueError, match=r"controller\.json holds no controller"):
+        load_controller(path, frozen().controller)
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        load_controller(tmp_path / "none.json", frozen().controller)
+
+
+def test_an_objective_of_the_networks_as_they_stand_reaches_no_controller(tmp_path):
+    """Contradictions S1: the document's backward gives nothing, a look-ahead something."""
+    trainer = build(open_run(tmp_path), Problem(60, 0.3, 0), "learned", (1.0, 0.01))
+    learned = trainer.numbers.drivers[0]
+    trainer.fit(steps=2)
+    written, ahead = reach(learned.teacher, learned)
+    assert written == 0.0 and ahead > 1e-6
+    learned.teacher.objective = lambda ahead, weights, now: {"quality": now.noise}  # one that reads the answer itself
+    assert reach(learned.teacher, learned)[0] > 0
 
 
 def test_a_weight_without_its_part_is_refused(tmp_path):
