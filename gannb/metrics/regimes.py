@@ -1,0 +1,42 @@
+"""Two regimes of adversarial training on gesture, side by side: what can be measured under both."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gannb.data.clips import Clips
+from gannb.dynamics.collapse import DIVERSITY
+from gannb.metrics.gesture_arms import Outcome
+from gannb.metrics.gestures import absolute_by_clip
+from gannb.metrics.score import Scores
+from gannb.runs.folder import Run
+
+ASKED = (
+    "collapsed", "fgd", "fgd_over_floor", "maje", "bc_stroke_over_shuffled", "diversity_share", "jerk", "bone_frames",
+    "limit_joint_frames", "g_turns", "d_turns", "seconds",
+)  # fmt: skip
+"""What a comparison of regimes shows: collapse, distance, beats over shuffled speech, diversity, violations, effort."""
+
+
+def outcome(arm: str, run: Run, seconds: float, scores: Scores, real: Clips, made: Tensor) -> Outcome:
+    """What became of a training under either regime.
+
+    Args:
+        arm: its name.
+        run: its run.
+        seconds: of the clock on the wall that its steps took.
+        scores: of `made`; with "diversity_share".
+        real, made: held-out clips, and what was made to their speech.
+
+    Returns:
+        Its scores, errors by clip, and how it was trained: `collapsed` is 1 where made motions differ by less than a
+        quarter of what real ones do (a discriminator's accuracy exists in one regime alone).
+    """
+    had = {name: float(score) for name, score in scores.items() if score.had}
+    training = {
+        "collapsed": float(had["diversity_share"] < DIVERSITY),
+        "seconds": seconds,
+        "g_turns": float(len(run.history["G/loss"])),
+        "d_turns": float(len(run.history["D/loss"])),
+    }
+    return Outcome(arm, run.params.seed, had, absolute_by_clip(real, made).tolist(), training)

@@ -1,0 +1,21 @@
+"""An outcome under either regime: turns counted from the run, collapse by a quarter of the real diversity."""
+
+from gannb.data import motion
+from gannb.data.corpus import Corpus
+from gannb.metrics.gestures import judge
+from gannb.metrics.regimes import ASKED, outcome
+from tests.training.regimes import open_run
+
+
+def test_turns_and_collapse(tmp_path) -> None:
+    clips = Corpus.of(motion.load("made", seconds=10.0, each=1), n_mels=16).clips()
+    run = open_run(tmp_path)
+    run.record([{"step": s, "D/loss": 1.0, **({"G/loss": 0.5} if s % 5 == 0 else {})} for s in range(1, 11)])
+    still = clips.pose.mean(0, keepdim=True) + 0.01 * (clips.pose - clips.pose.mean(0, keepdim=True))
+    for made, collapsed in ((clips.pose, 0.0), (still, 1.0)):
+        found = outcome("arm", run, 3.0, judge(clips, made), clips, made)
+        assert found.training == {"collapsed": collapsed, "seconds": 3.0, "g_turns": 2.0, "d_turns": 10.0}
+        assert len(found.errors) == len(clips.pose)
+    assert sum(found.errors) > 0.01
+    had = {*outcome("arm", run, 3.0, judge(clips, clips.pose), clips, clips.pose).scores, *found.training}
+    assert set(ASKED) - {"fgd", "fgd_over_floor"} <= had, "FGD needs features"
