@@ -48,6 +48,7 @@ def curriculum_figure(
     shown = curves(lines, x_title="epoch", y_title="weight", marks=marks)
     for trace in shown.data:
         trace.line.dash = "dot" if "smooth" in trace.name else "solid"
+        trace.line.shape = "hv" if "document" in trace.name else "linear"  # it moves once an epoch
         trace.line.color = COLOURS[0 if "detail" in trace.name else 1 if "physics" in trace.name else 5]
     return shown
 

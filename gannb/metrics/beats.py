@@ -178,7 +178,7 @@ def beat_consistency(
         reason = "one clip alone: there is no other speech to compare with"
         return Score(name, value, protocol=protocol), Score.missing(f"{name}_over_shuffled", reason, **protocol)
     shuffled = _shuffled(beats, onsets, chosen, shuffles, seed)
-    above = own - np.nanmean(shuffled, axis=0)
+    above = own - _mean_of_had(shuffled)
     protocol |= {"shuffled": round(float(np.nanmean(shuffled)), 4), "shuffles": shuffles, "error": "over clips"}
     score = Score(name, value, error, protocol=protocol)
     return score, Score(f"{name}_over_shuffled", float(np.nanmean(above)), _error(above), protocol=protocol)
@@ -263,6 +263,12 @@ def _smoothed(signal: np.ndarray, frames: float) -> np.ndarray:
     from scipy.ndimage import gaussian_filter1d
 
     return gaussian_filter1d(signal, frames) if frames else signal
+
+
+def _mean_of_had(rows: np.ndarray) -> np.ndarray:
+    """The mean of each column over the rows that have it; NaN, without a warning, where none has."""
+    counts = np.isfinite(rows).sum(axis=0)
+    return np.where(counts > 0, np.nansum(rows, axis=0) / np.maximum(counts, 1), np.nan)
 
 
 def _error(values: np.ndarray) -> float | None:

@@ -18,6 +18,7 @@ from gannb.models.motion.audio import MEL_FRAMES, check_mel
 from gannb.models.motion.generator import Generator
 
 WINDOW, HOP = 64, 32
+_HEIGHTS = 16  # steps in which hands are raised from 0 to 1
 
 
 @dataclass(frozen=True)
@@ -174,14 +175,29 @@ def go_at(angles: Tensor, speed: float) -> Tensor:
 
 
 def raise_hands(angles: Tensor, height: float) -> Tensor:
-    """Raise (or lower) both hands by bending elbows and shoulders; 26 and 14 degrees at `height` 1."""
-    if height == 0.0:
+    """Raise (or lower) both hands by bending elbows and shoulders; up to 26 and 14 degrees at `height` 1.
+
+    Where an arm is up already, bending further would lower its hand: each arm goes only as far as its hand's mean
+    height still follows, so that more height never means a lower hand.
+    """
+    count = int(abs(height) * _HEIGHTS + 1e-6)
+    if not count:
         return angles
-    change = torch.zeros(len(skeleton.ANGLES), device=angles.device, dtype=angles.dtype)
-    for side in skeleton.SIDES:
-        change[skeleton.ANGLES.index(f"{side}_elbow_flexion")] = math.radians(26.0)
-        change[skeleton.ANGLES.index(f"{side}_shoulder_flexion")] = math.radians(14.0)
-    return within(angles + height * change)
+    sign = math.copysign(1.0, height)
+    steps = sign * torch.arange(count + 1, device=angles.device, dtype=angles.dtype) / _HEIGHTS
+    changes = torch.stack([_bend(side, angles) for side in skeleton.SIDES])  # [2, 57]
+    tried = within(angles + steps[:, None, None] * changes.sum(0))  # [steps, F, 57]
+    wrists = [skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES]
+    heights = sign * skeleton.forward_kinematics(tried)[..., wrists, 1].mean(1)  # [steps, 2]
+    follows = (heights.diff(dim=0) > 0).long().cumprod(0).sum(0)  # how many steps each hand goes along
+    return within(angles + (steps[follows][:, None] * changes).sum(0))
+
+
+def _bend(side: str, like: Tensor) -> Tensor:
+    change = torch.zeros(len(skeleton.ANGLES), device=like.device, dtype=like.dtype)
+    change[skeleton.ANGLES.index(f"{side}_elbow_flexion")] = math.radians(26.0)
+    change[skeleton.ANGLES.index(f"{side}_shoulder_flexion")] = math.radians(14.0)
+    return change
 
 
 def couple(angles: Tensor, coupling: float, smooth: int = 9) -> Tensor:

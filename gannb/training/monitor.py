@@ -98,4 +98,4 @@ def unanswered(history: History, d_below: float, g_above: float) -> int | None:
         step for step, loss in losses["D/loss"].items() if loss < d_below and losses["G/loss"].get(step, 0.0) > g_above
     ]
     followed = [step for step in strong if step + 1 in losses["D/turns"]]
-    return sum(losses["D/turns"][step + 1] > 0 for step in followed) if followed else None
+    return sum(int(losses["D/turns"][step + 1] > 0) for step in followed) if followed else None

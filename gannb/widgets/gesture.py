@@ -28,29 +28,35 @@ class GestureDesk:
         self.network, self.example, self.speakers = network, example, tuple(speakers)
         self.mel = torch.from_numpy(log_mel(example.speech, network.audio.n_mels))[: MELS_PER_FRAME * example.frames]
         self._player = SkeletonPlayer({"real": example.pose, "made": example.pose}, example.speech)
-        self._angles: dict[str, torch.Tensor] = {}
+        self._angles: dict[int, torch.Tensor] = {}
+
+    def as_made(self, speaker: str | None = None) -> Gesture:
+        """What the network makes in the style of a speaker (the example's own by default), as it is."""
+        return generate(self.network, self.mel, self._number(speaker))
 
     def gesture(self, speaker: str | None = None, **controls: float) -> Gesture:
-        """The gesture of a speaker (the example's own by default) under controls.
+        """The same under controls, brought within the joint limits.
 
         Raises:
             ValueError: a speaker that the network does not know; a control out of its range.
         """
-        speaker, chosen = speaker or self.example.speaker, Controls(**controls)
-        if speaker not in self.speakers:
-            raise ValueError(f"speaker {speaker!r}; this generator knows: {', '.join(self.speakers)}")
-        who = self.speakers.index(speaker)
-        if chosen == Controls() and self.network.head == "coordinates":
-            return generate(self.network, self.mel, who)
-        if speaker not in self._angles:
-            made = generate(self.network, self.mel, who)
-            self._angles[speaker] = readable(made.pose) if made.angles is None else made.angles
-        return shaped(self._angles[speaker], chosen, self.network.bones[who])
+        who, chosen = self._number(speaker), Controls(**controls)
+        if who not in self._angles:
+            made = self.as_made(self.speakers[who])
+            self._angles[who] = readable(made.pose) if made.angles is None else made.angles
+        return shaped(self._angles[who], chosen, self.network.bones[who])
 
     def player(self, speaker: str | None = None, **controls: float) -> SkeletonPlayer:
-        """The made gesture beside the real one."""
-        made = self.gesture(speaker, **controls)
+        """The made gesture beside the real one; as it was made, broken bones and all, while no control is moved."""
+        moved = Controls(**controls) != Controls()
+        made = self.gesture(speaker, **controls) if moved else self.as_made(speaker)
         return self._player.with_motions({"real": self.example.pose, "made": made.pose})
+
+    def _number(self, speaker: str | None) -> int:
+        speaker = speaker or self.example.speaker
+        if speaker not in self.speakers:
+            raise ValueError(f"speaker {speaker!r}; this generator knows: {', '.join(self.speakers)}")
+        return self.speakers.index(speaker)
 
     @staticmethod
     def ranges() -> dict[str, tuple[float, float]]:

@@ -104,6 +104,20 @@ def test_more_height_means_higher_hands(moving):
     assert levels[4] - levels[0] > 0.1
 
 
+def test_an_arm_that_is_up_is_not_bent_beyond_where_its_hand_still_rises(moving):
+    up = moving.clone()
+    for side in skeleton.SIDES:
+        up[:, skeleton.ANGLES.index(f"{side}_shoulder_flexion")] = math.radians(100)
+        up[:, skeleton.ANGLES.index(f"{side}_elbow_flexion")] = math.radians(75)
+    wrists = [skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES]
+    heights = [
+        skeleton.forward_kinematics(gesture.raise_hands(up, h))[:, wrists, 1].mean()
+        for h in (-1, -0.5, 0, 0.25, 0.5, 1)
+    ]
+    assert heights == sorted(heights)
+    assert torch.equal(gesture.raise_hands(up, 0.75), gesture.raise_hands(up, 1.0)), "it went as far as it helps"
+
+
 def test_speed_keeps_the_length_and_scales_the_rate(moving):
     straight = torch.linspace(0.2, 0.8, 65)[:, None].expand(-1, 57)
     half, double = gesture.go_at(straight, 0.5), gesture.go_at(straight, 2.0)
