@@ -1,17 +1,22 @@
 """Speed of the motion parts, side by side in one process: `python benchmarks/motion.py [--threads 2]`.
 
-Prints the graph layers against torch-geometric's scatter path and dense layers at equal output, a training step's clips
-a second, and one clip's latency. Ratios are of CPU time on one thread, so other work on the machine weighs little; the
-rest is wall time, and the load is printed beside it.
+The graph layers against torch-geometric's scatter path and dense layers at equal output, a training step's clips a
+second, and how long a slider takes to a new clip. Ratios are of CPU time on one thread, so other work on the machine
+weighs little; the rest is wall time beside CPU time, with the load of the machine. Prints, and writes
+`results/benchmark_motion.json`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,16 +24,18 @@ from torch_geometric.nn import DenseGATConv, DenseGraphConv
 from torch_geometric.nn import GATConv as SparseGATConv
 from torch_geometric.nn import GraphConv as SparseGraphConv
 
+from gannb.data.gestures import STYLES, record
 from gannb.draws import generator, seeded
 from gannb.losses import physics
 from gannb.losses.adversarial import least_squares
-from gannb.models.gesture import Controls, generate
 from gannb.models.motion.discriminator import Discriminator
 from gannb.models.motion.generator import Generator
 from gannb.models.motion.graph import graph_layers, skeleton_edges
 from gannb.skeleton import PARENTS
+from gannb.widgets.gesture import GestureDesk
 
 FRAMES, CLIPS, MELS, SPEAKERS = 64, 16, 64, 4
+OUT = Path(__file__).parents[1] / "results" / "benchmark_motion.json"
 
 
 def best(work: Callable[[], object], clock: Callable[[], float], times: int = 7) -> float:
@@ -130,21 +137,28 @@ def training(width: int, half: bool) -> str:
         g_adam.step()
         D.requires_grad_(True)
 
-    seconds = best(step, time.perf_counter, times=4)
-    return f"training, C={width}, {'bf16' if half else 'fp32'}, a D and a G turn a step: {CLIPS / seconds:.0f} clips/s"
+    seconds, cpu = best(step, time.perf_counter, times=4), best(step, time.process_time, times=4)
+    turns = f"training, C={width}, {'bf16' if half else 'fp32'}, a D and a G turn a step"
+    return f"{turns}: {CLIPS / seconds:.0f} clips/s by the wall clock, {CLIPS / cpu:.0f} a CPU second"
 
 
-def latency(width: int) -> str:
-    """One clip of 64 frames under controls."""
-    with seeded("latency"):
-        G = Generator(MELS, SPEAKERS, width, head="angles").eval()
-    mel = torch.randn(4 * FRAMES, MELS, generator=generator("one"))
-    controls, taken = Controls(amplitude=1.2, height=0.3), []
-    for _ in range(30):
+def slider(width: int) -> str:
+    """From a slider's move to a new clip of 64 frames, and to the player's whole page."""
+    with seeded("slider"):
+        G = Generator(MELS, SPEAKERS, width, head="angles").eval().requires_grad_(False)
+    desk = GestureDesk(G, record(STYLES[0], seconds=4.3), [style.name for style in STYLES])
+    desk.player(height=0.1).page()
+    taken: dict[str, list[float]] = {"clip": [], "page": []}
+    for move in range(30):
+        told = {"amplitude": 1 + move / 60, "height": move / 60, "coupling": 0.3, "speed": 1.1}
         start = time.perf_counter()
-        generate(G, mel, 0, controls=controls)
-        taken.append(1e3 * (time.perf_counter() - start))
-    return f"one clip, C={width}, angles, controls: median {statistics.median(taken):.0f} ms, best {min(taken):.0f} ms"
+        desk.gesture(**told)
+        drawn = time.perf_counter()
+        desk.player(**told).page()
+        taken["clip"].append(1e3 * (drawn - start))
+        taken["page"].append(1e3 * (time.perf_counter() - drawn))
+    shown = [f"{name}: median {statistics.median(ms):.0f} ms, best {min(ms):.0f} ms" for name, ms in taken.items()]
+    return f"slider to clip, C={width}, four controls moved; {'; '.join(shown)}"
 
 
 def main() -> None:
@@ -153,15 +167,24 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="for training and latency; the ratios use one")
     threads = parser.parse_args().threads
     torch.set_num_threads(1)
+    lines = [f"load of the machine at the start {os.getloadavg()[0]:.1f}"]
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
     for half in (False, True):
-        for channels in (16, 64):
-            print(graph(PARENTS, channels, FRAMES * CLIPS, half), flush=True)
-        print(graph(PARENTS[:10], 16, 2048, half), flush=True)
+        for channels in (4, 16, 64):
+            say(graph(PARENTS, channels, FRAMES * CLIPS, half))
+        say(graph(PARENTS[:10], 16, 2048, half))
     torch.set_num_threads(threads)
-    print(f"{threads} threads, load of the machine {os.getloadavg()[0]:.1f}")
     for half in (False, True):
-        print(training(64, half), flush=True)
-    print(latency(64))
+        say(f"{threads} threads: {training(64, half)}")
+    say(slider(64))
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=OUT.parent, capture_output=True, text=True)
+    head = {"command": f"python benchmarks/motion.py --threads {threads}", "commit": commit.stdout.strip()}
+    head |= {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, shared"}
+    OUT.write_text(json.dumps(head | {"measured": lines}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
