@@ -43,6 +43,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "new-weights": BEFORE | WEIGHTS,
     "after": AFTER,
     "removal-0.2-blend-0.7": AFTER | {"removal": 0.2, "blend": 0.7},
+    "removal-0.3-blend-1": AFTER | {"removal": 0.3, "blend": 1.0},
     "identity-first": AFTER | {"phases": "identity-first"},
     "small-identity-first": AFTER | {"phases": "small-identity-first"},
     "identity-3-reconstruction-0.8": AFTER | {"lambda_identity": 3.0, "lambda_reconstruction": 0.8},

@@ -9,7 +9,7 @@ from gannb.dynamics.controller import DOCUMENTED, FEATURES, Range
 from gannb.dynamics.schedule import SHAPES
 from gannb.params.declaration import Experiment, execution, param, rule
 
-NETWORKS = ("dcgan",)
+NETWORKS = ("dcgan", "stylegan2")
 AUGMENTATIONS = ("hflip", "rotation", "translation", "cutout", "brightness", "contrast", "saturation")
 METHODS = ("hypergradient", "policy", "evolution", "frozen")
 
@@ -214,6 +214,15 @@ class Schedules(Experiment):
     def _critic(v: Any) -> str | None:
         if v.loss == "wgan" and v.d_norm == "batch":
             return "a critic's penalty is per sample, and BatchNorm couples the batch (W10): use d_norm 'spectral'"
+        return None
+
+    @rule("network", "noise", "arms")
+    def _latents(v: Any) -> str | None:
+        scaled = v.noise == "latent_scale" or "literal-noise" in v.arms
+        if v.network == "stylegan2" and scaled:
+            return (
+                "stylegan2 brings every latent to one length, so latent_scale would change nothing: use instance_noise"
+            )
         return None
 
     @rule("method", "d_norm", "regulariser", "arm", "arms")

@@ -187,3 +187,16 @@ def test_with_spectral_norm_every_layer_of_d_has_norm_one():
     norms = [torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for layer in layers]
     assert len(norms) == 1 + 2 * 3 + 1 + 2 and norms == pytest.approx([1.0] * len(norms), abs=0.05)
     assert {layer.scale for layer in layers} == {1.0}
+
+
+def test_a_step_down_a_penalty_can_be_differentiated():
+    """What a hypergradient through a look-ahead takes: three derivatives through D."""
+    with seeded("third"):
+        D = stylegan2.Discriminator(4, 16)
+    weight, x = torch.tensor(1.0, requires_grad=True), draw(4, 1, 16, 16)
+    named = dict(D.named_parameters())
+    first = weight * adversarial.r1(D, x) + D(x).mean()
+    slopes = torch.autograd.grad(first, list(named.values()), create_graph=True)
+    stepped = {name: p - 0.1 * slope for (name, p), slope in zip(named.items(), slopes)}
+    torch.func.functional_call(D, stepped, (x,)).square().mean().backward()
+    assert weight.grad.abs() > 0 and weight.grad.isfinite()

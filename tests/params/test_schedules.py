@@ -88,7 +88,8 @@ def test_an_unknown_variant_names_those_there_are() -> None:
         ({"quality_weight": 0.0, "method": "policy"}, "fall of the held-out distance"),
         ({"method": "frozen"}, "needs controller_from"),
         ({"arm": "exponential", "instance_noise_final": 0.0}, "cannot end at 0"),
-        ({"network": "stylegun"}, "allowed: dcgan"),
+        ({"network": "stylegun"}, "allowed: dcgan | stylegan2"),
+        ({"network": "stylegan2", "noise": "latent_scale", "instance_noise": 0.0}, "latent_scale would change nothing"),
         ({"batch_size": 2}, "batch_size"),
     ],
 )
