@@ -23,6 +23,7 @@ export default { render({ model, el }) {
     if (c.choices) c.choices.forEach(name => input.add(new Option(name, name)));
     else Object.assign(input, { type: "range", min: c.low, max: c.high, step: c.step });
     input.setAttribute("aria-label", c.name);
+    input.dataset.lmSuppressShortcuts = "true"; // arrow keys are for the slider, not for the notebook
     const show = () => { input.value = model.get("values")[c.name]; shown.value = c.choices ? "" : input.value; };
     input.addEventListener("change", () => {
       model.set("values", { ...model.get("values"), [c.name]: c.choices ? input.value : Number(input.value) });

@@ -37,7 +37,7 @@ def test_without_anybody_there_is_a_figure_alone(aimed: faces.Faces) -> None:
 
 
 def test_the_figure_follows_the_sliders(aimed: faces.Faces) -> None:
-    sliders, output = what_if_panel(trainer("on"), aimed, face=3).children
+    sliders, _, output = what_if_panel(trainer("on"), aimed, face=3).children
 
     def figure() -> go.Figure:
         (one,) = output.outputs
@@ -50,8 +50,8 @@ def test_the_figure_follows_the_sliders(aimed: faces.Faces) -> None:
 
     assert figure().layout.title.text.endswith("removal 0.8, blend 0.5")
     assert removed() > 0
-    assert sliders.last == len(aimed) - 1
-    sliders.removal = 0.0
+    assert sliders.controls[0]["high"] == len(aimed) - 1
+    sliders.values = sliders.values | {"removal": 0.0}
     assert removed() == 0
-    sliders.face = 5
+    sliders.values = sliders.values | {"face": 5}
     assert f"person {int(aimed.identity[5])}," in figure().layout.title.text
