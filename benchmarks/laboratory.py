@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,19 @@ def trial(name: str, arm: str, seed: int, steps: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as runs:
         run = Run.open(Laboratory(toy=name, seed=seed, steps=steps, runs=runs, threads=1, **ARMS[arm]))
         trainer = bench(run, data, *losses(run.params))
+        began = time.process_time()
         for _ in range(steps):
             trainer.advance()
+        spent = time.process_time() - began
         D, G = trainer.network("D"), trainer.network("G")
-        row = {"toy": name, "arm": arm, "seed": seed, "steps": steps, "seconds": round(trainer.seconds, 1)}
+        row = {
+            "toy": name,
+            "arm": arm,
+            "seed": seed,
+            "steps": steps,
+            "seconds": round(trainer.seconds, 1),
+            "cpu_seconds": round(spent, 1),
+        }
         row |= data.coverage(samples(trainer.ema("G"), 4096, seed)).as_dict() | {"modes": data.modes}
         return row | standing(D, G, data.train, data.held_out, seed=seed)
 

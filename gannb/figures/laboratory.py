@@ -1,4 +1,4 @@
-"""What `benchmarks/laboratory.py` measured: arms on points, to quote beside a notebook's own short trainings."""
+"""What `benchmarks/laboratory.py` and `motion_regimes.py` measured, to quote beside a notebook's short trainings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gannb.metrics.gesture_arms import Outcomes
 from gannb.params.presets import HOME
 from gannb.tables import Table
 
 FILE = HOME / "results" / "laboratory.json"
+REGIMES = HOME / "results" / "motion_regimes.json"
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,19 @@ class LaboratoryArms:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return cls(stored["rows"], stored["command"])
 
-    def value(self, toy: str, arm: str, name: str = "share_near") -> float | None:
-        """The mean over seeds of one number; None where that arm was not tried on that toy."""
-        found = [row[name] for row in self.rows if (row["toy"], row["arm"]) == (toy, arm)]
+    def value(self, toy: str, arm: str, name: str = "share_near", steps: int = 0) -> float | None:
+        """The mean over seeds of one number, after so many steps (0: the most); None where that was not tried."""
+        mine = [row for row in self.rows if (row["toy"], row["arm"]) == (toy, arm)]
+        length = steps or max((row["steps"] for row in mine), default=0)
+        found = [row[name] for row in mine if row["steps"] == length]
         return sum(found) / len(found) if found else None
 
     def table(self) -> Table:
         """A row a trial."""
-        columns = ("toy", "arm", "steps", "modes", "near one", "slope", "seconds")
+        columns = ("toy", "arm", "steps", "modes", "near one", "slope", "CPU seconds")
         rows = [
             (r["toy"], r["arm"], r["steps"], f"{r['modes_found']:g} of {r['modes']}", f"{r['share_near']:.1%}",
-             round(r["slope"], 2), round(r["seconds"]))
+             round(r["slope"], 2), round(r.get("cpu_seconds", r["seconds"])))
             for r in self.rows
         ]  # fmt: skip
         return Table(columns, rows, note=self.command)
@@ -56,3 +60,10 @@ class LaboratoryArms:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+def regimes_measured(path: Path = REGIMES) -> Outcomes:
+    """Both regimes over seeds, as `benchmarks/motion_regimes.py` measured them."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path.name} in results/: it is made by python benchmarks/motion_regimes.py")
+    return Outcomes.of(json.loads(path.read_text(encoding="utf-8"))["outcomes"])
