@@ -23,6 +23,8 @@ from gannb.params import presets
 
 OF_THE_MACHINE = {"reason:device", "reason:external"}
 """Tags of cells whose outputs say what this machine is, or what lies on it: they are not stored."""
+LONGEST_PAGE = 20_000
+"""Characters of HTML from which an output (a player) is left out of what is committed; it is in every run's folder."""
 STALE = ("no reference for parameters", "not in the reference", "the reference is ")
 
 

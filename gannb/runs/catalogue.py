@@ -100,9 +100,11 @@ class Catalogue:
         """
         if by not in self.frame.columns:
             raise CatalogueError(f"sort: given {by!r}; allowed: {', '.join(self.frame.columns[:-1])}")
-        order = sorted(range(len(self)), key=lambda i: _key(self.frame[by].iloc[i]), reverse=descending)
-        known = [i for i in order if not _absent(self.frame[by].iloc[i])]
-        return self._of(self.frame.iloc[known + [i for i in order if i not in set(known)]])
+        values = list(self.frame[by])
+        known = [i for i in range(len(self)) if not _absent(values[i])]  # NaN would spoil the order
+        unknown = [i for i in range(len(self)) if _absent(values[i])]
+        known.sort(key=lambda i: _key(values[i]), reverse=descending)
+        return self._of(self.frame.iloc[known + unknown])
 
     def pick(self, runs: Sequence[str] | int) -> Catalogue:
         """These runs by name, in this order; or the first so many.

@@ -1,0 +1,56 @@
+"""The steering timeline and pictures side by side."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gannb.figures.outcome import outcome_table
+from gannb.figures.runs import side_by_side, steering
+
+
+def steered(folder: Path) -> Path:
+    rows = [{"step": step, "D/loss": float(step)} for step in range(1, 101)]
+    move = {"kind": "move", "outcome": "applied", "name": "lr"}
+    events = [
+        {"seq": 1, "step": 20, "old": 0.1, "new": 0.2, "by": "person", **move},
+        {"seq": 2, "step": 50, "old": 0.2, "new": 0.3, "by": "cosine", **move},
+        {"seq": 3, "step": 60, "old": 0.3, "new": 9.0, "by": "person", **move, "outcome": "refused: too large"},
+    ]
+    folder.mkdir()
+    (folder / "params.yaml").write_text("experiment: toy\nlr: 0.1\n")
+    for name, lines in (("metrics", rows), ("events", events)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_paths_are_steps_and_only_what_was_asked_for_is_marked(tmp_path: Path) -> None:
+    shown = steering(steered(tmp_path / "run"), ["D/loss"], points=10)
+    loss, lr = shown.data
+    assert len(loss.x) == 10 and loss.x[-1] == 100 and loss.y[0] == pytest.approx(5.5), "means of ten steps"
+    assert list(lr.x) == [0, 20, 50, 100] and np.allclose(lr.y, [0.1, 0.2, 0.3, 0.3]) and lr.line.shape == "hv"
+    assert list(lr.text) == ["start", "person", "cosine", "end"]
+    assert [mark.x0 for mark in shown.layout.shapes] == [20], "the schedule's move and the refusal get no line"
+    with pytest.raises(KeyError, match="was not measured"):
+        steering(tmp_path / "run", ["G/loss"])
+
+
+def test_pictures_are_a_row_an_arm(tmp_path: Path) -> None:
+    for name, size, colour in (("a", (40, 20), "red"), ("b", (20, 20), "green"), ("c", (10, 20), "blue")):
+        Image.new("RGB", size, colour).save(tmp_path / f"{name}.png")
+    paths = {name: tmp_path / f"{name}.png" for name in "abc"}
+    grid = side_by_side({"one": {0: paths["a"], 1: paths["b"]}, "two": {0: paths["c"]}}, height=10)
+    assert grid.pixels.shape == (4, 10, 20, 3) and grid.rows == ("one", "two") and grid.columns == 2
+    assert grid.pixels[0, 5, 15].tolist() == [255, 0, 0] and grid.pixels[1, 5, 15].tolist() == [24, 24, 24]
+    assert grid.pixels[2, 5, 2].tolist() == [0, 0, 255] and (grid.pixels[3] == 24).all(), "no such seed"
+    with pytest.raises(ValueError, match="no run here has a picture"):
+        side_by_side({"one": {}})
+
+
+def test_an_outcome_pairs_seeds_and_leaves_alone_what_has_no_pair() -> None:
+    table = outcome_table({"a": {0: 1.0, 1: 2.0}, "b": {1: 3.0, 0: 1.5, 2: 9.0}, "c": {7: 1.0}, "d": {}}, "kid")
+    assert [row[1] for row in table.rows] == [2, 3, 1, 0]
+    assert table.rows[0][3] is None and table.rows[1][3].startswith("0.75 [") and "2 pairs cannot" in table.rows[1][3]
+    assert table.rows[2][2] == "1 (1 run)" and table.rows[2][3] is None and table.rows[3][2] is None
