@@ -28,7 +28,7 @@ from gannb.data import faces
 from gannb.metrics.identity import advantage, compare, harm_rate, improvement
 from gannb.metrics.paired import interval
 from gannb.params.identity import Identity
-from gannb.params.presets import read_yaml
+from gannb.runs.folder import settings_of
 from gannb.training.checkpoint import Checkpoints
 from gannb.training.cleaning import Cleaner
 
@@ -61,9 +61,16 @@ def seed_of(seed: int, told: list[str]) -> dict[str, dict[str, float]]:
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
         if done.returncode:
             raise RuntimeError(f"seed {seed} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-        folders = {read_yaml(f)["preset"]: f.parent for f in Path(runs).glob("identity/*/arms/identity/*/params.yaml")}
+        (top,) = Path(runs).glob("identity/*/")
         with torch.inference_mode():
-            return judged({name: folders[name] for name in (BASE, *ROADS)})
+            return judged(arms_of(top))
+
+
+def arms_of(top: Path) -> dict[str, Path]:
+    """The run folder of each arm inside that of a run, found by what it was told."""
+    p = Identity(**settings_of(top))
+    folders = {Identity(**settings_of(folder)).hash: folder for folder in top.glob("arms/identity/*/")}
+    return {name: folders[p.arm(name).hash] for name in (BASE, *ROADS)}
 
 
 def judged(folders: dict[str, Path]) -> dict[str, dict[str, float]]:
