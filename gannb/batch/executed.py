@@ -1,8 +1,16 @@
-"""An executed notebook as HTML that needs no network: figures as JSON, equations as MathML, no widget views."""
+"""An executed notebook as HTML that needs no network: figures as JSON, equations as MathML, no widget views.
+
+What is large (pictures, figures with many points, players) lies in files beside the page, so that the page stays small.
+"""
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert
@@ -16,22 +24,71 @@ PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def body(notebook: NotebookNode) -> str:
+LARGE = 10_000
+"""Characters from which an output lies in a file of its own."""
+LONG_TEXT = 20_000
+"""Characters of plain text that a page shows; the rest is in a file."""
+
+
+@dataclass
+class Aside:
+    """Where a page's large outputs go.
+
+    Args:
+        folder: where the page lies.
+        name: of the page's own folder there.
+    """
+
+    folder: Path
+    name: str
+    count: int = 0
+
+    def put(self, content: bytes, ending: str) -> str:
+        """Write a file, and return its address as seen from the page."""
+        self.count += 1
+        path = self.folder / self.name / f"{self.count}.{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return f"{self.name}/{path.name}"
+
+
+def body(notebook: NotebookNode, aside: Aside) -> str:
     """The cells of an executed notebook as HTML, to stand in a page that loads plotly.js and the report's style.
 
     The notebook is not changed. Widget views are left out: without a kernel they show nothing.
     """
     shown = notebook.copy()
-    shown.cells = [_shown(cell) for cell in notebook.cells]
+    shown.cells = [_shown(cell, aside) for cell in notebook.cells]
     exporter = HTMLExporter(template_name="basic", filters={"markdown2html": markdown})
     return exporter.from_notebook_node(shown)[0]
 
 
-def figure(bundle: dict[str, Any]) -> str:
-    """A plotly figure as JSON beside the place where the page's script draws it."""
+def figure(bundle: dict[str, Any], aside: Aside) -> str:
+    """A plotly figure as JSON where the page's script draws it; a large one as a script of its own.
+
+    A page opened from disk may not read a JSON file, but it may load a script.
+    """
     kept = {part: bundle[part] for part in ("data", "layout", "frames") if part in bundle}
     text = json.dumps(kept, separators=(",", ":")).replace("<", "\\u003c")  # no tag may end the script early
-    return f'<div class="figure"><script type="application/json">{text}</script></div>'
+    if len(text) < LARGE:
+        return f'<div class="figure"><script type="application/json">{text}</script></div>'
+    address = aside.put(f"document.currentScript.parentNode.figure = {text};".encode(), "js")
+    return f'<div class="figure"><script src="{address}"></script></div>'
+
+
+def page(content: str, aside: Aside) -> str:
+    """HTML of a cell; a large one, such as a player, in a frame of its own."""
+    if len(content) < LARGE:
+        return content
+    framed = re.sub(
+        rf'srcdoc="([^"]{{{LARGE},}})"',
+        lambda found: f'src="{aside.put(html.unescape(found[1]).encode(), "html")}"',
+        content,
+    )
+    if len(framed) < LARGE:
+        return framed
+    whole = f'<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">{framed}'
+    return f'<iframe class="large" src="{aside.put(whole.encode(), "html")}" title="output"></iframe>'
 
 
 def markdown(source: str) -> str:
@@ -55,14 +112,35 @@ def mathml(latex: str, display: str) -> str:
         return f'<code class="equation">{escape(latex.strip())}</code>'
 
 
-def _shown(cell: NotebookNode) -> NotebookNode:
+def _shown(cell: NotebookNode, aside: Aside) -> NotebookNode:
     if cell.cell_type != "code":
         return cell
     kept = cell.copy()
-    kept.outputs = [_as_html(output) for output in cell.outputs if WIDGET not in output.get("data", {})]
+    kept.outputs = [_lighter(output, aside) for output in cell.outputs if WIDGET not in output.get("data", {})]
     return kept
 
 
-def _as_html(output: NotebookNode) -> NotebookNode:
-    bundle = output.get("data", {}).get(PLOTLY)
-    return new_output("display_data", {"text/html": figure(bundle)}) if bundle else output
+def _lighter(output: NotebookNode, aside: Aside) -> NotebookNode:
+    data = output.get("data", {})
+    if PLOTLY in data:
+        return _as_html(figure(data[PLOTLY], aside))
+    if "text/html" in data:
+        return _as_html(page("".join(data["text/html"]), aside))
+    for kind, ending in (("image/png", "png"), ("image/jpeg", "jpg")):
+        if len(data.get(kind, "")) > LARGE:
+            said = html.escape(str(output.metadata.get(kind, {}).get("alt", data.get("text/plain", ""))))
+            size = output.metadata.get(kind, {})
+            width = f' width="{int(size["width"])}"' if "width" in size else ""
+            address = aside.put(base64.b64decode(data[kind]), ending)
+            return _as_html(f'<img src="{address}" alt="{said}"{width} loading="lazy">')
+    if "image/svg+xml" in data and len(data["image/svg+xml"]) > LARGE:
+        return _as_html(f'<img src="{aside.put(data["image/svg+xml"].encode(), "svg")}" alt="drawing">')
+    if len(output.get("text", "")) > LONG_TEXT:
+        address = aside.put(output.text.encode(), "txt")
+        start = html.escape(output.text[:LONG_TEXT])
+        return _as_html(f'<pre>{start}</pre><p><a href="{address}">all of it ({len(output.text):,} characters)</a></p>')
+    return output
+
+
+def _as_html(content: str) -> NotebookNode:
+    return new_output("display_data", {"text/html": content})

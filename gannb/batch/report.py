@@ -1,6 +1,6 @@
-"""A report of runs as plain HTML files: an overview with the ledger, a page a run; opened from disk, no network.
+"""A report of runs as plain HTML files: an overview with the ledger of all claims, a page a run, comparisons, sweeps.
 
-Figures are JSON in their page and are drawn by one plotly.js beside the pages.
+It opens from disk and asks nothing of a network. One plotly.js beside the pages draws all figures.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ import yaml
 from markupsafe import Markup
 
 from gannb import __version__
+from gannb.batch import comparison
 from gannb.batch.papermill import read_executed
+from gannb.runs import verdicts
+from gannb.runs.files import write_bytes
 
 SITE = Path(__file__).parent / "site"
+RUNS_A_PAGE = 250
+"""Runs that a page lists, so that it stays below 400 kB."""
 
 
 @dataclass
@@ -76,47 +81,47 @@ def write(folders: Sequence[Path], out: Path) -> Path:
     runs = [RunPage.read(folder) for folder in folders][::-1]
     out.mkdir(parents=True, exist_ok=True)
     _write_assets(out)
-    pages = jinja2.Environment(loader=jinja2.FileSystemLoader(SITE), autoescape=True)
+    site = Site(out)
     for run in runs:
-        rows = [(run, claim) for claim in run.claims]
-        html = pages.get_template("run.html").render(run=run, rows=rows, notebook=_notebook(run.folder))
-        (out / run.page).write_text(html, encoding="utf-8")
-    claims = newest_claims(runs)
-    html = pages.get_template("overview.html").render(
-        runs=runs,
-        ledger=by_document(claims),
-        verdicts=dict(Counter(claim["verdict"] for _, claim in claims)),
-        version=__version__,
-        written=time.strftime("%Y-%m-%d %H:%M"),
-    )
-    index = out / "index.html"
-    index.write_text(html, encoding="utf-8")
-    return index
+        rows = [(run.page, claim) for claim in run.claims]
+        site.write(run.page, "run.html", run=run, rows=rows, notebook=_notebook(run, out))
+    compared = list(comparison.comparisons(folders, out))
+    for each in compared:
+        site.write(each.page, "comparison.html", comparison=each)
+    lists = [runs[start : start + RUNS_A_PAGE] for start in range(0, len(runs), RUNS_A_PAGE)] or [[]]
+    pages = [f"runs-{number}.html" for number in range(2, len(lists) + 1)]
+    for number, listed in enumerate(lists[1:], 2):
+        site.write(f"runs-{number}.html", "runs.html", runs=listed, number=number)
+    return site.write("index.html", "overview.html", runs=lists[0], count=len(runs), pages=pages, compared=compared,
+                      **_ledger(folders, {run.folder: run.page for run in runs}), version=__version__,
+                      written=time.strftime("%Y-%m-%d %H:%M"))  # fmt: skip
 
 
-def newest_claims(runs: Sequence[RunPage]) -> list[tuple[RunPage, dict[str, Any]]]:
-    """Each claim once, by the first of `runs` (the newest) that settled it; by any where none did."""
-    found: dict[tuple[str, str], tuple[RunPage, dict[str, Any]]] = {}
-    for run in runs:
-        for claim in run.claims:
-            address = claim["document"], claim["id"]
-            if address not in found or (_open(found[address][1]) and not _open(claim)):
-                found[address] = run, claim
-    return list(found.values())
+class Site:
+    """The pages of a report, from templates.
+
+    Args:
+        out: the folder they go to.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.templates = jinja2.Environment(loader=jinja2.FileSystemLoader(SITE), autoescape=True)
+
+    def write(self, name: str, template: str, **values: Any) -> Path:
+        """Write one page, and return where it is."""
+        html = self.templates.get_template(template).render(**values)
+        return write_bytes(self.out / name, html.encode())
 
 
-def _open(claim: dict[str, Any]) -> bool:
-    return claim["verdict"] == "not reached here"
-
-
-def by_document(
-    claims: Sequence[tuple[RunPage, dict[str, Any]]],
-) -> dict[str, list[tuple[RunPage, dict[str, Any]]]]:
-    """Claims grouped by the document they stand in."""
-    grouped: dict[str, list[tuple[RunPage, dict[str, Any]]]] = {}
-    for run, claim in sorted(claims, key=lambda pair: pair[1]["document"]):
-        grouped.setdefault(claim["document"], []).append((run, claim))
-    return grouped
+def _ledger(folders: Sequence[Path], pages: dict[Path, str]) -> dict[str, Any]:
+    """All claims by document, each with the page of the run that settled it; and how many have which verdict."""
+    standing = verdicts.standings(folders)
+    grouped: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for one in standing:
+        grouped.setdefault(one.claim["document"], []).append((pages.get(one.folder, ""), one.claim))
+    return {"ledger": grouped, "verdicts": dict(Counter(one.claim["verdict"] for one in standing)),
+            "executable": sum(row[2] for row in verdicts.table(standing).rows), "claims": len(standing)}  # fmt: skip
 
 
 def _json(path: Path, absent: Any) -> Any:
@@ -128,11 +133,15 @@ def _json(path: Path, absent: Any) -> Any:
         raise ValueError(f"{path.name} ({error})") from error
 
 
-def _notebook(folder: Path) -> Markup:
-    from gannb.batch.executed import body
+def _notebook(run: RunPage, out: Path) -> Markup:
+    from gannb.batch.executed import Aside, body
 
-    executed = read_executed(folder)
-    return Markup(body(executed)) if executed else Markup("")
+    executed = read_executed(run.folder)
+    if executed is None:
+        return Markup("")
+    aside = Aside(out, run.page.removesuffix(".html"))
+    shutil.rmtree(out / aside.name, ignore_errors=True)  # of an earlier report
+    return Markup(body(executed, aside))
 
 
 def _write_assets(out: Path) -> None:

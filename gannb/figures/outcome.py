@@ -14,7 +14,7 @@ def outcome_table(scores: Mapping[str, Mapping[int, float]], name: str, better: 
     Args:
         scores: arm → seed → score; an arm without any is listed as such.
         name: of the score.
-        better: "low" or "high", for the note.
+        better: "low" or "high", for the note; empty where that is not known.
     """
     first, *_ = scores
     rows = []
@@ -24,5 +24,7 @@ def outcome_table(scores: Mapping[str, Mapping[int, float]], name: str, better: 
         if arm != first and len(common) > 1:
             beside = str(paired([scores[first][s] for s in common], [found[s] for s in common]))
         rows.append((arm, len(found), str(interval(list(found.values()))) if found else None, beside))
-    note = f"{better} is better; mean [95 % t interval over seeds]; p of sign flips, seed by seed"
+    note = (
+        f"{f'{better} is better; ' if better else ''}mean [95 % t interval over seeds]; p of sign flips, seed by seed"
+    )
     return Table(("arm", "seeds", name, f"less {first}"), rows, note=note)

@@ -16,7 +16,7 @@ from gannb.runs import files, places
 from gannb.runs.history import History
 from gannb.tables import Table
 
-HEAD = ("run", "experiment", "preset", "seed", "state", "steps", "seconds")
+HEAD = ("run", "experiment", "preset", "seed", "state", "steps_done", "seconds_taken")
 """Columns that every catalogue has; parameters follow, then scores."""
 
 
@@ -126,7 +126,7 @@ class Catalogue:
 
     def arms(self) -> dict[str, Catalogue]:
         """Runs that differ in nothing but the seed, together; by what sets an arm apart, in words."""
-        names = self.differing()
+        names = (*(["experiment"] if self.frame["experiment"].nunique() > 1 else []), *self.differing())
         found: dict[str, list[int]] = {}
         for index, row in zip(self.frame.index, self.frame[list(names)].to_dict("records")):
             label = ", ".join(f"{name}={_short(value)}" for name, value in row.items() if not _absent(value))
@@ -216,7 +216,11 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
         return row | {"state": f"damaged: {str(error).splitlines()[0]}"}, {}, {}
     row["experiment"] = settings.pop("experiment", folder.parent.name)
     row |= {"seed": settings.pop("seed", None), "state": "finished" if summary else "unfinished"}
-    row |= {name: summary.get(name) for name in ("preset", "steps", "seconds")}
+    row |= {
+        "preset": summary.get("preset"),
+        "steps_done": summary.get("steps"),
+        "seconds_taken": summary.get("seconds"),
+    }
     metrics: Mapping[str, Any] = summary.get("metrics") or {}
     return row, settings, {name: score.get("value") for name, score in metrics.items() if isinstance(score, dict)}
 

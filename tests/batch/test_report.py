@@ -1,5 +1,6 @@
 """The report: what it says of whole, unfinished and damaged runs, and that a browser shows it offline."""
 
+import html
 import json
 import shutil
 from pathlib import Path
@@ -9,15 +10,18 @@ import plotly.graph_objects as go
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from gannb.batch import report
 from gannb.batch.executed import PLOTLY
-from gannb.batch.report import RunPage, newest_claims, write
+from gannb.batch.report import write
 from gannb.figures.template import figure
+from gannb.runs import verdicts
+from gannb.runs.ledger import claims
 
 
 def claim(name: str, verdict: str, measured: str = "") -> dict:
     """A row as the ledger writes it."""
     return {
-        "id": name, "document": "particles_sagan", "section": "2", "says": "falls below 50", "expect": {"below": 50},
+        "id": name, "document": "toy", "section": "2", "says": "falls below 50", "expect": {"below": 50},
         "weight": 1, "trained": True, "note": "", "verdict": verdict, "measured": measured, "value": None,
         "reason": "" if measured else "needs a GPU",
     }  # fmt: skip
@@ -27,6 +31,10 @@ SCORES = {
     "faed": {"value": 1.23456, "error": 0.1, "floor": 0.5, "protocol": {"n_real": 60, "split": "held out"}},
     "fid": {"value": None, "error": None, "floor": None, "protocol": {}, "reason": "no Inception weights"},
 }
+
+
+def _framed(page: str) -> str:
+    return f'<iframe srcdoc="{html.escape(page)}" title="player"></iframe>'
 
 
 @pytest.fixture
@@ -43,9 +51,15 @@ def runs(tmp_path: Path) -> list[Path]:
         (folder / "claims.json").write_text(json.dumps([claim("P1", verdict, "33"), claim("P2", "not reached here")]))
         made.append(folder)
     shown = figure([go.Scatter(x=[1, 2, 3], y=[1, 4, 9], name="loss")], title="A curve")
+    many = figure([go.Scatter(x=list(range(3000)), y=list(range(3000)), name="long")])
+    player = (
+        '<!doctype html><meta charset="utf-8"><p id="p"></p><script>p.textContent = "plays"</script>' + " " * 20_000
+    )
     cells = [
         new_markdown_cell("# Toy\n\n$$E = mc^2$$"),
         new_code_cell("fig", outputs=[new_output("display_data", {PLOTLY: json.loads(shown.to_json())})]),
+        new_code_cell("many", outputs=[new_output("display_data", {PLOTLY: json.loads(many.to_json())})]),
+        new_code_cell("player", outputs=[new_output("display_data", {"text/html": _framed(player)})]),
     ]
     nbformat.write(new_notebook(cells=cells), made[1] / "notebook.ipynb")
     return made
@@ -53,18 +67,25 @@ def runs(tmp_path: Path) -> list[Path]:
 
 def test_the_overview_lists_runs_newest_first_with_scores_and_ledger(runs: list[Path], tmp_path: Path) -> None:
     index = write(runs, tmp_path / "report")
-    html = index.read_text()
-    assert "Report of 2 runs" in html and html.index("20260102") < html.index("20260101")
-    assert "faed 1.235" in html and "fid" not in html.split("Ledger")[0], "a score without a value is not listed"
-    assert "1 contradicted" in html and "1 not reached here" in html and "reproduced" not in html
-    assert "below 50" in html and "needs a GPU" in html
+    shown = index.read_text()
+    assert "Report of 2 runs" in shown and shown.index("20260102") < shown.index("20260101")
+    assert "faed 1.235" in shown and "fid" not in shown.split("Ledger")[0], "a score without a value is not listed"
+    assert "1 contradicted" in shown and "reproduced" not in shown, "the newer run settled it"
+    assert "below 50" in shown and "needs a GPU" in shown
+
+
+def test_the_ledger_holds_every_claim_of_every_document(runs: list[Path], tmp_path: Path) -> None:
+    shown = write(runs, tmp_path / "report").read_text()
+    ids = [name for document in verdicts.documents() for name in claims(document)]
+    assert ids and [name for name in ids if f">{name}<" not in shown] == []
+    assert f"{len(ids) + 2} claims of {len(verdicts.documents()) + 1} documents" in shown
 
 
 def test_a_page_shows_scores_with_protocol_or_reason_parameters_and_notebook(runs: list[Path], tmp_path: Path) -> None:
     write(runs, tmp_path / "report")
-    html = (tmp_path / "report" / f"toy-{runs[1].name}.html").read_text()
-    assert "n_real 60, split held out" in html and "no Inception weights" in html
-    assert "&lt;rendered&gt;" in html and "<math" in html and "plotly.min.js" in html
+    shown = (tmp_path / "report" / f"toy-{runs[1].name}.html").read_text()
+    assert "n_real 60, split held out" in shown and "no Inception weights" in shown
+    assert "&lt;rendered&gt;" in shown and "<math" in shown and "plotly.min.js" in shown
     without = (tmp_path / "report" / f"toy-{runs[0].name}.html").read_text()
     assert "No executed notebook" in without and "plotly.min.js" not in without
 
@@ -72,22 +93,49 @@ def test_a_page_shows_scores_with_protocol_or_reason_parameters_and_notebook(run
 def test_one_plotly_for_all_pages(runs: list[Path], tmp_path: Path) -> None:
     out = write(runs, tmp_path / "report").parent
     pages = {path.name: path.stat().st_size for path in out.glob("*.html")}
-    assert len(pages) == 3 and max(pages.values()) < 20_000
+    assert len(pages) == 4, "two runs, their comparison, and the overview"
+    assert max(size for name, size in pages.items() if name != "index.html") < 20_000
     assert [path.name for path in out.glob("*.js")] and (out / "plotly.min.js").stat().st_size > 1_000_000
-
-
-def test_a_settled_verdict_is_not_hidden_by_a_newer_run_that_did_not_reach_it(runs: list[Path]) -> None:
-    (runs[1] / "claims.json").write_text(json.dumps([claim("P1", "not reached here")]))
-    pages = [RunPage.read(folder) for folder in reversed(runs)]
-    settled = {row["id"]: (run.folder, row["verdict"]) for run, row in newest_claims(pages)}
-    assert settled["P1"] == (runs[0], "reproduced")
 
 
 def test_unfinished_and_damaged_runs_are_said_to_be_so(runs: list[Path], tmp_path: Path) -> None:
     (runs[0] / "summary.json").unlink()
     (runs[1] / "summary.json").write_text('{"steps": 1')
-    html = write(runs, tmp_path / "report").read_text()
-    assert "unfinished: no summary.json" in html and "damaged: summary.json" in html
+    shown = write(runs, tmp_path / "report").read_text()
+    assert "unfinished: no summary.json" in shown and "damaged: summary.json" in shown
+
+
+def test_runs_are_compared_and_a_sweep_has_a_page(runs: list[Path], tmp_path: Path) -> None:
+    for folder, lr in zip(runs, (0.1, 0.2)):
+        (folder / "params.yaml").write_text(f"experiment: toy\nseed: 3\nlr: {lr}\n")
+        lines = [{"step": step, "D/loss": lr * step} for step in range(1, 4)]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    trials = tmp_path / "runs" / "sweeps" / "trials"
+    trials.mkdir(parents=True)
+    for folder, state in zip(runs, ("done", "failed")):
+        (trials / f"{folder.name}.json").write_text(json.dumps({"state": state, "folder": folder.name}))
+    told = {"name": "rates", "notebook": "toy", "doc": "Which rate?", "score": "faed", "better": "low"}
+    told |= {"trials": [{"id": folder.name} for folder in runs] + [{"id": "never begun"}]}
+    (tmp_path / "runs" / "sweeps" / "rates.json").write_text(json.dumps(told))
+    index = write(runs, tmp_path / "report").read_text()
+    assert '<a href="experiment-toy.html">' in index and "(sweep)</span>: Which rate?" in index
+    page = (tmp_path / "report" / "experiment-toy.html").read_text()
+    assert "lr=0.1" in page and "lr=0.2" in page and "D/loss over time" in page and "better" not in page
+    sweep = (tmp_path / "report" / "sweep-rates.html").read_text()
+    assert "low is better" in sweep and runs[0].name in sweep and runs[1].name not in sweep, "one trial is done"
+
+
+def test_many_runs_stay_below_the_limit_of_a_page(runs: list[Path], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(report, "_notebook", lambda run, out: "")
+    for number in range(600):
+        shutil.copytree(runs[0], runs[0].parent / f"20260103-{number:06d}-bbbbbb")
+    folders = sorted(runs[0].parent.iterdir())
+    out = write(folders, tmp_path / "report").parent
+    sizes = {path.name: path.stat().st_size for path in out.glob("*.html")}
+    assert len(sizes) >= 605 and max(sizes.values()) <= 400_000, max(sizes, key=sizes.get)
+    index, second = (out / "index.html").read_text(), (out / "runs-2.html").read_text()
+    assert "Report of 602 runs" in index and 'href="runs-3.html"' in index
+    assert "20260103-000599" in index and "20260103-000300" in second
 
 
 @pytest.mark.browser
@@ -105,13 +153,19 @@ def test_a_browser_shows_it_from_disk_without_a_network(runs: list[Path], tmp_pa
         for scheme in ("light", "dark"):
             page = browser.new_context(color_scheme=scheme, offline=True).new_page()
             complaints: list[str] = []
+            asked: list[str] = []
+            page.on("request", lambda request, to=asked: to.append(request.url))
             page.on("console", lambda message, to=complaints: to.append(message.text))
             page.on("pageerror", lambda error, to=complaints: to.append(str(error)))
             page.goto(index.as_uri())
             page.click("table.runs a")
-            page.wait_for_selector(".figure .main-svg")
-            assert page.locator(".figure .scatterlayer .trace").count() == 1
+            page.wait_for_function("document.querySelectorAll('.figure .scatterlayer .trace').length == 2")
+            assert page.locator(".figure").first.bounding_box()["height"] >= 300
+            assert page.frame_locator("iframe").locator("#p").inner_text() == "plays"
             backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-            assert complaints == []
+            page.goto(index.as_uri())
+            page.click("a[href='experiment-toy.html']")
+            assert page.locator("h1").inner_text().startswith("toy")
+            assert complaints == [] and all(address.startswith("file:") for address in asked)
         assert len(backgrounds) == 2, "light and dark differ"
         browser.close()

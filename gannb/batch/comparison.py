@@ -1,0 +1,108 @@
+"""What a report compares: the runs of an experiment arm by arm, and the trials of a sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markupsafe import Markup
+
+from gannb.batch.executed import Aside, figure
+from gannb.runs.catalogue import Catalogue
+from gannb.tables import Table
+
+SCORES = 4
+"""Scores that are tabled, at most."""
+ARMS = 40
+"""Arms that a page shows, at most: more make no table that anyone reads."""
+CURVES = 12
+"""Arms that are drawn over time, at most."""
+
+
+@dataclass(frozen=True)
+class ComparisonPage:
+    """A page of a report that compares runs.
+
+    Attributes:
+        name: of the experiment, or of the sweep.
+        kind: "experiment" or "sweep".
+        doc: what a sweep asks.
+        note: what the page leaves out.
+        tables: heading → table.
+        figures: heading → a figure, ready for the page.
+    """
+
+    name: str
+    kind: str
+    doc: str = ""
+    note: str = ""
+    tables: dict[str, Table] = field(default_factory=dict)
+    figures: dict[str, Markup] = field(default_factory=dict)
+
+    @property
+    def page(self) -> str:
+        """Its file."""
+        return f"{self.kind}-{self.name}.html"
+
+
+def comparisons(folders: Sequence[Path], out: Path) -> Iterator[ComparisonPage]:
+    """A page for every experiment with at least two finished runs, and one for every sweep beside these runs.
+
+    Args:
+        folders: the run folders.
+        out: where the pages go; large figures lie in files beside them.
+    """
+    by_experiment: dict[str, list[Path]] = {}
+    for folder in folders:
+        by_experiment.setdefault(folder.parent.name, []).append(folder)
+    for name, own in by_experiment.items():
+        runs = Catalogue.read(own)
+        runs = runs.where("state == 'finished'")
+        if len(runs) > 1:
+            yield of_runs(name, "experiment", runs, out)
+    for path in sorted({file for folder in folders for file in folder.parents[1].glob("sweeps/*.json")}):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        runs = _of_sweep(path, told)
+        yield of_runs(told["name"], "sweep", runs, out, told.get("doc", ""), told["better"], told["score"])
+
+
+def of_runs(
+    name: str, kind: str, runs: Catalogue, out: Path, doc: str = "", better: str = "", score: str = ""
+) -> ComparisonPage:
+    """Arms with their scores over seeds, each beside the first; and what was measured over time."""
+    from gannb.figures.curves import curves
+    from gannb.figures.outcome import outcome_table
+
+    arms = runs.arms()
+    kept = runs
+    if len(arms) > ARMS:
+        shown = [folder for arm in list(arms.values())[:ARMS] for folder in arm.frame["run"]]
+        kept = runs.pick(shown)
+    page = ComparisonPage(f"{name}", kind, doc, f"the first {ARMS} of {len(arms)} arms" if len(arms) > ARMS else "")
+    scores = [score] if score in kept.scored else kept.common_scores()[:SCORES]
+    for each in scores:
+        page.tables[each] = outcome_table(kept.scores(each), each, better)
+    page.tables["Runs"] = kept.table(most=100)
+    if len(branches := kept.branches()):
+        page.tables["Branches"] = branches
+    for measured in _drawn(kept):
+        series = dict(list(kept.series(measured, points=100).items())[:CURVES])
+        drawn = json.loads(curves(series, y_title=measured).to_json())
+        page.figures[measured] = Markup(figure(drawn, Aside(out, page.page.removesuffix(".html"), len(page.figures))))
+    return page
+
+
+def _drawn(runs: Catalogue) -> list[str]:
+    """Scores over time, and the players' losses."""
+    names = runs.measured()
+    return [name for name in names if "/" not in name][:2] + [name for name in names if name.endswith("/loss")][:2]
+
+
+def _of_sweep(path: Path, told: dict) -> Catalogue:
+    """The runs of a sweep's trials that are done."""
+    records = [path.parent / "trials" / f"{trial['id']}.json" for trial in told["trials"]]
+    found = [json.loads(record.read_text(encoding="utf-8")) for record in records if record.is_file()]
+    base = path.parents[1] / told["notebook"]
+    return Catalogue.read(base / record["folder"] for record in found if record["state"] == "done")
