@@ -4,7 +4,7 @@
     python benchmarks/motion_arms.py --trace        # writes results/motion_trace.json: losses without any rule
 
 Every call is `gannb run motion_balance` on one thread: the quick preset's tiny networks, more steps, and a D that
-learns four times as fast as G, so that it can win within them. Arms and seeds that are there already are kept; others
+learns twice as fast as G, so that it can win within them. Arms and seeds that are there already are kept; others
 are added.
 """
 
@@ -23,13 +23,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 OUT, TRACE = ROOT / "results" / "motion_arms.json", ROOT / "results" / "motion_trace.json"
 TOLD = {
-    "epochs": 24, "warmup_epochs": 3, "curriculum_epochs": 12, "check_every": 6, "judge_every": 8,
-    "lr_g": 0.001, "lr_d": 0.004, "threads": 1,
+    "head": "coordinates", "epochs": 20, "warmup_epochs": 3, "curriculum_epochs": 12, "check_every": 6,
+    "judge_every": 10, "lr_g": 0.002, "lr_d": 0.004, "ema": 0.9, "threads": 1,
 }  # fmt: skip
-TRACED = TOLD | {"epochs": 100, "warmup_epochs": 10, "curriculum_epochs": 50, "lr_d": 0.001, "precision": "fp32"}
-TRACED |= {"d_strong_below": 0.0, "check_every": 100_000, "judge_every": 100}
+TRACED = TOLD | {"epochs": 60, "warmup_epochs": 10, "curriculum_epochs": 50, "lr_g": 0.001, "lr_d": 0.002}
+TRACED |= {"d_strong_below": 0.0, "check_every": 100_000, "judge_every": 60, "precision": "fp32"}
 OWN = "merged, literal"
-ARMS = ("no-rules", "repaired", "legacy", "without-attention", "without-curriculum", "without-physics",
+ARMS = ("no-rules", "repaired", "legacy", "angles-head", "without-attention", "without-curriculum", "without-physics",
         "without-mixed-precision")  # fmt: skip
 SEEN = ("D/loss", "G/loss", "G/adversarial", "D/accuracy")
 

@@ -25,7 +25,8 @@ class Motion(Experiment):
     )
     d_width: int = param(16, "C of D (ours)", group="networks", low=16, high=1024)
     head: str = param(
-        "coordinates", "coordinates, or angles within their limits and forward kinematics (ours)", group="networks",
+        "angles", "coordinates, as the document, or angles within their limits and forward kinematics (ours)",
+        group="networks",
         choices=("coordinates", "angles"),
     )  # fmt: skip
     body_hand: str = param(

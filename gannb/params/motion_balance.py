@@ -109,8 +109,8 @@ class MotionBalance(Motion):
         0.15, "of adversarial, acceleration and jerk terms: the curriculum moves it", **_WEIGHT
     )
     physics_weight: float = param(0.25, "of bone and angle terms: the curriculum moves it", **_WEIGHT)
-    absolute_weight: float = param(1.0, "of |made - real| (ours)", **_WEIGHT)
-    velocity_weight: float = param(1.0, "of the difference of velocities (ours)", **_WEIGHT)
+    absolute_weight: float = param(10.0, "of |made - real| (ours)", **_WEIGHT)
+    velocity_weight: float = param(5.0, "of the difference of velocities (ours)", **_WEIGHT)
 
     epochs: int = param(9, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
     batch_size: int = param(16, "clips a step (ours)", group="training", low=2, high=4096)
@@ -127,11 +127,11 @@ class MotionBalance(Motion):
     beta1: float = param(0.5, "Adam's first decay (ours)", group="optimiser", low=0.0, high=0.9999)
     beta2: float = param(0.999, "Adam's second decay (ours)", group="optimiser", low=0.0, high=0.99999)
     clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing (ours)", group="optimiser", low=0.0)
-    ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
+    ema: float = param(0.9, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
     judge_every: int = param(3, "epochs between looks at the held-out clips (ours)", group="judging", low=1)
     judged: int = param(200, "held-out clips that are judged, at most (ours)", group="judging", low=4, high=100_000)
     compared: list[str] = param(
-        ["legacy", "repaired"], "arms that are trained beside this run (see `arm`)", group="training"
+        ["repaired", "coordinates-head"], "arms that are trained beside this run (see `arm`)", group="training"
     )
     seeds: int = param(1, "seeds of each arm; intervals over seeds need 2 (ours: 5)", group="training", low=1, high=100)
 
@@ -201,5 +201,5 @@ def arms() -> dict[str, dict[str, Any]]:
     both = {f"{name}-repaired": {"strategy": name, "rules": "repaired"} for name in STRATEGIES}
     without = {f"without-{name}": change for name, change in INGREDIENTS.items()}
     others = {"no-rules": NO_RULES, "smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}}
-    heads = {"angles-head": {"head": "angles"}, "sequential-attention": {"body_hand": "sequential"}}
-    return strategies | rules | both | without | others | heads
+    heads = {f"{head}-head": {"head": head} for head in ("angles", "coordinates")}
+    return strategies | rules | both | without | others | heads | {"sequential-attention": {"body_hand": "sequential"}}
