@@ -61,7 +61,7 @@ def _kind(name: str) -> type:
         raise SweepError(
             "--cluster needs the package dask-jobqueue: add it with `pip install dask-jobqueue`"
         ) from error
-    known = sorted(kind for kind in dir(dask_jobqueue) if kind.endswith("Cluster"))
+    known = sorted(kind for kind in dir(dask_jobqueue) if kind.endswith("Cluster") and kind != "JobQueueCluster")
     if name not in known:
         raise SweepError(f"kind: given {name!r}; allowed: {', '.join(known)}")
     return getattr(dask_jobqueue, name)
