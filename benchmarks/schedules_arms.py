@@ -17,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gannb.dynamics.arms import ARMS as DRIVEN
 from gannb.metrics.trials import Trials
 from gannb.params.schedules import ARMS, LEARNERS
 
@@ -28,7 +29,10 @@ SETTINGS: dict[str, dict[str, object]] = {
         "count": 3000,
         "width": 8,
         "epochs": 5,
-        "judge_every": 2,
+        "judge_every": 1,
+        "lr_g": 0.0003,
+        "lr_d": 0.0003,
+        "ema": 0.98,
         "latent_dim": 64,
         "augment": "hflip,translation,brightness,saturation",
         "fid_samples": 600,
@@ -37,12 +41,14 @@ SETTINGS: dict[str, dict[str, object]] = {
         "transfer_to": "",
     },
 }
-FEW = ["fixed", "document", "constant-low", "adaptive", "learned"]
+FEW = ["learned", "document", "fixed", "constant-low", "adaptive"]
+MORE = [arm for arm in ARMS if arm not in (*FEW, "hand")]
 
 
-def run(settings: dict[str, object], arms: list[str], ablations: list[str], runs: str) -> Path:
+def run(settings: dict[str, object], wanted: list[str], runs: str) -> Path:
     """One `gannb run`; returns its folder."""
-    told = settings | {"arms": json.dumps(arms), "ablations": json.dumps(ablations), "seeds": 1}
+    names = {"arms": [arm for arm in wanted if arm in ARMS], "ablations": [arm for arm in wanted if arm in LEARNERS]}
+    told = settings | {name: json.dumps(arms) for name, arms in names.items()} | {"seeds": 1}
     flags = [part for name, value in told.items() for part in ("-p", f"{name}={value}")]
     command = [sys.executable, "-m", "gannb.cli", "run", "schedules", "--runs", runs, *flags]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
@@ -66,34 +72,35 @@ def main() -> None:
     parser.add_argument("data", help="digits, or CIFAR-10 images: an .npz or a folder of its batch files")
     parser.add_argument("--features", default="fitted", help="what judges")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument("--arms", nargs="+", default=None, help="arms; default: all on digits, a few on CIFAR-10")
     parser.add_argument(
-        "--ablation-seeds", type=int, default=3, help="seeds of each variant of the learned arm, on digits"
+        "--ablation-seeds", type=int, default=3, help="seeds of the variants of the learned arm, on digits"
     )
     args = parser.parse_args()
     name = "digits" if args.data == "digits" else "cifar"
     out, settings = ROOT / "results" / f"schedules_{name}.json", SETTINGS[name]
-    arms = args.arms or ([arm for arm in ARMS if arm != "hand"] if name == "digits" else FEW)
+    rounds = [(FEW, args.seeds)]
+    if name == "digits":
+        rounds += [(MORE, args.seeds), (list(LEARNERS), args.seeds[: args.ablation_seeds])]
     shown = ["python", "benchmarks/schedules_arms.py", "digits" if name == "digits" else "CIFAR.npz"]
     shown += ["--features", args.features.partition("=")[0] + "=FILE"] if "=" in args.features else []
     features, _, file = args.features.partition("=")
     told = {"features": f"{features}={Path(file).resolve()}" if file else features}
     told |= {"data": "digits" if name == "digits" else str(Path(args.data).resolve())}
-    for seed in args.seeds:
-        kept = {(t.arm, t.seed) for t in Trials.read(out)}
-        ablations = list(LEARNERS) if name == "digits" and seed < args.ablation_seeds else []
-        wanted = [arm for arm in arms if (arm, seed) not in kept]
-        variants = [arm for arm in ablations if (arm, seed) not in kept]
-        if not wanted and not variants:
+    for arms, seed in [(arms, seed) for arms, seeds in rounds for seed in seeds]:
+        have = {(t.arm, t.seed) for t in Trials.read(out)}
+        wanted = [arm for arm in arms if (arm, seed) not in have]
+        if not wanted:
             continue
+        first = {"arm": wanted[0]} if wanted[0] in DRIVEN else {}
+        extra = {} if wanted[0] == "learned" else {"transfer_to": ""}  # a controller is carried over once a seed
         with tempfile.TemporaryDirectory() as runs:
-            folder = run(settings | told | {"seed": seed}, wanted, variants, runs)
+            folder = run(settings | told | first | extra | {"seed": seed}, wanted, runs)
             merged(out, folder / "trials.json", " ".join(shown), settings)
             if (folder / "transfer.json").is_file():
                 merged(
                     ROOT / "results" / "schedules_transfer.json", folder / "transfer.json", " ".join(shown), settings
                 )
-        print(f"seed {seed}: {len(wanted)} arms, {len(variants)} variants", flush=True)
+        print(f"seed {seed}: {', '.join(wanted)}", flush=True)
     print(Trials.read(out))
 
 

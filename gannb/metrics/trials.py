@@ -157,6 +157,22 @@ class Trials:
         both = sorted(mine.keys() & theirs.keys())
         return paired_difference([mine[s] for s in both], [theirs[s] for s in both], f"{arm} − {over}")
 
+    def at_equal_cost(self, arm: str, over: str, cost: float) -> Score:
+        """`difference` of the deciding score along the way, at the moment when `arm` had cost what `over` cost in all.
+
+        Args:
+            cost: what a step of `arm` costs, in steps of `over`; its scores are interpolated between looks.
+        """
+        if absent := [one for one in (arm, over) if one not in self]:
+            return Score.missing(f"{arm} − {over}", f"{' and '.join(absent)} not tried")
+        theirs = {trial.seed: trial.over_time.last for trial in self.of(over)}
+        mine = {
+            trial.seed: float(np.interp(theirs[trial.seed][0] / cost, list(trial.over), list(trial.over.values())))
+            for trial in self.of(arm)
+            if trial.seed in theirs
+        }
+        return paired_difference(list(mine.values()), [theirs[seed][1] for seed in mine], f"{arm} − {over}")
+
     def best(self, among: Sequence[str]) -> str:
         """The arm of the lowest mean; the first named where none was tried."""
         there = [arm for arm in among if arm in self and self.values(arm)]

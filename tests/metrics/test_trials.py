@@ -63,6 +63,17 @@ def test_one_arm_and_seed_is_one_trial() -> None:
         arms([1.0]).of("cosine")
 
 
+def test_equal_cost_compares_an_earlier_moment() -> None:
+    """Looks at steps 10 and 20; at cost 4/3 the dearer arm stands at step 15, half way between its looks."""
+    found = Trials(metric="fd")
+    for seed in (0, 1):
+        found.add(trial("learned", seed, 1.0, over=(8.0, 4.0)))
+        found.add(trial("document", seed, 1.0, over=(9.0, 5.0)))
+    assert found.at_equal_cost("learned", "document", 1.0).value == pytest.approx(-1.0)
+    assert found.at_equal_cost("learned", "document", 4 / 3).value == pytest.approx(1.0)
+    assert not found.at_equal_cost("learned", "cosine", 1.0).had
+
+
 def test_the_best_of_some() -> None:
     found = arms([-1.0, -2.0])
     assert found.best(["fixed", "learned", "cosine"]) == "learned"
