@@ -7,15 +7,16 @@ from typing import Any
 
 
 class RunningMean:
-    """A driver: the exponential running mean of what a loss logged, from 0 on.
+    """A driver: the running mean of what a loss logged.
 
-    The target of path length regularisation is the running mean of the lengths (Karras et al. 2020, appendix B). A step
-    that did not log it leaves the mean where it is.
+    The target of path length regularisation is the exponential running mean of the lengths (Karras et al. 2020, appendix
+    B). At first it is the plain mean of those seen (ours): from 0 on, as there, a short run would be asked for no length
+    at all. A step that did not log it leaves the mean where it is.
 
     Args:
         name: the number to move.
         watch: what it follows, such as "G/path_length".
-        share: how far the mean goes towards each new value (ibid.: 0.01).
+        share: how far the mean goes towards each new value in the long run (ibid.: 0.01).
 
     Raises:
         ValueError: a share outside (0, 1].
@@ -27,18 +28,20 @@ class RunningMean:
     def __init__(self, name: str, watch: str, *, share: float = 0.01) -> None:
         if not 0 < share <= 1:
             raise ValueError(f"share={share}; allowed is (0, 1]")
-        self.names, self.watch, self.share = (name,), watch, share
+        self.names, self.watch, self.share, self.count = (name,), watch, share, 0
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
         """The mean with what the step before logged; nothing where it logged none."""
         (name,) = self.names
         if self.watch not in seen:
             return {}
-        return {name: values[name] + self.share * (seen[self.watch] - values[name])}
+        self.count += 1
+        share = max(self.share, 1 / self.count)
+        return {name: values[name] + share * (seen[self.watch] - values[name])}
 
     def state_dict(self) -> dict[str, Any]:
-        """Empty: the number itself is the state."""
-        return {}
+        """How many were seen; the mean itself is the number."""
+        return {"count": self.count}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to take back."""
+        self.count = int(state["count"])

@@ -87,6 +87,7 @@ class Generator(nn.Module):
         mel_center, mel_spread: of the log-mel `[n_mels]`, by which speech is scaled.
         bones: each speaker's lengths `[speakers, 51]`, metres; the skeleton's by default.
         heads: heads of every attention over time; the graph layers have 4.
+        graph: which graph layers, in order; see `gannb.models.motion.graph.graph_layers`.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Generator(nn.Module):
         mel_spread: Tensor | None = None,
         bones: Tensor | None = None,
         heads: int = 8,
+        graph: str = "AGAGA",
     ) -> None:
         super().__init__()
         if head not in ("coordinates", "angles"):
@@ -112,7 +114,7 @@ class Generator(nn.Module):
         self.speaker = nn.Embedding(speakers, width)
         self.trunk = UNet(width, heads)
         self.body, self.hand = Branch(width, body, narrow, heads), Branch(width, hands, narrow, heads)
-        self.graph = graph_layers(narrow)
+        self.graph = graph_layers(narrow, kinds=graph)
         self.pool_body, self.pool_hand = nn.Linear(body * narrow, width), nn.Linear(hands * narrow, width)
         self.body_hand = BodyHandAttention(width, heads, body_hand)
         outputs = (

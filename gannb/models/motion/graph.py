@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.models.motion.blocks import Attention
 from gannb.skeleton import PARENTS
 
 Pairs = Sequence[tuple[int, int]]
@@ -153,6 +154,34 @@ class GraphConv(nn.Module):
         return linear(both, torch.cat([self.lin_rel.weight, self.lin_root.weight], dim=1), self.lin_rel.bias)
 
 
+class JointTransformer(nn.Module):
+    """A transformer layer over the joints of a frame, in place of a graph layer: every joint may look at every other.
+
+    Pre-norm, x + attention(LN(x + place)) and x + MLP(LN(x)), with a learned vector a joint that says which one it is
+    (Vaswani et al. 2017). A road that motion_balance.md names; the skeleton plays no part in it.
+
+    Args:
+        channels: features a joint in and out; divisible by `heads`.
+        joints: how many joints there are.
+        heads: attention heads.
+    """
+
+    def __init__(self, channels: int, joints: int, heads: int = 4) -> None:
+        super().__init__()
+        self.place = nn.Parameter(0.02 * torch.randn(joints, channels))
+        self.norm, self.attention = nn.LayerNorm(channels), Attention(channels, heads)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[joints, channels, M]` to the same shape."""
+        frames = x.permute(2, 0, 1)  # [M, joints, channels]
+        seen = self.norm(frames + self.place)
+        frames = frames + self.attention(seen, seen)
+        return (frames + self.mlp(frames)).permute(1, 2, 0)
+
+
 class GraphBlock(nn.Module):
     """One graph layer with residual: x + LeakyReLU(LayerNorm(layer(x))), normalised over each joint's channels."""
 
@@ -178,13 +207,22 @@ def graph_layers(
 
     Args:
         channels: features a joint.
-        heads: attention heads of the A layers.
+        heads: attention heads of the A and T layers.
         parents: the skeleton; the whole of it by default.
-        kinds: which layers, in order.
+        kinds: which layers, in order; a T is a transformer layer over all joints in place of a graph layer.
+
+    Raises:
+        ValueError: another letter.
     """
+    if stray := set(kinds) - set("AGT"):
+        raise ValueError(f"graph layers {kinds!r}: unknown {', '.join(sorted(stray))}; allowed: A, G, T")
     edges, joints = skeleton_edges(parents), len(parents)
-    make = {"A": lambda: GATConv(channels, edges, joints, heads), "G": lambda: GraphConv(channels, edges, joints)}
-    return nn.Sequential(*(GraphBlock(make[kind](), channels) for kind in kinds))
+    make = {
+        "A": lambda: GraphBlock(GATConv(channels, edges, joints, heads), channels),
+        "G": lambda: GraphBlock(GraphConv(channels, edges, joints), channels),
+        "T": lambda: JointTransformer(channels, joints, heads),
+    }
+    return nn.Sequential(*(make[kind]() for kind in kinds))
 
 
 # ----------------------------------------------------------------------------------------------------------------

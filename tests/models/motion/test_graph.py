@@ -172,3 +172,37 @@ def test_the_fixed_skeleton_is_faster_than_scattering(attention):
         return best
 
     assert seconds(attention) < seconds(lambda x: scattered(sparse, x, edges))
+
+
+def test_a_transformer_layer_lets_every_joint_see_every_other(x):
+    with seeded("transformer"):
+        layer = graph_layers(C, kinds="T")[0]
+    x = x.clone().requires_grad_(True)
+    layer(x)[J - 1, :, 0].sum().backward()
+    assert (x.grad[:, :, 0].abs().amax(1) > 0).all(), "the last finger sees all joints of its frame"
+    assert x.grad[:, :, 1:].abs().max() == 0, "and no other frame"
+
+
+def test_a_transformer_layer_is_attention_and_mlp_beside_what_comes_in(x):
+    with seeded("transformer"):
+        layer = graph_layers(C, kinds="T")[0]
+    frames = x.permute(2, 0, 1)
+    expected = []
+    for frame in frames:
+        seen = F.layer_norm(frame + layer.place, (C,))
+        q = layer.attention.query(seen)
+        k, v = layer.attention.key_value(seen).chunk(2, dim=1)
+        heads = [slice(h * C // 4, (h + 1) * C // 4) for h in range(4)]
+        found = [(q[:, h] @ k[:, h].T / (C // 4) ** 0.5).softmax(1) @ v[:, h] for h in heads]
+        frame = frame + layer.attention.out(torch.cat(found, dim=1))
+        expected.append(frame + layer.mlp(frame))
+    torch.testing.assert_close(layer(x), torch.stack(expected).permute(1, 2, 0))
+
+
+def test_layers_of_any_kind_stand_in_any_order(x):
+    assert [type(layer).__name__ for layer in graph_layers(C, kinds="AGTGT")] == [
+        *("GraphBlock", "GraphBlock", "JointTransformer", "GraphBlock", "JointTransformer")
+    ]
+    assert graph_layers(C, kinds="TAT")(x).shape == x.shape
+    with pytest.raises(ValueError, match="unknown X; allowed: A, G, T"):
+        graph_layers(C, kinds="AXA")
