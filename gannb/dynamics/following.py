@@ -9,9 +9,9 @@ from typing import Any
 class RunningMean:
     """A driver: the running mean of what a loss logged.
 
-    The target of path length regularisation is the exponential running mean of the lengths (Karras et al. 2020, appendix
-    B). At first it is the plain mean of those seen (ours): from 0 on, as there, a short run would be asked for no length
-    at all. A step that did not log it leaves the mean where it is.
+    The target of path length regularisation is the exponential running mean of the lengths (Karras et al. 2020,
+    appendix B). At first it is the plain mean of those seen (ours): from 0 on, as there, a short run would be asked for
+    no length at all. A step that did not log it leaves the mean where it is.
 
     Args:
         name: the number to move.

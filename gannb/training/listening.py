@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from gannb.data import speech
-from gannb.draws import Draws, seeded
+from gannb.draws import Draws, key, seeded
 from gannb.models.motion.audio import MEL_FRAMES, AudioEncoder
 from gannb.runs.files import write_bytes
 
@@ -88,6 +89,40 @@ def learn_to_listen(
         optimiser.step()
         losses.append(loss.item())
     return Ears(encoder.eval(), losses, len(heard), faults)
+
+
+def give_ears(encoder: AudioEncoder, source: str, *, seed: int = 0, steps: int = 300) -> None:
+    """Let a generator's encoder learn to listen first, in place; its own scale of the data stays.
+
+    Args:
+        encoder: the generator's.
+        source: a folder of speech, a file that `Ears.save` wrote, or "made": made-up voices that are in no corpus.
+        seed, steps: of the learning, where it happens here.
+
+    Raises:
+        FileNotFoundError, ListeningError: what is wrong with the source.
+    """
+    if source != "made" and Path(source).expanduser().is_file():
+        take_ears(encoder, source)
+        return
+    told = {"n_mels": encoder.n_mels, "width": encoder.out.out_features, "steps": steps, "seed": seed}
+    with tempfile.TemporaryDirectory() as made:
+        folder = _voices(Path(made), seed) if source == "made" else Path(source).expanduser()
+        learnt = learn_to_listen(folder, **told).encoder.state_dict()
+    kept = {name: t for name, t in encoder.state_dict().items() if name.startswith("scale.")}
+    encoder.load_state_dict(learnt | kept)
+
+
+def _voices(folder: Path, seed: int, count: int = 6, seconds: float = 30.0) -> Path:
+    """Sound files of made-up voices, pitches from low to high."""
+    import soundfile
+
+    for number in range(count):
+        voice = speech.Voice(pitch=90 + 25 * number, rate=3.8 + 0.3 * number, accents=0.2)
+        address = key(seed, "ears", number)
+        said = speech.synthesise(speech.prosody(seconds, voice, address), voice, address)
+        soundfile.write(folder / f"voice_{number}.wav", said.samples, speech.SAMPLE_RATE)
+    return folder
 
 
 def hidden_error(encoder: AudioEncoder, decoder: nn.Module, mel: Tensor, hidden: Tensor) -> Tensor:

@@ -86,3 +86,22 @@ def test_a_folder_without_speech_is_an_error(tmp_path):
     (tmp_path / "x.wav").write_text("not a sound")
     with pytest.raises(listening.ListeningError, match=r"x\.wav: .*cannot be read"):
         listening.learn_to_listen(tmp_path)
+
+
+def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_up_voices(ears, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "_voices", lambda _, seed: folder)
+    path = ears.save(tmp_path / "ears.safetensors")
+    for source in (str(folder), str(path), "made"):
+        encoder = AudioEncoder(WIDTH, MELS, torch.full((MELS,), -2.0))
+        before = encoder.out.weight.clone()
+        listening.give_ears(encoder, source, steps=2)
+        assert not torch.equal(encoder.out.weight, before)
+        assert torch.equal(encoder.scale.center, torch.full((MELS,), -2.0))
+        assert encoder.training
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        listening.give_ears(AudioEncoder(WIDTH, MELS), str(tmp_path / "absent"))
+
+
+def test_made_up_voices_are_sound_files_that_can_be_read(tmp_path):
+    heard, faults = listening.read_folder(listening._voices(tmp_path, 0, count=2, seconds=5.0), MELS)
+    assert [mel.shape for mel in heard] == [(300, MELS)] * 2 and not faults

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from gannb.models.motion.discriminator import Discriminator, Norm
 from gannb.models.motion.generator import Generator
+from gannb.models.motion.scales import TimeScales
 from gannb.params.motion import Motion
 
 
-def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None) -> Generator:
+def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None, graph: str = "AGAGA") -> Generator:
     """The generator that the parameters describe.
 
     Args:
@@ -19,14 +20,24 @@ def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = No
         speakers: how many there are.
         scales: what it knows of its data: `center`, `spread`, `mel_center`, `mel_spread`, `bones`
             (`gannb.data.motion_split`); None where weights are to be loaded into it.
+        graph: its graph layers, see `gannb.models.motion.graph.graph_layers`.
     """
-    return Generator(p.n_mels, speakers, p.width, p.head, p.body_hand, **(scales or {}))
+    return Generator(p.n_mels, speakers, p.width, p.head, p.body_hand, graph=graph, **(scales or {}))
 
 
 def discriminator(
-    p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None, norm: Norm = "batch"
-) -> Discriminator:
-    """The discriminator (`batch`), or the critic (`layer`), that the parameters describe; see `generator`."""
+    p: Motion,
+    speakers: int,
+    scales: Mapping[str, Tensor] | None = None,
+    norm: Norm = "batch",
+    time_scales: Sequence[int] = (1,),
+) -> Discriminator | TimeScales:
+    """The discriminator (`batch`), or the critic (`layer`), that the parameters describe; see `generator`.
+
+    With other `time_scales` than (1,) it is one discriminator a scale (`gannb.models.motion.scales`).
+    """
     known = {name: scale for name, scale in (scales or {}).items() if name != "bones"}
     hears, told = p.n_mels if p.d_hears else None, speakers if p.d_knows_speaker else 0
-    return Discriminator(p.d_width, norm, hears, told, **known)
+    if tuple(time_scales) == (1,):
+        return Discriminator(p.d_width, norm, hears, told, **known)
+    return TimeScales(lambda: Discriminator(p.d_width, norm, hears, told, **known), time_scales)
