@@ -13,6 +13,7 @@ import pandas as pd
 
 from gannb.params.presets import read_yaml
 from gannb.runs import files, places
+from gannb.runs.condition import Condition
 from gannb.runs.history import History
 from gannb.tables import Table
 
@@ -85,12 +86,17 @@ class Catalogue:
         """
         if not condition.strip():
             return self
+        names = [name for name in self.frame.columns if name != "folder"]
         try:
-            kept = self.frame.infer_objects().query(condition, engine="python")
-        except Exception as error:  # pandas raises whatever its parser met
-            names = ", ".join(name for name in self.frame.columns if name != "folder")
-            raise CatalogueError(f"where: given {condition!r} ({error}); names: {names}") from error
-        return self._of(self.frame.loc[kept.index])
+            asked = Condition(condition)
+        except ValueError as error:
+            raise CatalogueError(f"where: given {condition!r}; {error}") from error
+        if unknown := asked.names.difference(names):
+            raise CatalogueError(
+                f"where: given {condition!r}; no run has {', '.join(unknown)}; names: {', '.join(names)}"
+            )
+        rows = self.frame[sorted(asked.names)].to_dict("records")
+        return self._of(self.frame.iloc[[i for i, row in enumerate(rows) if asked(row)]])
 
     def sort(self, by: str, *, descending: bool = False) -> Catalogue:
         """By a column; runs without a value come last.
