@@ -136,7 +136,7 @@ class Trials:
 
     def values(self, arm: str, name: str = "") -> dict[int, float]:
         """A score by seed, of those that had it; "seconds", and "mean_over_training" of the deciding score, too."""
-        name, mine = name or self.metric, self.of(arm)
+        name, mine = name or self.metric, self.of(arm) if arm in self else []
         if name in ("seconds", "mean_over_training"):
             over = {trial.seed: float(np.mean(list(trial.over.values()))) for trial in mine}
             return over if name != "seconds" else {trial.seed: trial.seconds for trial in mine}

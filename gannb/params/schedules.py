@@ -98,7 +98,7 @@ class Schedules(Experiment):
     loss: str = param("bce", "the adversarial loss", group="training", choices=("bce", "hinge", "wgan"))
 
     noise: str = param(
-        "instance_noise", "which noise the arms move: on what D sees, or G's input (S5)", group="numbers",
+        "instance_noise", "which noise the arms move (S5)", group="numbers",
         choices=("instance_noise", "latent_scale"),
     )  # fmt: skip
     instance_noise: float = param(

@@ -9,6 +9,7 @@ import pytest
 
 from gannb.metrics.score import Score, Scores
 from gannb.metrics.trials import Trial, Trials, concluded
+from tests.training.regimes import open_run
 
 
 def trial(arm: str, seed: int, value: float, over: tuple[float, ...] = (9.0, 5.0)) -> Trial:
@@ -39,6 +40,7 @@ def test_what_was_not_tried_is_missing_with_the_reason() -> None:
     score = arms([-1.0, -2.0]).difference("learned", "policy")
     assert not score.had and score.reason == "policy not tried"
     assert not arms([-1.0]).difference("learned", "fixed").had
+    assert not arms([-1.0, -2.0]).over_seeds("policy").had
     assert not arms([1.0, 2.0]).difference("learned", "fixed", "fid").had
 
 
@@ -78,6 +80,17 @@ def test_the_best_of_some() -> None:
     found = arms([-1.0, -2.0])
     assert found.best(["fixed", "learned", "cosine"]) == "learned"
     assert Trials().best(["fixed", "learned"]) == "fixed"
+
+
+def test_a_finished_run_becomes_a_trial(tmp_path) -> None:
+    run = open_run(tmp_path, seed=3)
+    run.record([{"step": step, "D/loss": 1.0} | ({"d": 10.0 - step} if step % 2 == 0 else {}) for step in range(1, 6)])
+    run.event("move", 2, name="lr", old=1e-2, new=5e-3, by="learned", outcome="applied")
+    run.event("move", 3, name="lr", old=5e-3, new=9.0, by="person", outcome="refused: too large")
+    made = Trial.of("learned", run, Scores(), over="d", numbers=["lr"], seconds=2.5)
+    assert (made.seed, made.steps, made.seconds) == (3, 5, 2.5)
+    assert dict(made.over) == {2: 8.0, 4: 6.0} and made.over_time.best == (4, 6.0)
+    assert made.paths == {"lr": [(0, 0.01), (2, 0.005)]}
 
 
 def test_curves_and_paths_hold_between_moves() -> None:
