@@ -37,7 +37,7 @@ def curriculum_figure(
         epochs: how far to draw; a fifth beyond the curriculum's end by default.
     """
     last = epochs or stages.end + max(1, stages.end // 5)
-    at = np.unique(np.concatenate([np.linspace(0, last, 61), [stages.warmup - 1e-6, stages.warmup, stages.end]]))
+    at = np.unique(np.concatenate([np.linspace(0, last, 41), [stages.warmup - 1e-6, stages.warmup, stages.end]]))
     lines = {}
     for ramp in ("document", "smooth"):
         moved = [_weights(epoch, stages, detail, physics, ramp) for epoch in at]
@@ -147,7 +147,7 @@ def _moved_lines(rows: list[dict[str, Any]]) -> list[go.Scatter]:
     ]  # fmt: skip
 
 
-def _thinned(count: int, most: int = 300) -> np.ndarray:
+def _thinned(count: int, most: int = 120) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int32))
 
 

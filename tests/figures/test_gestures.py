@@ -1,8 +1,11 @@
-"""Arms side by side."""
+"""Arms side by side, and motions as rows of stick figures."""
 
+import numpy as np
 import pytest
+import torch
 
-from gannb.figures.gestures import error_figure
+from gannb import skeleton
+from gannb.figures.gestures import error_figure, strip
 from gannb.metrics.gesture_arms import Outcome, Outcomes
 
 
@@ -15,3 +18,15 @@ def test_errors_stand_in_centimetres_with_their_intervals() -> None:
     assert points.x == pytest.approx([6.5, 9.0])
     assert (points.error_x.array > 0).all() and (points.error_x.arrayminus > 0).all()
     assert points.x[1] + points.error_x.array[1] <= 10.0 + 1e-6, "an interval of a mean lies within the data"
+
+
+def test_a_strip_shows_each_motion_at_its_moments() -> None:
+    pose = skeleton.forward_kinematics(torch.zeros(10, 57))
+    figure = strip({"real": pose, "made": pose + torch.tensor([0.0, 0.1, 0.0])}, moments=3)
+    real, made = figure.data
+    assert [real.name, made.name] == ["real", "made"]
+    bones = len(real.x) // 9
+    lengths = np.hypot(np.diff(real.x)[::3], np.diff(real.y)[::3])
+    assert lengths[: bones * 3].max() < 0.4, "a stick joins neighbours"
+    finite = np.isfinite(real.y)
+    assert np.nanmax(np.asarray(made.y)[finite] - np.asarray(real.y)[finite]) == pytest.approx(-0.9, abs=1e-5)
