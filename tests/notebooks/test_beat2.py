@@ -1,4 +1,4 @@
-"""The real pair of motion and speech goes through the whole notebook: it loads, trains a few epochs, plays, is exported."""
+"""The real pair of motion and speech goes through the whole notebook: it loads, trains, plays, is exported."""
 
 import json
 import subprocess
