@@ -77,17 +77,20 @@ def samples(G: nn.Module, count: int = 1024, seed: int = 0) -> Tensor:
     return G(z).cpu()
 
 
-def standing(critic: nn.Module, G: nn.Module, train: Tensor, held_out: Tensor, *, seed: int = 0) -> dict[str, float]:
+def standing(
+    critic: nn.Module, G: nn.Module, train: Tensor, held_out: Tensor, *, seed: int = 0, count: int = 1024
+) -> dict[str, float]:
     """Where a critic and its generator stand: `distances`, and the mean "slope" on the mixed points.
 
     Args:
         critic: a frozen copy in eval mode.
         G: what it was trained against, with a `latent`: the generator itself, not its average.
-        train, held_out: real samples; the first 1024 of each are looked at.
+        train, held_out: real samples.
         seed: of the latents and the mixing.
+        count: how many samples of each are looked at, the first ones.
     """
     device = next(critic.parameters()).device
-    train, held_out = train[:1024].to(device), held_out[:1024].to(device)
+    train, held_out = train[:count].to(device), held_out[:count].to(device)
     made = samples(G, len(held_out), seed).to(device)
     mix = torch.rand(len(made), generator=generator("mix", seed)).to(device)
     with torch.enable_grad():

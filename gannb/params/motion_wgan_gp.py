@@ -101,7 +101,9 @@ class MotionWganGp(Motion, Curriculum):
         choices=("fp32", "bf16", "fp16"),
     )  # fmt: skip
     mixed_from: int = param(10, "epoch from which precision holds; fp32 before", group="training", low=0, high=100_000)
-    lr_g: float = param(1e-3, "G's learning rate (the document: 10e-4, and 5e-5 as advice; the paper: 1e-4, W1)", **_RATE)
+    lr_g: float = param(
+        1e-3, "G's learning rate (the document: 10e-4, and 5e-5 as advice; the paper: 1e-4, W1)", **_RATE
+    )
     lr_d: float = param(1e-3, "the critic's learning rate", **_RATE)
     beta1: float = param(0.0, "Adam's first decay", group="optimiser", low=0.0, high=0.9999)
     beta2: float = param(0.9, "Adam's second decay", group="optimiser", low=0.0, high=0.99999)
@@ -144,6 +146,9 @@ class MotionWganGp(Motion, Curriculum):
         told = {"steps": self.toy_steps, "batch_size": self.toy_batch, "latent_dim": self.toy_latent}
         same = ("width", "gp_weight", "lr_d", "lr_g", "lr_falls", "beta1", "ema")
         told |= {name: getattr(self, f"toy_{name}") for name in same} | {"defect": self.defect}
+        if toy == "sequences":  # a step of convolutions costs ten of a perceptron's; a phase and a gait want room
+            told |= {"steps": max(10, self.toy_steps // 10), "batch_size": max(2, self.toy_batch // 4), "latent_dim": 8}
+            told["width"] = max(4, self.toy_width // 2)
         carried = {name: getattr(self, name) for name in ("device", "threads", "deterministic", "live", "runs", "seed")}
         return Laboratory(**{"toy": toy} | told | carried | changes)
 

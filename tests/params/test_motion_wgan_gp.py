@@ -43,6 +43,12 @@ def test_a_toy_is_told_what_the_run_is_told() -> None:
     )  # fmt: skip
 
 
+def test_sequences_get_fewer_steps_of_fewer_samples() -> None:
+    p = MotionWganGp(toy_steps=100, toy_batch=40)
+    told = p.toy("sequences")
+    assert (told.steps, told.batch_size, told.width) == (10, 10, p.toy_width // 2)
+
+
 @pytest.mark.parametrize("name", ["same", *OPTIONS])
 def test_every_option_is_an_arm_that_differs_in_nothing_else(name: str, tmp_path) -> None:
     p = MotionWganGp(resume="last", lr_g=3e-4, lr_d=3e-4, n_critic=4, clip_frames=[32, 64])
