@@ -147,6 +147,14 @@ class ParticlesSagan(Experiment):
         far = [place for place in places if place >= v.image_size or place < 8 or place & (place - 1)]
         return f"attention_at: numbers among 8, 16, 32 … below image_size={v.image_size}" if wrong or far else None
 
+    @rule("adaptive", "loss")
+    def _certainty(v):
+        if v.adaptive and v.loss == "relativistic":
+            return (
+                "in pairs only differences count, so D's sign on real images says nothing: adaptive needs bce or hinge"
+            )
+        return None
+
     @rule("network", "path_length_weight")
     def _paths(v):
         missing = v.network == "sagan" and v.path_length_weight > 0

@@ -34,6 +34,7 @@ def test_scores_come_every_10_20_50_epochs_74_times():
         ({"augment": "hflip,rotate"}, "unknown rotate"),
         ({"d_steps": 0, "g_steps": 0}, "at least one turn"),
         ({"path_length_weight": 2.0}, "need a mapping network"),
+        ({"adaptive": True, "loss": "relativistic"}, "adaptive needs bce or hinge"),
     ],
 )
 def test_rules_across_fields(told, message):
