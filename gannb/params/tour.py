@@ -31,7 +31,7 @@ class Tour(Experiment):
         0.1, "standard deviation of the noise on all that D sees", group="loss", low=0.0, high=2.0, slider=(0.0, 1.0),
         moves=True,
     )  # fmt: skip
-    look_every: int = param(250, "steps between looks at what is made", group="training", low=1)
+    look_every: int = param(125, "steps between looks at what is made", group="training", low=1)
 
     threads: int = execution(
         1, "CPU threads; networks this small gain nothing from more; 0 leaves them to torch", low=0
