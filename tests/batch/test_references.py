@@ -33,6 +33,15 @@ def test_only_what_compares_is_kept() -> None:
     assert stored.cells[1].outputs[1].data == {"text/plain": "IntSlider()"}
 
 
+def test_of_a_page_in_an_output_only_its_text_is_kept() -> None:
+    page, table = "<iframe>" + "x" * references.LONGEST_PAGE, "<table></table>"
+    notebook = with_output("", text__html=page, text__plain="SkeletonPlayer(real, made)")
+    kept = tidied(notebook).cells[1].outputs[-1].data
+    assert kept == {"text/plain": "SkeletonPlayer(real, made)"}
+    small = tidied(with_output("", text__html=table, text__plain="Table")).cells[1].outputs[-1].data
+    assert small["text/html"] == table
+
+
 def test_what_a_machine_says_of_itself_is_not_kept() -> None:
     notebook = with_output("2 cores, in a folder of mine\n")
     notebook.cells[1].metadata.tags = ["nbval-ignore-output", "reason:device"]
