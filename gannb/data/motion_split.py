@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gannb.data import motion
+from gannb.data.augment_clips import AugmentedBatches
 from gannb.data.batches import Batches, StreamedBatches
 from gannb.data.clips import Clips, Recording
 from gannb.data.corpus import Corpus, Statistics
@@ -74,11 +75,18 @@ class MotionSplit:
         pose = {"center": s.pose_mean, "spread": s.pose_std}
         return pose | {"mel_center": s.mel_mean, "mel_spread": s.mel_std, "bones": self.bones}
 
-    def batches(self, size: int, *, seed: int, device: torch.device | str = "cpu") -> Batches | StreamedBatches:
-        """The training clips as batches: whole on the device, or streamed where they lie on disk."""
+    def batches(
+        self, size: int, *, seed: int, device: torch.device | str = "cpu", noise: float = 0.0, warp: float = 0.0
+    ) -> Batches | StreamedBatches | AugmentedBatches:
+        """The training clips as batches: whole on the device, or streamed where they lie on disk.
+
+        With `noise` or `warp` each clip is augmented anew by its step (`gannb.data.augment_clips`).
+        """
         if self.recordings is None:
-            return StreamedBatches(self.train, size, seed=seed, device=device, name="corpus")
-        return Batches(self.train.clips(), size, seed=seed, device=device)
+            plain = StreamedBatches(self.train, size, seed=seed, device=device, name="corpus")
+        else:
+            plain = Batches(self.train.clips(), size, seed=seed, device=device)
+        return AugmentedBatches(plain, seed=seed, noise=noise, warp=warp) if noise or warp else plain
 
     def judged(self, most: int = 200) -> Clips:
         """The held-out clips as one batch; evenly chosen where there are more than `most`."""

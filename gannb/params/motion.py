@@ -36,6 +36,16 @@ class Motion(Experiment):
     d_hears: bool = param(True, "D hears the speech (ours)", group="networks")
     d_knows_speaker: bool = param(True, "D is told the speaker (ours)", group="networks")
 
+    @property
+    def graph(self) -> str:
+        """G's graph layers, by letter: the document's five; see `gannb.models.motion.graph.graph_layers`."""
+        return "AGAGA"
+
+    @property
+    def time_scales(self) -> tuple[int, ...]:
+        """Frames that each of D's discriminators averages over: one discriminator of every frame."""
+        return (1,)
+
     @rule("width", "d_width")
     def _heads(v: Any) -> str | None:
         return None if v.width % 16 == v.d_width % 16 == 0 else "widths are shared by 8 heads: use multiples of 16"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from gannb.dynamics.balance import STRATEGIES, THRESHOLDS, Limits, Strategy, strategy
 from gannb.dynamics.curriculum import Stages
-from gannb.params.declaration import param, rule
+from gannb.params.declaration import execution, param, rule
 from gannb.params.motion import Motion
 
 _RATE = {
@@ -32,6 +32,15 @@ INGREDIENTS: dict[str, dict[str, Any]] = {
 
 NO_RULES = {"d_strong_below": 0.0, "check_every": 100_000}
 """Neither rule ever acts."""
+
+ROADS: dict[str, dict[str, Any]] = {
+    "augmented": {"speech_noise": 0.5, "time_warp": 0.2},
+    "transformer-layers": {"graph_layers": "ATATA"},
+    "contrastive": {"contrast_weight": 0.2},
+    "time-scales": {"d_time_scales": [1, 2, 4]},
+    "pretrained-ears": {"ears": "made"},
+}
+"""Name → what a further road changes in a run (motion_balance.md names them and took none)."""
 
 
 def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
@@ -112,6 +121,29 @@ class MotionBalance(Motion):
     absolute_weight: float = param(10.0, "of |made - real| (ours)", **_WEIGHT)
     velocity_weight: float = param(5.0, "of the difference of velocities (ours)", **_WEIGHT)
 
+    speech_noise: float = param(
+        0.0, "share of clips with noise under the speech (a further road)", group="roads", low=0.0, high=1.0
+    )
+    time_warp: float = param(
+        0.0, "the most by which time runs faster or slower, for speech and motion alike (a further road)", group="roads",
+        low=0.0, high=0.9,
+    )  # fmt: skip
+    graph_layers: str = param(
+        "AGAGA", "G's graph layers: attention, graph convolution, or a transformer T (a further road)", group="roads"
+    )
+    d_time_scales: list[int] = param(
+        [1], "frames that each discriminator averages over: 1, 2, 4 (a further road)", group="roads", low=1, high=4
+    )
+    contrast_weight: float = param(
+        0.0, "of telling speech and motion of other moments apart (a further road)", group="roads", low=0.0,
+        high=100.0, slider=(0.0, 2.0), moves=True,
+    )  # fmt: skip
+    ears: str = param(
+        "",
+        "speech that the audio encoder learns from first: a folder, a file of weights, made; empty: none",
+        group="roads",
+    )
+
     epochs: int = param(9, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
     batch_size: int = param(16, "clips a step (ours)", group="training", low=2, high=4096)
     precision: str = param(
@@ -135,6 +167,10 @@ class MotionBalance(Motion):
     )
     seeds: int = param(1, "seeds of each arm; intervals over seeds need 2 (ours: 5)", group="training", low=1, high=100)
 
+    threads: int = execution(
+        1, "CPU threads; one is nearly as fast as two on networks this small; 0 leaves them to torch", low=0
+    )
+
     def __init__(self, **given: Any) -> None:
         chosen = given.get("strategy", "merged")
         if chosen in STRATEGIES:
@@ -149,6 +185,15 @@ class MotionBalance(Motion):
     def _labels(v: Any) -> str | None:
         apart = v.real_label - v.fake_label > 2 * v.label_offset
         return None if apart else "allowed: real_label above fake_label by more than twice label_offset"
+
+    @rule("graph_layers")
+    def _layers(v: Any) -> str | None:
+        return None if v.graph_layers and set(v.graph_layers) <= set("AGT") else "allowed: letters A, G and T"
+
+    @rule("d_time_scales")
+    def _scales(v: Any) -> str | None:
+        fit = v.d_time_scales and {*v.d_time_scales} <= {1, 2, 4} and len({*v.d_time_scales}) == len(v.d_time_scales)
+        return None if fit else "allowed: some of 1, 2 and 4, each once"
 
     @rule("compared")
     def _known_arms(v: Any) -> str | None:
@@ -177,6 +222,16 @@ class MotionBalance(Motion):
         return type(self)(**kept | own | arms()[name])
 
     @property
+    def graph(self) -> str:
+        """`graph_layers`, under the name by which networks are built."""
+        return self.graph_layers
+
+    @property
+    def time_scales(self) -> tuple[int, ...]:
+        """`d_time_scales`, likewise."""
+        return tuple(self.d_time_scales)
+
+    @property
     def stages(self) -> Stages:
         """The curriculum's stages."""
         return Stages(self.warmup_epochs, self.curriculum_epochs)
@@ -202,4 +257,5 @@ def arms() -> dict[str, dict[str, Any]]:
     without = {f"without-{name}": change for name, change in INGREDIENTS.items()}
     others = {"no-rules": NO_RULES, "smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}}
     heads = {f"{head}-head": {"head": head} for head in ("angles", "coordinates")}
-    return strategies | rules | both | without | others | heads | {"sequential-attention": {"body_hand": "sequential"}}
+    others |= {"sequential-attention": {"body_hand": "sequential"}}
+    return strategies | rules | both | without | others | heads | ROADS

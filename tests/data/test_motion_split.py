@@ -76,3 +76,10 @@ def test_a_folder_of_pairs_is_read_once_and_its_features_kept(tmp_path) -> None:
     split = MotionSplit.of(told(data=str(pairs)), cache=cache)
     assert split.speakers == ("ada",)
     assert len(list(cache.glob("*.npy"))) == 1
+
+
+def test_batches_are_augmented_where_that_is_asked_for(split):
+    plain, augmented = split.batches(4, seed=0), split.batches(4, seed=0, noise=1.0, warp=0.2)
+    assert plain.per_epoch == augmented.per_epoch and plain.digest() != augmented.digest()
+    assert plain[0].pose.shape == augmented[0].pose.shape and not torch.equal(plain[0].mel, augmented[0].mel)
+    assert torch.equal(plain[0].speaker, augmented[0].speaker)

@@ -4,7 +4,7 @@ import pytest
 
 from gannb.dynamics.balance import STRATEGIES
 from gannb.params.declaration import ParameterError
-from gannb.params.motion_balance import MotionBalance, arms
+from gannb.params.motion_balance import ROADS, MotionBalance, arms
 from gannb.params.presets import HOME, read_yaml
 
 
@@ -77,6 +77,13 @@ def test_an_ingredient_taken_away_is_the_only_change() -> None:
     assert changed(p, p.arm("without-mixed-precision")) == {"mixed_from", "compared"}
 
 
+@pytest.mark.parametrize("road", ROADS)
+def test_a_further_road_is_the_only_change(road: str) -> None:
+    p = MotionBalance()
+    assert changed(p, p.arm(road)) - {"compared"} == set(ROADS[road])
+    assert (p.graph, p.time_scales) == ("AGAGA", (1,)), "and none is taken by default"
+
+
 def test_every_number_of_the_rules_and_the_curriculum_may_move() -> None:
     names = {number.name for number in MotionBalance().dynamic()}
     assert {"d_turns", "g_turns", "lr_d_scale", "lr_g_scale", "detail_weight", "physics_weight"} <= names
@@ -93,6 +100,11 @@ def test_every_number_of_the_rules_and_the_curriculum_may_move() -> None:
         ({"n_mels": 30}, "multiple of 8"),
         ({"compared": ["legcy"]}, "no arm legcy"),
         ({"d_turns": 3}, "0, 2"),
+        ({"graph_layers": "AGX"}, "letters A, G and T"),
+        ({"graph_layers": ""}, "letters A, G and T"),
+        ({"d_time_scales": [1, 3]}, "some of 1, 2 and 4"),
+        ({"d_time_scales": [2, 2]}, "some of 1, 2 and 4"),
+        ({"time_warp": 1.0}, "time_warp"),
     ],
 )
 def test_what_cannot_be_is_said(told: dict[str, object], says: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -12,7 +12,7 @@ from gannb.models.motion.scales import TimeScales
 from gannb.params.motion import Motion
 
 
-def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None, graph: str = "AGAGA") -> Generator:
+def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None) -> Generator:
     """The generator that the parameters describe.
 
     Args:
@@ -20,24 +20,19 @@ def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = No
         speakers: how many there are.
         scales: what it knows of its data: `center`, `spread`, `mel_center`, `mel_spread`, `bones`
             (`gannb.data.motion_split`); None where weights are to be loaded into it.
-        graph: its graph layers, see `gannb.models.motion.graph.graph_layers`.
     """
-    return Generator(p.n_mels, speakers, p.width, p.head, p.body_hand, graph=graph, **(scales or {}))
+    return Generator(p.n_mels, speakers, p.width, p.head, p.body_hand, graph=p.graph, **(scales or {}))
 
 
 def discriminator(
-    p: Motion,
-    speakers: int,
-    scales: Mapping[str, Tensor] | None = None,
-    norm: Norm = "batch",
-    time_scales: Sequence[int] = (1,),
+    p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None, norm: Norm = "batch"
 ) -> Discriminator | TimeScales:
     """The discriminator (`batch`), or the critic (`layer`), that the parameters describe; see `generator`.
 
-    With other `time_scales` than (1,) it is one discriminator a scale (`gannb.models.motion.scales`).
+    With more `time_scales` it is one discriminator a scale (`gannb.models.motion.scales`).
     """
     known = {name: scale for name, scale in (scales or {}).items() if name != "bones"}
     hears, told = p.n_mels if p.d_hears else None, speakers if p.d_knows_speaker else 0
-    if tuple(time_scales) == (1,):
+    if p.time_scales == (1,):
         return Discriminator(p.d_width, norm, hears, told, **known)
-    return TimeScales(lambda: Discriminator(p.d_width, norm, hears, told, **known), time_scales)
+    return TimeScales(lambda: Discriminator(p.d_width, norm, hears, told, **known), p.time_scales)

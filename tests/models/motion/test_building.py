@@ -59,10 +59,10 @@ def test_saved_weights_bring_what_was_known_of_the_data(scales: dict[str, torch.
 
 
 def test_layers_and_time_scales_are_what_is_asked_for(scales: dict[str, torch.Tensor]) -> None:
-    p = MotionBalance()
-    G = building.generator(p, SPEAKERS, scales, graph="ATA")
+    p = MotionBalance(graph_layers="ATA", d_time_scales=[1, 4])
+    G = building.generator(p, SPEAKERS, scales)
     assert [type(layer).__name__ for layer in G.graph] == ["GraphBlock", "JointTransformer", "GraphBlock"]
-    D = building.discriminator(p, SPEAKERS, scales, time_scales=[1, 4])
+    D = building.discriminator(p, SPEAKERS, scales)
     assert list(D.scales) == ["1", "4"] and D.scales["4"].speaker.num_embeddings == SPEAKERS
     made = G(torch.zeros(2, 256, 64), torch.tensor([0, 2]))
     assert D(made, torch.zeros(2, 256, 64), torch.tensor([0, 2])).shape == (2, 8)
