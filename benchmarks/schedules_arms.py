@@ -42,7 +42,6 @@ SETTINGS: dict[str, dict[str, object]] = {
     },
 }
 FEW = ["learned", "document", "fixed", "constant-low", "adaptive"]
-MORE = [arm for arm in ARMS if arm not in (*FEW, "hand")]
 
 
 def run(settings: dict[str, object], wanted: list[str], runs: str) -> Path:
@@ -75,12 +74,17 @@ def main() -> None:
     parser.add_argument(
         "--ablation-seeds", type=int, default=3, help="seeds of the variants of the learned arm, on digits"
     )
+    parser.add_argument("--transfer-seeds", type=int, default=5, help="seeds whose controller is tried on particles")
+    parser.add_argument("--few", nargs="+", default=FEW, help="arms that come first; on CIFAR-10 the only ones")
     args = parser.parse_args()
     name = "digits" if args.data == "digits" else "cifar"
     out, settings = ROOT / "results" / f"schedules_{name}.json", SETTINGS[name]
-    rounds = [(FEW, args.seeds)]
+    rounds = [(args.few, args.seeds)]
     if name == "digits":
-        rounds += [(MORE, args.seeds), (list(LEARNERS), args.seeds[: args.ablation_seeds])]
+        rounds += [
+            ([arm for arm in ARMS if arm not in (*args.few, "hand")], args.seeds),
+            (list(LEARNERS), args.seeds[: args.ablation_seeds]),
+        ]
     shown = ["python", "benchmarks/schedules_arms.py", "digits" if name == "digits" else "CIFAR.npz"]
     shown += ["--features", args.features.partition("=")[0] + "=FILE"] if "=" in args.features else []
     features, _, file = args.features.partition("=")
@@ -92,7 +96,8 @@ def main() -> None:
         if not wanted:
             continue
         first = {"arm": wanted[0]} if wanted[0] in DRIVEN else {}
-        extra = {} if wanted[0] == "learned" else {"transfer_to": ""}  # a controller is carried over once a seed
+        once = wanted[0] == "learned" and seed in args.seeds[: args.transfer_seeds]  # a controller is carried over once
+        extra = {} if once else {"transfer_to": ""}
         with tempfile.TemporaryDirectory() as runs:
             folder = run(settings | told | first | extra | {"seed": seed}, wanted, runs)
             merged(out, folder / "trials.json", " ".join(shown), settings)
