@@ -65,6 +65,12 @@ class Plan:
     def sources(self) -> list[int]:
         return [source for source, _ in self.messages]
 
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """Where each message comes from, and where it goes."""
+        come, go = zip(*self.messages)
+        return torch.tensor(come), torch.tensor(go)
+
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Views of `[J, C + 2·H, M]`: features `[J, H, C/H, M]`, logits of sources and of targets `[J, H, M]`."""
         nodes, source, target = x.split([x.shape[1] - 2 * self.heads, self.heads, self.heads], dim=1)
@@ -103,11 +109,14 @@ class GATConv(nn.Module):
             nn.init.xavier_uniform_(weight)
 
         self.plan = Plan.of(edges, joints, heads, slope)
+        for name, ends in zip(("come", "go"), self.plan.ends):  # kept where the weights are
+            self.register_buffer(name, ends, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[joints, channels, M]` to the same shape."""
-        attended = _Attended.apply if x.device.type == "cpu" else _attended
-        return attended(self._project(x), self.plan)
+        if x.device.type == "cpu":
+            return _Attended.apply(self._project(x), self.plan)
+        return _attended(self._project(x), self.plan, (self.come, self.go))
 
     def _project(self, x: Tensor) -> Tensor:
         """The joints' new features and, below them, both halves of the logits `[J, C + 2·H, M]`.
@@ -287,7 +296,7 @@ class _Attended(torch.autograd.Function):
         x, logits, weights = ctx.saved_tensors
         plan = ctx.plan
         if torch.is_grad_enabled():  # a second derivative is wanted: in operations that have one
-            return *torch.autograd.grad(_attended(x, plan), x, grad, create_graph=True), None
+            return *torch.autograd.grad(_attended(x, plan, plan.ends), x, grad, create_graph=True), None
         to_x, slopes = torch.zeros(x.shape, dtype=x.dtype), torch.empty_like(weights)
         (nodes, *_), (to_nodes, to_source, to_target) = plan.parts(x), plan.parts(to_x)
         blocks, grads, sums = _blocks(nodes), _blocks(grad.unflatten(1, (plan.heads, -1))), _blocks(to_nodes)
@@ -304,14 +313,13 @@ class _Attended(torch.autograd.Function):
         return to_x, None
 
 
-def _attended(x: Tensor, plan: Plan) -> Tensor:
+def _attended(x: Tensor, plan: Plan, ends: tuple[Tensor, Tensor]) -> Tensor:
     """out[to] = Σ softmax(LeakyReLU(source[from] + target[to])) · features[from] over the neighbours of each joint.
 
     From features and logits `[J, C + 2·H, M]` (`Plan.parts`) to `[J, C, M]`.
     """
     nodes, source, target = plan.parts(x)
-    come = torch.tensor(plan.sources, device=x.device)
-    go = torch.tensor([target for _, target in plan.messages], device=x.device)
+    come, go = ends
     logits = F.leaky_relu(source[come] + target[go], plan.slope)
     weights = torch.cat([table.softmax(1).flatten(0, 1) for _, table in plan.split(logits)]).to(nodes.dtype)
     return torch.zeros_like(nodes).index_add(0, go, nodes[come] * weights.unsqueeze(2)).flatten(1, 2)

@@ -136,7 +136,12 @@ def test_the_residual_norm_is_torchs_and_its_derivatives_are_right():
 
 def test_the_path_of_other_devices_gives_the_same(attention, convolution, x):
     """What runs on a GPU, run here: gather and add for attention, one product for convolution."""
-    torch.testing.assert_close(_attended(attention._project(x), attention.plan), attention(x), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        _attended(attention._project(x), attention.plan, (attention.come, attention.go)),
+        attention(x),
+        atol=1e-6,
+        rtol=0,
+    )
     ours = _WithNeighbours.apply(x, convolution.edges)
     torch.testing.assert_close(_with_neighbours(x, convolution.adjacency), ours, atol=1e-5, rtol=0)
 
