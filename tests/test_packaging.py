@@ -114,8 +114,12 @@ def test_make_says_when_there_is_no_python(root: Path, tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
-def test_the_readme_lists_the_notebooks_that_exist(root: Path) -> None:
-    listed = re.findall(r"\]\(notebooks/([^)]+)\)", (root / "README.md").read_text())
+READMES = ("README.md", "README.zh.md")
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_readme_lists_the_notebooks_that_exist(root: Path, readme: str) -> None:
+    listed = re.findall(r"\]\(notebooks/([^)]+)\)", (root / readme).read_text(encoding="utf-8"))
     assert listed == [path.name for path in sorted((root / "notebooks").glob("*.ipynb"))]
 
 
@@ -130,6 +134,34 @@ def test_the_readme_names_only_what_make_and_gannb_know(root: Path) -> None:
         assert f"    {command} " in usage, f"README names `gannb {command}`"
 
 
-def test_every_link_in_the_readme_leads_somewhere(root: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", (root / "README.md").read_text())
+@pytest.mark.parametrize("readme", READMES)
+def test_every_link_in_the_readme_leads_somewhere(root: Path, readme: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (root / readme).read_text(encoding="utf-8"))
     assert links and [link for link in links if not (root / link).exists()] == []
+
+
+def said(text: str) -> tuple[list[str], list[str]]:
+    """What a translation must leave as it is: the commands, and every figure of the tables."""
+    commands = re.findall(r"^(?:gannb|make|papermill|torchrun) [\w./ -]*[\w]", text, flags=re.MULTILINE)
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "`](" not in line.split("|")[1]]
+    return commands, [figure for row in rows for figure in re.findall(r"\d[\d.,e-]*\d|\d", row)]
+
+
+def test_the_translation_says_the_same(root: Path) -> None:
+    ours, theirs = ((root / readme).read_text(encoding="utf-8") for readme in READMES)
+    (commands, figures), (translated, told) = said(ours), said(theirs)
+    assert sorted(set(figures) - set(told)) == [], "figures that the translation lacks"
+    assert [c.split()[:3] for c in commands] == [c.split()[:3] for c in translated]
+
+
+def test_the_picture_is_small(root: Path) -> None:
+    assert (root / "docs" / "live_view.png").stat().st_size <= 150_000
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_sweep_and_path_that_is_named_exists(root: Path, readme: str) -> None:
+    text = (root / readme).read_text(encoding="utf-8")
+    sweeps = set(re.findall(r"gannb sweep (\w+)(?=\s)", text)) - {"NAME"}
+    assert sweeps and [name for name in sweeps if not (root / "params" / "sweeps" / f"{name}.yaml").is_file()] == []
+    paths = re.findall(r"`((?:results|docs|params|tests|notebooks)/[\w./]+)`", text)
+    assert paths and [path for path in paths if not (root / path).exists()] == []
