@@ -64,8 +64,13 @@ def comparisons(folders: Sequence[Path], out: Path) -> Iterator[ComparisonPage]:
             yield of_runs(name, "experiment", runs, out)
     for path in sorted({file for folder in folders for file in folder.parents[1].glob("sweeps/*.json")}):
         told = json.loads(path.read_text(encoding="utf-8"))
-        runs = _of_sweep(path, told)
-        yield of_runs(told["name"], "sweep", runs, out, told.get("doc", ""), told["better"], told["score"])
+        records = _records(path, told)
+        base = path.parents[1] / told["notebook"]
+        runs = Catalogue.read(base / record["folder"] for record in records if record["state"] == "done")
+        page = of_runs(told["name"], "sweep", runs, out, told.get("doc", ""), told["better"], told["score"])
+        if failed := [record for record in records if record["state"] == "failed"]:
+            page.tables["Failed trials"] = _failed(failed)
+        yield page
 
 
 def of_runs(
@@ -100,9 +105,13 @@ def _drawn(runs: Catalogue) -> list[str]:
     return [name for name in names if "/" not in name][:2] + [name for name in names if name.endswith("/loss")][:2]
 
 
-def _of_sweep(path: Path, told: dict) -> Catalogue:
-    """The runs of a sweep's trials that are done."""
+def _records(path: Path, told: dict) -> list[dict]:
+    """How the trials of a sweep stand, as far as they were begun."""
     records = [path.parent / "trials" / f"{trial['id']}.json" for trial in told["trials"]]
-    found = [json.loads(record.read_text(encoding="utf-8")) for record in records if record.is_file()]
-    base = path.parents[1] / told["notebook"]
-    return Catalogue.read(base / record["folder"] for record in found if record["state"] == "done")
+    return [json.loads(record.read_text(encoding="utf-8")) for record in records if record.is_file()]
+
+
+def _failed(records: Sequence[dict]) -> Table:
+    """Each with its error and the cell where it arose."""
+    rows = [(r.get("arm"), r.get("seed"), r.get("cell") or None, r.get("error")) for r in records]
+    return Table(("arm", "seed", "code cell", "error"), rows)

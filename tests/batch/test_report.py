@@ -113,7 +113,9 @@ def test_runs_are_compared_and_a_sweep_has_a_page(runs: list[Path], tmp_path: Pa
     trials = tmp_path / "runs" / "sweeps" / "trials"
     trials.mkdir(parents=True)
     for folder, state in zip(runs, ("done", "failed")):
-        (trials / f"{folder.name}.json").write_text(json.dumps({"state": state, "folder": folder.name}))
+        (trials / f"{folder.name}.json").write_text(
+            json.dumps({"state": state, "folder": folder.name, "error": "no image", "cell": 4})
+        )
     told = {"name": "rates", "notebook": "toy", "doc": "Which rate?", "score": "faed", "better": "low"}
     told |= {"trials": [{"id": folder.name} for folder in runs] + [{"id": "never begun"}]}
     (tmp_path / "runs" / "sweeps" / "rates.json").write_text(json.dumps(told))
@@ -122,6 +124,7 @@ def test_runs_are_compared_and_a_sweep_has_a_page(runs: list[Path], tmp_path: Pa
     page = (tmp_path / "report" / "experiment-toy.html").read_text()
     assert "lr=0.1" in page and "lr=0.2" in page and "D/loss over time" in page and "better" not in page
     sweep = (tmp_path / "report" / "sweep-rates.html").read_text()
+    assert "Failed trials" in sweep and "no image" in sweep
     assert "low is better" in sweep and runs[0].name in sweep and runs[1].name not in sweep, "one trial is done"
 
 
