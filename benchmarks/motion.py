@@ -38,7 +38,7 @@ FRAMES, CLIPS, MELS, SPEAKERS = 64, 16, 64, 4
 OUT = Path(__file__).parents[1] / "results" / "benchmark_motion.json"
 
 
-def best(work: Callable[[], object], clock: Callable[[], float], times: int = 7) -> float:
+def best(work: Callable[[], object], clock: Callable[[], float], times: int = 4) -> float:
     """The least of several timings, seconds."""
     taken = []
     for _ in range(times):
@@ -104,7 +104,7 @@ def graph(parents: tuple[int, ...], channels: int, frames: int, half: bool) -> s
     ours_s, scatter_s, dense_s = (best(step(path), time.process_time) for path in (by_joint, by_scatter, by_table))
     return (
         f"graph layers, {frames} x {joints} joints, {channels} channels, {'bf16' if half else 'fp32'}: "
-        f"{1e3 * ours_s:.1f} ms; {scatter_s / ours_s:.2f} x scatter, {dense_s / ours_s:.2f} x dense; "
+        f"{1e3 * ours_s:.1f} ms CPU; {scatter_s / ours_s:.2f} x scatter, {dense_s / ours_s:.2f} x dense; "
         f"largest difference in fp32 {apart:.0e}"
     )
 
@@ -137,7 +137,7 @@ def training(width: int, half: bool) -> str:
         g_adam.step()
         D.requires_grad_(True)
 
-    seconds, cpu = best(step, time.perf_counter, times=4), best(step, time.process_time, times=4)
+    seconds, cpu = best(step, time.perf_counter, times=3), best(step, time.process_time, times=3)
     turns = f"training, C={width}, {'bf16' if half else 'fp32'}, a D and a G turn a step"
     return f"{turns}: {CLIPS / seconds:.0f} clips/s by the wall clock, {CLIPS / cpu:.0f} a CPU second"
 
@@ -162,29 +162,29 @@ def slider(width: int) -> str:
 
 
 def main() -> None:
-    """Print everything."""
+    """Measure the parts asked for, print them, and put them into the results; other parts stay as they were."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=2, help="for training and latency; the ratios use one")
-    threads = parser.parse_args().threads
-    torch.set_num_threads(1)
-    lines = [f"load of the machine at the start {os.getloadavg()[0]:.1f}"]
-
-    def say(line: str) -> None:
-        print(line, flush=True)
-        lines.append(line)
-
-    for half in (False, True):
-        for channels in (4, 16, 64):
-            say(graph(PARENTS, channels, FRAMES * CLIPS, half))
-        say(graph(PARENTS[:10], 16, 2048, half))
-    torch.set_num_threads(threads)
-    for half in (False, True):
-        say(f"{threads} threads: {training(64, half)}")
-    say(slider(64))
+    parser.add_argument("--threads", type=int, default=2, help="for training and sliders; the ratios use one")
+    parser.add_argument("--parts", nargs="*", default=["graph", "training", "slider"])
+    args = parser.parse_args()
+    measured = {
+        "graph": lambda: (
+            [graph(PARENTS, c, FRAMES * CLIPS, half) for half in (False, True) for c in (4, 16)]
+            + [graph(PARENTS[:10], 16, 2048, False), graph(PARENTS, 64, FRAMES * CLIPS, False)]
+        ),
+        "training": lambda: [training(64, half) for half in (False, True)],
+        "slider": lambda: [slider(64)],
+    }
+    stored = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=OUT.parent, capture_output=True, text=True)
-    head = {"command": f"python benchmarks/motion.py --threads {threads}", "commit": commit.stdout.strip()}
-    head |= {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, shared"}
-    OUT.write_text(json.dumps(head | {"measured": lines}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for part in args.parts:
+        torch.set_num_threads(1 if part == "graph" else args.threads)
+        head = {"command": f"python benchmarks/motion.py --threads {args.threads} --parts {part}"}
+        head |= {"commit": commit.stdout.strip(), "load": round(os.getloadavg()[0], 1)}
+        head |= {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, shared"}
+        stored[part] = head | {"threads": torch.get_num_threads(), "measured": measured[part]()}
+        print("\n".join(stored[part]["measured"]), flush=True)
+        OUT.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
