@@ -26,6 +26,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 LARGE = 10_000
 """Characters from which an output lies in a file of its own."""
+LONG_TABLE = 60_000
+"""Characters of HTML without a script, such as a ledger, that stay in the page."""
 LONG_TEXT = 20_000
 """Characters of plain text that a page shows; the rest is in a file."""
 
@@ -77,7 +79,7 @@ def figure(bundle: dict[str, Any], aside: Aside) -> str:
 
 
 def page(content: str, aside: Aside) -> str:
-    """HTML of a cell; a large one, such as a player, in a frame of its own."""
+    """HTML of a cell; a large one, such as a player, in a frame of its own; tables stay where they are."""
     if len(content) < LARGE:
         return content
     framed = re.sub(
@@ -85,7 +87,7 @@ def page(content: str, aside: Aside) -> str:
         lambda found: f'src="{aside.put(html.unescape(found[1]).encode(), "html")}"',
         content,
     )
-    if len(framed) < LARGE:
+    if len(framed) < (LARGE if "<script" in framed else LONG_TABLE):
         return framed
     whole = f'<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">{framed}'
     return f'<iframe class="large" src="{aside.put(whole.encode(), "html")}" title="output"></iframe>'

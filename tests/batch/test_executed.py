@@ -56,11 +56,12 @@ def test_what_is_large_lies_beside_the_page(aside: Aside, tmp_path: Path) -> Non
         new_output("display_data", {PLOTLY: {"data": [{"x": list(range(LARGE))}]}}),
         new_output("display_data", {"image/png": picture + "=" * (-len(picture) % 4), "text/plain": "a <grid>"}),
         new_output("display_data", {"text/html": f'<iframe srcdoc="&lt;b&gt;{"x" * LARGE}" title="player"></iframe>'}),
-        new_output("display_data", {"text/html": "<p>" + "y" * LARGE}),
+        new_output("display_data", {"text/html": "<script>1</script>" + "y" * LARGE}),
+        new_output("display_data", {"text/html": "<table>" + "t" * 2 * LARGE + "</table>"}),
         new_output("stream", text="z" * 10 * LARGE),
     ]
     html = body(new_notebook(cells=[new_code_cell("1", outputs=outputs)]), aside)
-    assert len(html) < 5 * LARGE and re.findall(r'(?:src|href)="(run/[^"]+)"', html) == [
+    assert len(html) < 7 * LARGE and "<table>tt" in html and re.findall(r'(?:src|href)="(run/[^"]+)"', html) == [
         "run/1.js", "run/2.png", "run/3.html", "run/4.html", "run/5.txt",
     ]  # fmt: skip
     assert (tmp_path / "run" / "1.js").read_text().startswith("document.currentScript.parentNode.figure = {")
