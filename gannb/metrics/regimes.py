@@ -36,7 +36,16 @@ def outcome(arm: str, run: Run, seconds: float, scores: Scores, real: Clips, mad
     training = {
         "collapsed": float(had["diversity_share"] < DIVERSITY),
         "seconds": seconds,
-        "g_turns": float(len(run.history["G/loss"])),
-        "d_turns": float(len(run.history["D/loss"])),
+        "g_turns": float(_turns(run, "G")),
+        "d_turns": float(_turns(run, "D")),
     }
     return Outcome(arm, run.params.seed, had, absolute_by_clip(real, made).tolist(), training)
+
+
+def _turns(run: Run, who: str) -> int:
+    """How often a player played: a step is one row, in which it may have had several turns."""
+    steps, number = run.history[f"{who}/loss"].steps, f"{who.lower()}_turns"
+    if number not in type(run.params).model_fields:
+        return len(steps)
+    path = run.trajectory(number)
+    return sum(next(value for at, value in reversed(path) if at < step) for step in steps)

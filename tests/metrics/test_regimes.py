@@ -4,6 +4,8 @@ from gannb.data import motion
 from gannb.data.corpus import Corpus
 from gannb.metrics.gestures import judge
 from gannb.metrics.regimes import ASKED, outcome
+from gannb.params.motion_balance import MotionBalance
+from gannb.runs.folder import Run
 from tests.training.regimes import open_run
 
 
@@ -19,3 +21,14 @@ def test_turns_and_collapse(tmp_path) -> None:
     assert sum(found.errors) > 0.01
     had = {*outcome("arm", run, 3.0, judge(clips, clips.pose), clips, clips.pose).scores, *found.training}
     assert set(ASKED) - {"fgd", "fgd_over_floor"} <= had, "FGD needs features"
+
+
+def test_several_turns_a_step_are_counted(tmp_path) -> None:
+    """The rival's G has four turns a step, and more once the rules say so; a step is one row."""
+    p = MotionBalance(runs=str(tmp_path), threads=1)
+    run = Run.open(p)
+    run.record([{"step": s, "D/loss": 1.0, "G/loss": 0.5} for s in range(1, 4)])
+    run.event("move", 2, name="g_turns", old=4, new=6, by="balance", outcome="applied")
+    clips = Corpus.of(motion.load("made", seconds=5.0, each=1), n_mels=16).clips()
+    found = outcome("rival", run, 1.0, judge(clips, clips.pose), clips, clips.pose).training
+    assert (found["g_turns"], found["d_turns"]) == (4 + 4 + 6, 3)
