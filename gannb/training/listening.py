@@ -107,14 +107,14 @@ def give_ears(encoder: AudioEncoder, source: str, *, seed: int = 0, steps: int =
         return
     told = {"n_mels": encoder.n_mels, "width": encoder.out.out_features, "steps": steps, "seed": seed}
     with tempfile.TemporaryDirectory() as made:
-        folder = _voices(Path(made), seed) if source == "made" else Path(source).expanduser()
+        folder = made_voices(Path(made), seed) if source == "made" else Path(source).expanduser()
         learnt = learn_to_listen(folder, **told).encoder.state_dict()
     kept = {name: t for name, t in encoder.state_dict().items() if name.startswith("scale.")}
     encoder.load_state_dict(learnt | kept)
 
 
-def _voices(folder: Path, seed: int, count: int = 6, seconds: float = 30.0) -> Path:
-    """Sound files of made-up voices, pitches from low to high."""
+def made_voices(folder: Path, seed: int, count: int = 6, seconds: float = 30.0) -> Path:
+    """Write sound files of made-up voices, pitches from low to high, into a folder; returns the folder."""
     import soundfile
 
     for number in range(count):

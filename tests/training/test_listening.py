@@ -88,8 +88,10 @@ def test_a_folder_without_speech_is_an_error(tmp_path):
         listening.learn_to_listen(tmp_path)
 
 
-def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_up_voices(ears, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(listening, "_voices", lambda _, seed: folder)
+def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_upmade_voices(
+    ears, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(listening, "made_voices", lambda _, seed: folder)
     path = ears.save(tmp_path / "ears.safetensors")
     for source in (str(folder), str(path), "made"):
         encoder = AudioEncoder(WIDTH, MELS, torch.full((MELS,), -2.0))
@@ -103,5 +105,5 @@ def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_up_voices(
 
 
 def test_made_up_voices_are_sound_files_that_can_be_read(tmp_path):
-    heard, faults = listening.read_folder(listening._voices(tmp_path, 0, count=2, seconds=5.0), MELS)
+    heard, faults = listening.read_folder(listening.made_voices(tmp_path, 0, count=2, seconds=5.0), MELS)
     assert [mel.shape for mel in heard] == [(300, MELS)] * 2 and not faults
