@@ -125,8 +125,8 @@ class MotionBalance(Motion):
         0.0, "share of clips with noise under the speech (a further road)", group="roads", low=0.0, high=1.0
     )
     time_warp: float = param(
-        0.0, "the most by which time runs faster or slower, for speech and motion alike (a further road)", group="roads",
-        low=0.0, high=0.9,
+        0.0, "the most by which time runs faster or slower, for speech and motion alike (a further road)",
+        group="roads", low=0.0, high=0.9,
     )  # fmt: skip
     graph_layers: str = param(
         "AGAGA", "G's graph layers: attention, graph convolution, or a transformer T (a further road)", group="roads"
