@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from gannb.params.curriculum import Curriculum
-from gannb.params.declaration import param, rule
+from gannb.params.declaration import execution, param, rule
 from gannb.params.laboratory import DEFECTS, TOYS, Laboratory
 from gannb.params.motion import Motion
 from gannb.params.motion_balance import MotionBalance
@@ -121,6 +121,8 @@ class MotionWganGp(Motion, Curriculum):
         choices=ARMS,
     )  # fmt: skip
     seeds: int = param(1, "seeds of each arm; intervals over seeds need 2", group="judging", low=1, high=100)
+
+    threads: int = execution(1, "CPU threads; one is fastest for networks this small; 0 leaves them to torch", low=0)
 
     @rule("clip_frames")
     def _lengths(v: Any) -> str | None:
