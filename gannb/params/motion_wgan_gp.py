@@ -54,9 +54,9 @@ class MotionWganGp(Motion, Curriculum):
     toy_latent: int = param(2, "length of the latent", group="laboratory", low=1, high=256)
     toy_gp_weight: float = param(0.3, "λ on the toys (the document: 10)", group="laboratory", low=0.0, high=1000.0)
     toy_lr_d: float = param(
-        2e-3, "the critic's rate on the toys (the document: 1e-4)", group="laboratory", low=0.0, open_low=True, high=1.0
+        5e-3, "the critic's rate on the toys (the document: 1e-4)", group="laboratory", low=0.0, open_low=True, high=1.0
     )
-    toy_lr_g: float = param(2e-3, "G's rate on the toys", group="laboratory", low=0.0, open_low=True, high=1.0)
+    toy_lr_g: float = param(5e-3, "G's rate on the toys", group="laboratory", low=0.0, open_low=True, high=1.0)
     toy_lr_falls: bool = param(True, "both rates on the toys fall to 0 (ours)", group="laboratory")
     toy_beta1: float = param(0.5, "Adam's first decay on the toys (ours)", group="laboratory", low=0.0, high=0.999)
     toy_ema: float = param(0.99, "decay of G's average on the toys (ours)", group="laboratory", low=0.0, high=0.99999)

@@ -1,5 +1,7 @@
 """Renewing what nbval compares: what is stored, and what is said of it."""
 
+import base64
+import json
 from pathlib import Path
 
 import nbformat
@@ -74,3 +76,26 @@ def test_trained_numbers_without_a_reference_are_stored_and_the_notebook_runs_ag
     monkeypatch.setattr(references, "_store_references", lambda runs, name: stored.append(name))
     after = references.renewed(with_output("old\n"), tmp_path, "toy")
     assert stored == ["toy"] and "as in the reference" in str(references.text_outputs(after))
+
+
+def test_numbers_of_figures_are_packed_and_nothing_else() -> None:
+    import numpy as np
+    import plotly.graph_objects as go
+
+    x, y = [0, 1, 2, 3, 4], [0.5, 1.5, 2.5, 3.5, 4.25]
+    figure = go.Figure(
+        go.Scatter(x=x, y=np.array(y), text=list("abcde"), marker={"size": [1, 2]}), layout={"title": "t"}
+    )
+    trace = references.packed(json.loads(figure.to_json())["data"])[0]
+    assert trace["x"]["dtype"] == "i4" and trace["y"]["dtype"] == "f4"
+    assert trace["text"] == list("abcde") and trace["marker"]["size"] == [1, 2]
+    again = go.Figure(trace).data[0]
+    assert list(np.frombuffer(base64.b64decode(again.y["bdata"]), "<f4")) == y
+    assert list(np.frombuffer(base64.b64decode(again.x["bdata"]), "<i4")) == x
+
+
+def test_what_is_large_is_left_out_where_the_cell_says_so() -> None:
+    made = with_output("", image__png="cG5n", text__plain="7 images")
+    assert tidied(made).cells[1].outputs[1]["data"].keys() == {"image/png", "text/plain"}
+    made.cells[1].metadata["tags"] = [references.LARGE]
+    assert tidied(made).cells[1].outputs[1]["data"].keys() == {"text/plain"}

@@ -88,9 +88,7 @@ def test_a_folder_without_speech_is_an_error(tmp_path):
         listening.learn_to_listen(tmp_path)
 
 
-def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_up_voices(
-    ears, folder, tmp_path, monkeypatch
-):
+def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_up_voices(ears, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(listening, "made_voices", lambda _, seed: folder)
     path = ears.save(tmp_path / "ears.safetensors")
     for source in (str(folder), str(path), "made"):
