@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -57,7 +60,8 @@ def fitted_classifier(images: Tensor, classes: Tensor, name: str, *, steps: int 
         network = SmallClassifier(images.shape[1], int(classes.max()) + 1)
     address = content_hash(pixels, classes.cpu(), "fitted-2", steps, seed)
     if not load_weights("fitted", address, network):
-        _fit(network, (pixels - 0.5) / 0.5, classes.cpu(), steps, seed)
+        with one_thread():  # sums in another order would make other weights
+            _fit(network, (pixels - 0.5) / 0.5, classes.cpu(), steps, seed)
         store_weights("fitted", address, network)
     half = [0.5] * images.shape[1]
     made = classifier(network, name, size, mean=half, std=half)
@@ -81,6 +85,17 @@ def eyes_for(features: str, pictures: Pictures) -> str | Extractor:
 def accuracy(eyes: Extractor, images: Tensor, classes: Tensor) -> float:
     """The share of images whose class a classifier's features name rightly."""
     return float((eyes(images).logits.argmax(1) == classes.cpu()).float().mean())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one CPU thread, and on as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _fit(network: nn.Module, images: Tensor, classes: Tensor, steps: int, seed: int) -> None:
