@@ -26,7 +26,7 @@ from gannb.params import presets
 
 OF_THE_MACHINE = {"reason:device", "reason:external"}
 """Tags of cells whose outputs say what this machine is, or what lies on it: they are not stored."""
-LARGE = "reason:large"
+LARGE = "large"
 """Tag of a cell whose pictures and figures are left out of what is committed; they are in every run's folder."""
 LONGEST_PAGE = 20_000
 """Characters of HTML from which an output (a player) is left out of what is committed; it is in every run's folder."""

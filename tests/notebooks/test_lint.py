@@ -17,8 +17,8 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LARGEST = 150_000  # bytes
 LONGEST_CELL, MEDIAN_CELL = 30, 8  # lines
 ANNOTATIONS = {"int", "float", "bool", "str", "list[int]", "list[float]", "list[str]"}  # what papermill can name
-REASONS = {"reason:timing", "reason:device", "reason:widget", "reason:external", "reason:large"}
-TAGS = {"parameters", "raises-exception", "nbval-ignore-output"} | REASONS
+REASONS = {"reason:timing", "reason:device", "reason:widget", "reason:external"}
+TAGS = {"parameters", "raises-exception", "nbval-ignore-output", "large"} | REASONS
 
 
 def faults(notebook: NotebookNode) -> list[str]:
