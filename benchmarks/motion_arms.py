@@ -1,6 +1,7 @@
 """Strategies, rules and ingredients of `motion_balance` side by side, on made-up speakers, over seeds.
 
-    python benchmarks/motion_arms.py --seeds 0 1    # writes results/motion_arms.json
+    python benchmarks/motion_arms.py --seeds 0 1    # 120 steps; adds to results/motion_arms.json
+    python benchmarks/motion_arms.py --long         # 504 steps of fewer arms; adds to results/motion_collapse.json
     python benchmarks/motion_arms.py --trace        # writes results/motion_trace.json: losses without any rule
 
 Every call is `gannb run motion_balance` on one thread: the quick preset's tiny networks, more steps, and a D that
@@ -20,17 +21,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gannb.params.motion_balance import ROADS
+
 ROOT = Path(__file__).parents[1]
-OUT, TRACE = ROOT / "results" / "motion_arms.json", ROOT / "results" / "motion_trace.json"
+SHORT, LONG, TRACE = (ROOT / "results" / f"motion_{name}.json" for name in ("arms", "collapse", "trace"))
 TOLD = {
-    "head": "coordinates", "epochs": 20, "warmup_epochs": 3, "curriculum_epochs": 12, "check_every": 6,
-    "judge_every": 10, "lr_g": 0.002, "lr_d": 0.004, "ema": 0.9, "threads": 1,
+    "head": "coordinates", "epochs": 30, "batch_size": 8, "warmup_epochs": 5, "curriculum_epochs": 20,
+    "check_every": 12, "judge_every": 15, "lr_g": 0.002, "lr_d": 0.004, "ema": 0.9, "threads": 1,
 }  # fmt: skip
-TRACED = TOLD | {"epochs": 60, "warmup_epochs": 10, "curriculum_epochs": 50, "lr_g": 0.001, "lr_d": 0.002}
+LASTING = TOLD | {"epochs": 126, "warmup_epochs": 10, "curriculum_epochs": 50, "check_every": 50, "judge_every": 21}
+TRACED = LASTING | {"epochs": 60, "batch_size": 16, "lr_g": 0.001, "lr_d": 0.002}
 TRACED |= {"d_strong_below": 0.0, "check_every": 100_000, "judge_every": 60, "precision": "fp32"}
 OWN = "merged, literal"
 ARMS = ("no-rules", "repaired", "legacy", "angles-head", "without-attention", "without-curriculum", "without-physics",
-        "without-mixed-precision")  # fmt: skip
+        "without-mixed-precision", "mixed-from-0", *ROADS)  # fmt: skip
+LONG_ARMS = ("no-rules", "legacy", "repaired")
 SEEN = ("D/loss", "G/loss", "G/adversarial", "D/accuracy")
 
 
@@ -45,10 +50,10 @@ def run(told: dict[str, Any], compared: list[str], runs: str) -> Path:
     return Path(done.stdout.split("run: ")[-1].strip())
 
 
-def outcomes(seed: int, arms: list[str]) -> list[dict[str, Any]]:
-    """What became of this run and some arms, with one seed."""
+def outcomes(told: dict[str, Any], arms: list[str]) -> list[dict[str, Any]]:
+    """What became of this run and some arms."""
     with tempfile.TemporaryDirectory() as runs:
-        rows = json.loads((run(TOLD | {"seed": seed}, arms, runs) / "arms.json").read_text())
+        rows = json.loads((run(told, arms, runs) / "arms.json").read_text())
     return [row | {"arm": OWN if row["arm"] == "this run" else row["arm"]} for row in rows]
 
 
@@ -72,20 +77,22 @@ def main() -> None:
     """Measure what is asked for, and add it to the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
-    parser.add_argument("--arms", nargs="*", default=list(ARMS))
+    parser.add_argument("--arms", nargs="*", help="all by default")
+    parser.add_argument("--long", action="store_true", help="504 steps: does D end the learning?")
     parser.add_argument("--trace", action="store_true", help="record the losses that rules are replayed over")
     args = parser.parse_args()
     if args.trace:
         TRACE.write_text(json.dumps(head(TRACED) | {"trace": record()}) + "\n")
         return
-    stored = json.loads(OUT.read_text())["outcomes"] if OUT.exists() else []
-    stored = [row for row in stored if row["arm"] in (OWN, *ARMS)]
+    out, told, arms = (LONG, LASTING, LONG_ARMS) if args.long else (SHORT, TOLD, ARMS)
+    stored = json.loads(out.read_text()) if out.exists() else {"told": told, "outcomes": []}
+    rows = stored["outcomes"] if stored["told"] == told else []  # other numbers are another comparison
     for seed in args.seeds:
-        there = {row["arm"] for row in stored if row["seed"] == seed}
-        wanted = [arm for arm in args.arms if arm not in there]
+        there = {row["arm"] for row in rows if row["seed"] == seed}
+        wanted = [arm for arm in args.arms or arms if arm not in there]
         if wanted or OWN not in there:
-            stored += [row for row in outcomes(seed, wanted) if row["arm"] not in there]
-            OUT.write_text(json.dumps(head(TOLD) | {"outcomes": stored}, indent=1) + "\n")
+            rows += [row for row in outcomes(told | {"seed": seed}, wanted) if row["arm"] not in there]
+            out.write_text(json.dumps(head(told) | {"outcomes": rows}, indent=1) + "\n")
             print(f"seed {seed}: {', '.join(wanted)}", flush=True)
 
 

@@ -144,8 +144,10 @@ _METACARPALS = tuple(math.radians(a) for a in (14.0, 0.0, -12.0, -24.0))  # fan 
 _SIDE_JOINTS = torch.tensor([[4, 5, 6, *LEFT_HAND], [1, 2, 3, *RIGHT_HAND]])  # shoulder, elbow, wrist, hand 21
 _MIRROR = torch.tensor([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])  # left as is, right mirrored
 
+# Within this module the three axes come first, `[3, ...]`: sums over a last axis of three are slow.
+
 Frame = tuple[Tensor, Tensor, Tensor]
-"""A rotation as its three columns `[..., 3]`: where the x, y and z axes have gone."""
+"""A rotation as its three columns `[3, ...]`: where the x, y and z axes have gone."""
 
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -171,10 +173,10 @@ def forward_kinematics(angles: Tensor, lengths: Tensor | None = None) -> Tensor:
     side_lengths = lengths[..., _SIDE_JOINTS.to(angles.device) - 1]  # [..., 2, 24]
     sides = _sides(_arm_positions(angles[..., :54].unflatten(-1, (2, 27)), side_lengths))
     face = _face_positions(angles[..., 54:], lengths[..., 6:9])
-    neck = torch.zeros_like(face[..., :1, :])
-    left, right = sides.unbind(-3)
-    body = [neck, right[..., :3, :], left[..., :3, :], face]
-    return torch.cat([*body, left[..., 3:, :], right[..., 3:, :]], dim=-2)
+    neck = torch.zeros_like(face[..., :1])
+    left, right = sides.unbind(-2)
+    joints = torch.cat([neck, right[..., :3], left[..., :3], face, left[..., 3:], right[..., 3:]], dim=-1)
+    return joints.movedim(0, -1).contiguous()
 
 
 def within_limits(raw: Tensor) -> Tensor:
@@ -184,7 +186,7 @@ def within_limits(raw: Tensor) -> Tensor:
 
 
 def _arm_positions(angles: Tensor, lengths: Tensor) -> Tensor:
-    """Both arms and hands as left ones: angles `[..., 2, 27]`, lengths `[..., 2, 24]` → `[..., 2, 24, 3]`."""
+    """Both arms and hands as left ones: angles `[..., 2, 27]`, lengths `[..., 2, 24]` → `[3, ..., 2, 24]`."""
     arm, thumb, fingers = angles[..., :7], angles[..., 7:11], angles[..., 11:].unflatten(-1, (4, 4))
     flexion, abduction, rotation, elbow, pronation, wrist, deviation = arm.unbind(-1)
 
@@ -192,63 +194,63 @@ def _arm_positions(angles: Tensor, lengths: Tensor) -> Tensor:
     fore = _turn(upper, 0, -elbow)
     hand = _turn(_turn(_turn(fore, 1, -pronation), 2, -wrist), 0, deviation)
 
-    shoulder = _vector(_SHOULDER, angles) * lengths[..., 0, None]
-    elbow_at = shoulder - upper[1] * lengths[..., 1, None]
-    wrist_at = elbow_at - fore[1] * lengths[..., 2, None]
-    root = wrist_at - hand[1] * lengths[..., 3, None]
+    shoulder = _vector(_SHOULDER, flexion) * lengths[..., 0]
+    elbow_at = shoulder - upper[1] * lengths[..., 1]
+    wrist_at = elbow_at - fore[1] * lengths[..., 2]
+    root = wrist_at - hand[1] * lengths[..., 3]
     hand_joints = [_thumb(thumb, hand, root, lengths[..., 4:8])]
     hand_joints += [_fingers(fingers, hand, root, lengths[..., 8:].unflatten(-1, (4, 4)))]
-    return torch.cat([torch.stack([shoulder, elbow_at, wrist_at, root], dim=-2), *hand_joints], dim=-2)
+    return torch.cat([torch.stack([shoulder, elbow_at, wrist_at, root], dim=-1), *hand_joints], dim=-1)
 
 
 def _thumb(angles: Tensor, hand: Frame, root: Tensor, lengths: Tensor) -> Tensor:
     flexion, abduction, mcp, ip = angles.unbind(-1)
-    cmc = root + _along(hand, *_CMC) * lengths[..., 0, None]
+    cmc = root + _along(hand, *_CMC) * lengths[..., 0]
     frame = _turn(_turn(hand, 2, -abduction), 0, flexion - math.radians(30.0))
     joints = [cmc]
     for bend, length in zip((None, mcp, ip), lengths[..., 1:].unbind(-1), strict=True):
         frame = frame if bend is None else _turn(frame, 0, bend)
-        joints.append(joints[-1] - frame[1] * length[..., None])
-    return torch.stack(joints, dim=-2)
+        joints.append(joints[-1] - frame[1] * length)
+    return torch.stack(joints, dim=-1)
 
 
 def _fingers(angles: Tensor, hand: Frame, root: Tensor, lengths: Tensor) -> Tensor:
-    """The four fingers at once: angles and lengths `[..., 4 fingers, 4]` → `[..., 16, 3]`."""
+    """The four fingers at once: angles and lengths `[..., 4 fingers, 4]` → `[3, ..., 16]`."""
     mcp, abduction, pip, dip = angles.unbind(-1)
-    hand = tuple(axis[..., None, :] for axis in hand)
-    fan = angles.new_tensor(_METACARPALS)[:, None]
-    knuckle = root[..., None, :] + (hand[2] * fan.sin() - hand[1] * fan.cos()) * lengths[..., 0, None]
+    hand = tuple(axis[..., None] for axis in hand)
+    fan = angles.new_tensor(_METACARPALS)
+    knuckle = root[..., None] + (hand[2] * fan.sin() - hand[1] * fan.cos()) * lengths[..., 0]
     frame = _turn(_turn(hand, 2, -mcp), 0, -abduction)
     joints = [knuckle]
     for bend, length in zip((None, pip, dip), lengths[..., 1:].unbind(-1), strict=True):
         frame = frame if bend is None else _turn(frame, 2, -bend)
-        joints.append(joints[-1] - frame[1] * length[..., None])
-    return torch.stack(joints, dim=-2).flatten(-3, -2)
+        joints.append(joints[-1] - frame[1] * length)
+    return torch.stack(joints, dim=-1).flatten(-2)
 
 
 def _face_positions(angles: Tensor, lengths: Tensor) -> Tensor:
-    """Nose, right eye, left eye `[..., 3, 3]`."""
+    """Nose, right eye, left eye `[3, ..., 3]`."""
     flexion, side, rotation = angles.unbind(-1)
     head = _turn(_turn(_turn(_upright(flexion), 1, rotation), 0, flexion), 2, -side)
-    nose = _along(head, 0.0, *_NOSE) * lengths[..., 0, None]
+    nose = _along(head, 0.0, *_NOSE) * lengths[..., 0]
     x, y, z = _EYE
-    right = nose + _along(head, -x, y, z) * lengths[..., 1, None]
-    left = nose + _along(head, x, y, z) * lengths[..., 2, None]
-    return torch.stack([nose, right, left], dim=-2)
+    right = nose + _along(head, -x, y, z) * lengths[..., 1]
+    left = nose + _along(head, x, y, z) * lengths[..., 2]
+    return torch.stack([nose, right, left], dim=-1)
 
 
 def _sides(points: Tensor) -> Tensor:
-    """Mirror the right side `[..., 2, joints, 3]`: the one place where left and right differ. Its own inverse."""
-    return points * _MIRROR.to(points)[:, None, :]
+    """Mirror the right side of `[3, ..., 2, joints]`: the one place where left and right differ. Its own inverse."""
+    return points * _MIRROR.to(points).T.reshape(3, *[1] * (points.ndim - 3), 2, 1)
 
 
 def _upright(like: Tensor) -> Frame:
-    return tuple(torch.eye(3).to(like).expand(*like.shape, 3, 3).unbind(-2))
+    return tuple(torch.eye(3).to(like).reshape(3, 3, *[1] * like.ndim).expand(3, 3, *like.shape).unbind(0))
 
 
 def _turn(frame: Frame, axis: int, angle: Tensor) -> Frame:
     """Turn a frame about its own axis (0 x, 1 y, 2 z) by `angle` radians."""
-    cos, sin = angle.cos()[..., None], angle.sin()[..., None]
+    cos, sin = angle.cos(), angle.sin()
     columns = list(frame)
     i, j = (axis + 1) % 3, (axis + 2) % 3
     columns[i], columns[j] = frame[i] * cos + frame[j] * sin, frame[j] * cos - frame[i] * sin
@@ -260,7 +262,7 @@ def _along(frame: Frame, x: float, y: float, z: float) -> Tensor:
 
 
 def _vector(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return like.new_tensor(values)
+    return like.new_tensor(values).reshape(-1, *[1] * like.ndim)
 
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -269,8 +271,9 @@ def _vector(values: tuple[float, ...], like: Tensor) -> Tensor:
 
 def bone_lengths(positions: Tensor) -> Tensor:
     """Measure the bones `[..., 51]` of positions `[..., 52, 3]`, metres."""
-    _check_positions(positions)
-    return (positions[..., 1:, :] - positions[..., list(PARENTS[1:]), :]).square().sum(-1).clamp_min(1e-16).sqrt()
+    joints = _axes_first(positions)
+    parents = joints.index_select(-1, torch.tensor(PARENTS[1:], device=joints.device))
+    return (joints[..., 1:] - parents).square().sum(0).clamp_min(1e-16).sqrt()
 
 
 def bone_violation(positions: Tensor, rest: Tensor | None = None) -> Tensor:
@@ -286,12 +289,24 @@ def joint_angles(positions: Tensor) -> Tensor:
     than `STRAIGHT` only the sum of shoulder rotation and pronation shows (it is given to pronation first), and with
     the arm abducted by exactly 90 degrees only a sum of flexion and rotation. Differentiable; finite everywhere.
     """
-    return _read(positions)[0]
+    return read(positions)[0]
 
 
 def hinge_deviation(positions: Tensor) -> Tensor:
     """Sideways bend `[..., 20]` (radians) of the finger joints that are hinges (`HINGES`); 0 in a possible hand."""
-    return _read(positions)[1]
+    return read(positions)[1]
+
+
+def read(positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Both of these at the price of one: `joint_angles` `[..., 57]` and `hinge_deviation` `[..., 20]`, radians."""
+    joints = _axes_first(positions)
+    chosen = joints.index_select(-1, _SIDE_JOINTS.flatten().to(joints.device)).unflatten(-1, _SIDE_JOINTS.shape)
+    sides = _sides(chosen)
+    arms, hand = _read_arm(sides)
+    thumb, thumb_off = _read_thumb(sides[..., 4:8], hand)
+    fingers, off = _read_fingers(sides[..., 8:].unflatten(-1, (4, 4)), hand)
+    both = torch.cat([arms, thumb, fingers], dim=-1).flatten(-2)
+    return torch.cat([both, _read_neck(joints)], dim=-1), torch.cat([thumb_off, off], dim=-1).flatten(-2)
 
 
 def limit_violation(angles: Tensor) -> Tensor:
@@ -300,28 +315,18 @@ def limit_violation(angles: Tensor) -> Tensor:
     return (low - angles).clamp_min(0) + (angles - high).clamp_min(0)
 
 
-def _read(positions: Tensor) -> tuple[Tensor, Tensor]:
-    _check_positions(positions)
-    sides = _sides(positions[..., _SIDE_JOINTS.to(positions.device), :])
-    arms, hand = _read_arm(sides)
-    thumb, thumb_off = _read_thumb(sides[..., 4:8, :], hand)
-    fingers, off = _read_fingers(sides[..., 8:, :].unflatten(-2, (4, 4)), hand)
-    both = torch.cat([arms, thumb, fingers], dim=-1).flatten(-2)
-    return torch.cat([both, _read_neck(positions)], dim=-1), torch.cat([thumb_off, off], dim=-1).flatten(-2)
-
-
 def _read_arm(joints: Tensor) -> tuple[Tensor, Frame]:
-    """Seven arm angles `[..., 2, 7]` and the hand's frame, from `[..., 2, 24, 3]` seen as left arms."""
-    shoulder, elbow, wrist = (joints[..., i, :] for i in range(3))
-    x, y, z = _unit(elbow - shoulder).unbind(-1)
+    """Seven arm angles `[..., 2, 7]` and the hand's frame, from `[3, ..., 2, 24]` seen as left arms."""
+    shoulder, elbow, wrist = (joints[..., i] for i in range(3))
+    x, y, z = _unit(elbow - shoulder)
     abduction, flexion = _angle(x, _hypot(y, z)), _angle(z, -y)
     frame = _turn(_turn(_upright(flexion), 0, -flexion), 2, abduction)
-    x, y, z = _within(frame, _unit(wrist - elbow)).unbind(-1)
+    x, y, z = _within(frame, _unit(wrist - elbow))
     bend, rotation = _angle(_hypot(x, z), -y), _angle(-x, z)
     fore = _turn(_turn(frame, 1, -rotation), 0, -bend)
 
     hand = _hand_frame(joints)
-    (m00, m10, m20), m11, m12 = _within(fore, hand[0]).unbind(-1), _dot(fore[1], hand[1]), _dot(fore[1], hand[2])
+    (m00, m10, m20), m11, m12 = _within(fore, hand[0]), _dot(fore[1], hand[1]), _dot(fore[1], hand[2])
     pronation, wrist_flexion, deviation = _angle(m20, m00), _angle(-m10, _hypot(m00, m20)), _angle(-m12, m11)
 
     four = _likelier(torch.stack([flexion, abduction, rotation, pronation], dim=-1), bend < STRAIGHT)
@@ -353,20 +358,20 @@ def _likelier(four: Tensor, straight: Tensor) -> Tensor:
 
 def _hand_frame(joints: Tensor) -> Frame:
     """The hand's frame from its root and the knuckles: the middle one shows its length, index and little its width."""
-    root, index, middle, little = (joints[..., i, :] for i in (3, 8, 12, 20))
+    root, index, middle, little = (joints[..., i] for i in (3, 8, 12, 20))
     y = _unit(root - middle)
     across = index - little
-    z = _unit(across - _dot(across, y)[..., None] * y)
-    return torch.linalg.cross(y, z), y, z
+    z = _unit(across - _dot(across, y) * y)
+    return torch.linalg.cross(y, z, dim=0), y, z
 
 
 def _read_thumb(joints: Tensor, hand: Frame) -> tuple[Tensor, Tensor]:
-    bones = _unit(joints[..., 1:, :] - joints[..., :-1, :])
-    abduction, side = _bend(hand, bones[..., 0, :])
+    bones = _unit(joints[..., 1:] - joints[..., :-1])
+    abduction, side = _bend(hand, bones[..., 0])
     frame = _turn(_turn(hand, 2, -abduction), 0, -side)
     angles, off = [math.radians(30.0) - side, abduction], []
-    for bone in bones[..., 1:, :].unbind(-2):
-        x, y, z = _within(frame, bone).unbind(-1)
+    for bone in bones[..., 1:].unbind(-1):
+        x, y, z = _within(frame, bone)
         flexion, sideways = _angle(-z, -y), _angle(-x, _hypot(y, z))
         frame = _turn(_turn(frame, 0, flexion), 2, -sideways)
         angles.append(flexion)
@@ -375,11 +380,11 @@ def _read_thumb(joints: Tensor, hand: Frame) -> tuple[Tensor, Tensor]:
 
 
 def _read_fingers(joints: Tensor, hand: Frame) -> tuple[Tensor, Tensor]:
-    """Sixteen angles and eight sideways bends from `[..., 2, 4 fingers, 4, 3]`."""
-    bones = _unit(joints[..., 1:, :] - joints[..., :-1, :])
-    frame = tuple(axis[..., None, :] for axis in hand)
+    """Sixteen angles and eight sideways bends from `[3, ..., 2, 4 fingers, 4]`."""
+    bones = _unit(joints[..., 1:] - joints[..., :-1])
+    frame = tuple(axis[..., None] for axis in hand)
     angles, off = [], []
-    for bone in bones.unbind(-2):
+    for bone in bones.unbind(-1):
         flexion, side = _bend(frame, bone)
         frame = _turn(_turn(frame, 2, -flexion), 0, -side)
         angles.append(flexion)
@@ -388,33 +393,33 @@ def _read_fingers(joints: Tensor, hand: Frame) -> tuple[Tensor, Tensor]:
     return torch.stack(angles, dim=-1).flatten(-2), torch.stack(off, dim=-1).flatten(-2)
 
 
-def _read_neck(positions: Tensor) -> Tensor:
-    nose, right, left = (positions[..., i, :] - positions[..., 0, :] for i in (7, 8, 9))
+def _read_neck(joints: Tensor) -> Tensor:
+    nose, right, left = (joints[..., i] - joints[..., 0] for i in (7, 8, 9))
     x = _unit(left - right)
-    forward = _unit(nose - _dot(nose, x)[..., None] * x)
-    across = torch.linalg.cross(x, forward)
+    forward = _unit(nose - _dot(nose, x) * x)
+    across = torch.linalg.cross(x, forward, dim=0)
     y, z = forward * _NOSE[0] - across * _NOSE[1], forward * _NOSE[1] + across * _NOSE[0]
     # the frame is Ry(rotation) Rx(flexion) Rz(-side)
-    flexion = _angle(-z[..., 1], _hypot(z[..., 0], z[..., 2]))
-    return torch.stack([flexion, _angle(-x[..., 1], y[..., 1]), _angle(z[..., 0], z[..., 2])], dim=-1)
+    flexion = _angle(-z[1], _hypot(z[0], z[2]))
+    return torch.stack([flexion, _angle(-x[1], y[1]), _angle(z[0], z[2])], dim=-1)
 
 
 def _bend(frame: Frame, bone: Tensor) -> tuple[Tensor, Tensor]:
     """Bend to the palm and to the thumb's side of a bone, against a frame whose -y is straight."""
-    x, y, z = _within(frame, bone).unbind(-1)
+    x, y, z = _within(frame, bone)
     return _angle(-x, -y), _angle(z, _hypot(x, y))
 
 
-def _within(frame: Frame, vector: Tensor) -> Tensor:
-    return torch.stack([_dot(axis, vector) for axis in frame], dim=-1)
+def _within(frame: Frame, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return tuple(_dot(axis, vector) for axis in frame)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(-1)
+    return (a * b).sum(0)
 
 
 def _unit(vector: Tensor) -> Tensor:
-    return vector / vector.square().sum(-1, keepdim=True).clamp_min(1e-16).sqrt()
+    return vector / vector.square().sum(0, keepdim=True).clamp_min(1e-16).sqrt()
 
 
 def _hypot(a: Tensor, b: Tensor) -> Tensor:
@@ -431,6 +436,8 @@ def _wrap(angle: Tensor, centre: Tensor | float) -> Tensor:
     return torch.remainder(angle - centre + math.pi, 2 * math.pi) - math.pi + centre
 
 
-def _check_positions(positions: Tensor) -> None:
+def _axes_first(positions: Tensor) -> Tensor:
+    """Positions `[..., 52, 3]` as `[3, ..., 52]`."""
     if positions.shape[-2:] != (len(JOINTS), 3):
         raise ValueError(f"positions: shape {tuple(positions.shape)}, expected [..., {len(JOINTS)} joints, 3 axes]")
+    return positions.movedim(-1, 0).contiguous()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ def curves(
     band: Literal["range", "sd"] = "range",
     levels: Mapping[str, float] | None = None,
     marks: Mapping[str, float] | None = None,
+    right: Collection[str] = (),
     max_points: int = 500,
 ) -> go.Figure:
     """Draw time series.
@@ -33,16 +34,25 @@ def curves(
         band: what the band spans: from the lowest to the highest seed, or one standard deviation to either side.
         levels: name → y of a dashed horizontal line, such as a floor or a goal.
         marks: name → x of a dotted vertical line, such as an event.
+        right: names of those whose values stand on an axis of their own at the right, dotted there; the axis is called
+            after them.
         max_points: longer series are thinned, keeping the extremes of each stretch, so that notebooks stay small.
 
     Raises:
-        ValueError: values that are not one- or two-dimensional, or of another length than their steps.
+        ValueError: values that are not one- or two-dimensional, or of another length than their steps; a name in
+            `right` that is not among the series.
     """
+    if strangers := [name for name in right if name not in series]:
+        raise ValueError(f"right: no series {', '.join(strangers)}; there are: {', '.join(series)}")
     traces: list[go.Scatter] = []
     for index, (name, given) in enumerate(series.items()):
-        traces += _traces(name, *_read(name, given), COLOURS[index % len(COLOURS)], band, max_points)
+        lines = _traces(name, *_read(name, given), COLOURS[index % len(COLOURS)], band, max_points)
+        traces += [line.update(yaxis="y2", line_dash="dot") for line in lines] if name in right else lines
     drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=y_title)
     drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)
+    if right:
+        beside = {"overlaying": "y", "side": "right", "showgrid": False, "title": {"text": ", ".join(right)}}
+        drawn.update_layout(yaxis2=beside, legend={"x": 1.12})
     for name, y in (levels or {}).items():
         drawn.add_hline(y, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
     for name, x in (marks or {}).items():

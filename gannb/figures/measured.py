@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
 from gannb.metrics.gesture_arms import Outcomes
+from gannb.metrics.score import Score
+from gannb.metrics.stability import paired_difference
 from gannb.params.presets import HOME
 from gannb.tables import Table
 
@@ -46,20 +49,42 @@ class Arms:
         mine, theirs = self.values(arm), self.values(over)
         return [mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())]
 
-    def table(self) -> Table:
-        """A row an arm: mean and standard deviation over its seeds, and the share of copies."""
+    def difference(self, arm: str, over: str, metric: str | None = None) -> Score:
+        """The mean of those differences, with its bootstrap interval; missing with fewer than two seeds."""
+        mine, theirs = self.values(arm, metric), self.values(over, metric)
+        seeds = sorted(mine.keys() & theirs.keys())
+        name = f"{metric or self.metric}_difference"
+        return paired_difference([mine[s] for s in seeds], [theirs[s] for s in seeds], name)
+
+    def swing(self, arms: Sequence[str]) -> dict[int, float]:
+        """By seed, the largest over the smallest of the deciding score among some arms: 1 where none matters."""
+        each = [self.values(arm) for arm in arms]
+        seeds = set.intersection(*(set(values) for values in each))
+        return {s: max(v[s] for v in each) / min(v[s] for v in each) for s in sorted(seeds)}
+
+    def point(self, arm: str, *metrics: str) -> tuple[float, ...]:
+        """Means over seeds of some scores of one arm."""
+        return tuple(mean(self.values(arm, metric).values()) for metric in metrics)
+
+    @property
+    def arms(self) -> list[str]:
+        """Their names, in order of appearance."""
+        return list(dict.fromkeys(trial["arm"] for trial in self.trials))
+
+    def table(self, *also: str) -> Table:
+        """A row an arm: mean and standard deviation of the deciding score over its seeds, and means of others."""
         rows = []
-        for arm in dict.fromkeys(trial["arm"] for trial in self.trials):
-            values, copies = list(self.values(arm).values()), list(self.values(arm, "copies").values())
+        for arm in self.arms:
+            values = list(self.values(arm).values())
             spread = stdev(values) if len(values) > 1 else None
-            rows.append((arm, len(values), mean(values), spread, mean(copies)))
-        return Table(("arm", "seeds", self.metric, "sd", "copies"), rows, note=self.command)
+            rows.append((arm, len(values), mean(values), spread, *self.point(arm, *also)))
+        return Table(("arm", "seeds", self.metric, "sd", *also), rows, note=self.command)
 
     def __repr__(self) -> str:
-        return repr(self.table())
+        return repr(self.table("copies"))
 
     def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+        return self.table("copies")._repr_html_()
 
 
 def particle_arms() -> Arms:
@@ -73,9 +98,9 @@ def balance_trace() -> list[dict[str, float]]:
     return [dict(zip(stored, row)) for row in zip(*stored.values())]
 
 
-def gesture_arms() -> Outcomes:
-    """The arms of `motion_balance`, over seeds."""
-    return Outcomes.of(_stored("motion_arms")["outcomes"])
+def gesture_arms(long: bool = False) -> Outcomes:
+    """The arms of `motion_balance`, over seeds; `long`: a few of them over 504 steps, where D may have won."""
+    return Outcomes.of(_stored("motion_collapse" if long else "motion_arms")["outcomes"])
 
 
 def _stored(name: str) -> dict:

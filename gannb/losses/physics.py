@@ -65,9 +65,9 @@ def joint_angles(made: Tensor) -> tuple[Tensor, Tensor]:
     Angles are read with anatomical signs, so a left and a right arm that mirror each other are judged alike.
     """
     _check(made)
-    beyond = skeleton.limit_violation(skeleton.joint_angles(made))
-    sideways = skeleton.hinge_deviation(made).abs()
-    hands = torch.cat([beyond[..., list(skeleton.HAND_ANGLES)], sideways], dim=-1)
+    angles, sideways = skeleton.read(made)
+    beyond = skeleton.limit_violation(angles)
+    hands = torch.cat([beyond[..., list(skeleton.HAND_ANGLES)], sideways.abs()], dim=-1)
     return hands.mean(), beyond[..., list(skeleton.BODY_ANGLES)].mean()
 
 

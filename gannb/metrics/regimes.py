@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from gannb.data.clips import Clips
@@ -13,9 +15,12 @@ from gannb.runs.folder import Run
 
 ASKED = (
     "collapsed", "fgd", "fgd_over_floor", "maje", "bc_stroke_over_shuffled", "diversity_share", "jerk", "bone_frames",
-    "limit_joint_frames", "g_turns", "d_turns", "seconds",
+    "limit_joint_frames", "w_follows_fgd", "g_turns", "d_turns", "seconds",
 )  # fmt: skip
 """What a comparison of regimes shows: collapse, distance, beats over shuffled speech, diversity, violations, effort."""
+
+LOOKS = 8
+"""At fewer moments a rank correlation says next to nothing."""
 
 
 def outcome(arm: str, run: Run, seconds: float, scores: Scores, real: Clips, made: Tensor) -> Outcome:
@@ -30,7 +35,8 @@ def outcome(arm: str, run: Run, seconds: float, scores: Scores, real: Clips, mad
 
     Returns:
         Its scores, errors by clip, and how it was trained: `collapsed` is 1 where made motions differ by less than a
-        quarter of what real ones do (a discriminator's accuracy exists in one regime alone).
+        quarter of what real ones do (a discriminator's accuracy exists in one regime alone); `w_follows_fgd` where
+        there is a critic that was looked at often enough.
     """
     had = {name: float(score) for name, score in scores.items() if score.had}
     training = {
@@ -39,7 +45,24 @@ def outcome(arm: str, run: Run, seconds: float, scores: Scores, real: Clips, mad
         "g_turns": float(_turns(run, "G")),
         "d_turns": float(_turns(run, "D")),
     }
+    if (rank := w_follows_fgd(run)) is not None:
+        training["w_follows_fgd"] = rank
     return Outcome(arm, run.params.seed, had, absolute_by_clip(real, made).tolist(), training)
+
+
+def w_follows_fgd(run: Run) -> float | None:
+    """Spearman's rank correlation of held-out W with FGD over one training (W8), -1 to 1.
+
+    Counted from the moment on at which clips are whole, since W on longer clips is another number. None where there
+    is no critic, or fewer than `LOOKS` looks at whole clips, or where one of the two never changed.
+    """
+    if "W_held_out" not in run.history or "fgd" not in run.history:
+        return None
+    whole = run.history["W_held_out"].steps >= run.trajectory("frames")[-1][0]
+    w, fgd = (run.history[name].values[whole] for name in ("W_held_out", "fgd"))
+    if len(w) < LOOKS or min(np.ptp(w), np.ptp(fgd)) == 0:
+        return None
+    return float(spearmanr(w, fgd)[0])
 
 
 def _turns(run: Run, who: str) -> int:

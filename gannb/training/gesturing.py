@@ -39,13 +39,13 @@ class Gesturer:
 
     @classmethod
     def of(cls, run: str | Path) -> Gesturer:
-        """From a run folder's path or name, or `last` (the newest of motion_balance).
+        """From a run folder's path or name, or `last` (the newest on gesture).
 
         Raises:
             FileNotFoundError: no such run.
             RunError: not a run on gesture, one without a whole checkpoint, or without its speakers.
         """
-        folder = places.find(str(run), name="*" if str(run) != "last" else "motion_balance")
+        folder = places.find(str(run), name="motion_*" if str(run) == "last" else "*")
         checkpoint, faults = Checkpoints(folder / "checkpoints").newest()
         if checkpoint is None:
             raise RunError(f"{folder.name} has no whole checkpoint; {'; '.join(faults) or 'train it first'}")

@@ -46,3 +46,11 @@ def test_shapes_that_do_not_fit_are_named():
         curves({"D": ([1, 2], [1.0, 2.0, 3.0])})
     with pytest.raises(ValueError, match="D: values have 3 dimensions"):
         curves({"D": np.zeros((2, 2, 2))})
+
+
+def test_a_series_on_the_right_has_an_axis_of_its_own():
+    shown = curves({"W": [1.0, 2.0], "FGD": [300.0, 200.0]}, right=["FGD"])
+    assert [trace.yaxis for trace in shown.data] == [None, "y2"]
+    assert (shown.layout.yaxis2.side, shown.layout.yaxis2.title.text) == ("right", "FGD")
+    with pytest.raises(ValueError, match="right: no series KID; there are: W, FGD"):
+        curves({"W": [1.0], "FGD": [2.0]}, right=["KID"])

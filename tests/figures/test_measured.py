@@ -24,10 +24,25 @@ def test_an_advantage_is_paired_by_seed(tmp_path):
 
 
 def test_the_table_says_mean_and_spread_over_seeds(tmp_path):
-    table = stored(tmp_path, document=[1.0, 3.0], tuned=[2.0]).table()
+    table = stored(tmp_path, document=[1.0, 3.0], tuned=[2.0]).table("copies")
     assert table.column("kid") == [2.0, 2.0]
+    assert table.column("copies") == [0.5, 0.5]
     assert table.column("sd") == [pytest.approx(2**0.5), None]
     assert table.note == "python benchmarks/arms.py"
+
+
+def test_a_difference_has_an_interval_over_the_seeds_of_both(tmp_path):
+    arms = stored(tmp_path, document=[1.0, 2.0, 5.0], tuned=[0.5, 1.4])
+    found = arms.difference("tuned", "document")
+    assert (float(found), found.protocol["seeds"], found.name) == (pytest.approx(-0.55), 2, "kid_difference")
+    assert not stored(tmp_path, document=[1.0], tuned=[0.5]).difference("tuned", "document").had
+    assert float(arms.difference("tuned", "document", "copies")) == 0
+
+
+def test_a_swing_is_the_largest_over_the_smallest_by_seed(tmp_path):
+    arms = stored(tmp_path, half=[1.0, 4.0], whole=[2.0, 2.0], twice=[8.0, 3.0, 9.0])
+    assert arms.swing(["half", "whole", "twice"]) == {0: 8.0, 1: 2.0}
+    assert arms.point("whole", "kid", "copies") == (2.0, 0.5)
 
 
 def test_a_missing_result_is_an_error_that_says_where_it_comes_from(tmp_path):
