@@ -1,6 +1,6 @@
 """Strategies, rules and ingredients of `motion_balance` side by side, on made-up speakers, over seeds.
 
-    python benchmarks/motion_arms.py --seeds 0 1    # 120 steps; adds to results/motion_arms.json
+    python benchmarks/motion_arms.py --seeds 0 1    # 64 steps; adds to results/motion_arms.json
     python benchmarks/motion_arms.py --long         # 504 steps of fewer arms; adds to results/motion_collapse.json
     python benchmarks/motion_arms.py --trace        # writes results/motion_trace.json: losses without any rule
 
@@ -26,16 +26,16 @@ from gannb.params.motion_balance import ROADS
 ROOT = Path(__file__).parents[1]
 SHORT, LONG, TRACE = (ROOT / "results" / f"motion_{name}.json" for name in ("arms", "collapse", "trace"))
 TOLD = {
-    "head": "coordinates", "epochs": 30, "batch_size": 8, "warmup_epochs": 5, "curriculum_epochs": 20,
-    "check_every": 12, "judge_every": 15, "lr_g": 0.002, "lr_d": 0.004, "ema": 0.9, "threads": 1,
+    "head": "coordinates", "epochs": 16, "batch_size": 8, "warmup_epochs": 3, "curriculum_epochs": 10,
+    "check_every": 8, "judge_every": 8, "lr_g": 0.002, "lr_d": 0.004, "ema": 0.9, "threads": 1,
 }  # fmt: skip
-LASTING = TOLD | {"epochs": 126, "warmup_epochs": 10, "curriculum_epochs": 50, "check_every": 50, "judge_every": 21}
-TRACED = LASTING | {"epochs": 60, "batch_size": 16, "lr_g": 0.001, "lr_d": 0.002}
-TRACED |= {"d_strong_below": 0.0, "check_every": 100_000, "judge_every": 60, "precision": "fp32"}
+LASTING = TOLD | {"epochs": 63, "batch_size": 4, "warmup_epochs": 5, "curriculum_epochs": 25, "check_every": 50}
+TRACED = TOLD | {"epochs": 60, "batch_size": 16, "warmup_epochs": 10, "curriculum_epochs": 50, "lr_g": 0.001}
+TRACED |= {"lr_d": 0.002, "d_strong_below": 0.0, "check_every": 100_000, "judge_every": 60, "precision": "fp32"}
 OWN = "merged, literal"
-ARMS = ("no-rules", "repaired", "legacy", "angles-head", "without-attention", "without-curriculum", "without-physics",
-        "without-mixed-precision", "mixed-from-0", *ROADS)  # fmt: skip
-LONG_ARMS = ("no-rules", "legacy", "repaired")
+ARMS = ("no-rules", "repaired", "legacy", "without-attention", "without-curriculum", "without-physics", "mixed-from-0",
+        *ROADS)  # fmt: skip
+LONG_ARMS = ("no-rules", "legacy")
 SEEN = ("D/loss", "G/loss", "G/adversarial", "D/accuracy")
 
 

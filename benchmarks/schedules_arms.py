@@ -1,6 +1,6 @@
 """All arms of 03_schedules over seeds, and variants of the learned one: what the quick preset cannot decide.
 
-    python benchmarks/schedules_arms.py digits                                # 5 seeds of every arm, 3 of each variant
+    python benchmarks/schedules_arms.py digits                                # 5 seeds of every arm and variant
     python benchmarks/schedules_arms.py CIFAR.npz --features resnet56=FILE    # a few arms on real CIFAR-10 images
 
 Each seed is one `gannb run schedules` with one thread. Writes `results/schedules_digits.json` (or `_cifar`), and for
@@ -41,6 +41,7 @@ SETTINGS: dict[str, dict[str, object]] = {
         "transfer_to": "",
     },
 }
+TRANSFER = ROOT / "results" / "schedules_transfer.json"
 FEW = ["learned", "document", "fixed", "constant-low", "adaptive"]
 
 
@@ -71,10 +72,6 @@ def main() -> None:
     parser.add_argument("data", help="digits, or CIFAR-10 images: an .npz or a folder of its batch files")
     parser.add_argument("--features", default="fitted", help="what judges")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument(
-        "--ablation-seeds", type=int, default=3, help="seeds of the variants of the learned arm, on digits"
-    )
-    parser.add_argument("--transfer-seeds", type=int, default=5, help="seeds whose controller is tried on particles")
     parser.add_argument("--few", nargs="+", default=FEW, help="arms that come first; on CIFAR-10 the only ones")
     args = parser.parse_args()
     name = "digits" if args.data == "digits" else "cifar"
@@ -83,7 +80,7 @@ def main() -> None:
     if name == "digits":
         rounds += [
             ([arm for arm in ARMS if arm not in (*args.few, "hand")], args.seeds),
-            (list(LEARNERS), args.seeds[: args.ablation_seeds]),
+            (list(LEARNERS), args.seeds),
         ]
     shown = ["python", "benchmarks/schedules_arms.py", "digits" if name == "digits" else "CIFAR.npz"]
     shown += ["--features", args.features.partition("=")[0] + "=FILE"] if "=" in args.features else []
@@ -92,19 +89,18 @@ def main() -> None:
     told |= {"data": "digits" if name == "digits" else str(Path(args.data).resolve())}
     for arms, seed in [(arms, seed) for arms, seeds in rounds for seed in seeds]:
         have = {(t.arm, t.seed) for t in Trials.read(out)}
-        wanted = [arm for arm in arms if (arm, seed) not in have]
+        carried = {t.seed for t in Trials.read(TRANSFER)}
+        carry = name == "digits" and "learned" in arms and seed not in carried  # a controller is carried over once
+        wanted = [arm for arm in arms if (arm, seed) not in have or (carry and arm == "learned")]
         if not wanted:
             continue
         first = {"arm": wanted[0]} if wanted[0] in DRIVEN else {}
-        once = wanted[0] == "learned" and seed in args.seeds[: args.transfer_seeds]  # a controller is carried over once
-        extra = {} if once else {"transfer_to": ""}
+        extra = {} if carry else {"transfer_to": ""}
         with tempfile.TemporaryDirectory() as runs:
             folder = run(settings | told | first | extra | {"seed": seed}, wanted, runs)
             merged(out, folder / "trials.json", " ".join(shown), settings)
             if (folder / "transfer.json").is_file():
-                merged(
-                    ROOT / "results" / "schedules_transfer.json", folder / "transfer.json", " ".join(shown), settings
-                )
+                merged(TRANSFER, folder / "transfer.json", " ".join(shown), settings)
         print(f"seed {seed}: {', '.join(wanted)}", flush=True)
     print(Trials.read(out))
 

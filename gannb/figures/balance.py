@@ -14,8 +14,13 @@ from gannb.figures.curves import curves
 from gannb.figures.template import COLOURS, INK, TEMPLATE
 from gannb.tables import Table
 
-ACTIONS = {"skip": COLOURS[3], "forced": COLOURS[4], "d_too_strong": COLOURS[1], "g_too_strong": COLOURS[2]}
+ACTIONS = {"skip": COLOURS[3], "forced": COLOURS[4], "d_too_strong": COLOURS[5], "g_too_strong": COLOURS[2]}
 """What is marked in a replay, and its colour."""
+MOVED = {
+    "g_turns": ("G's turns", COLOURS[1], "solid"), "d_turns": ("D's turns", COLOURS[0], "solid"),
+    "lr_d_scale": ("D's rate ×", COLOURS[0], "dot"), "lr_g_scale": ("G's rate ×", COLOURS[1], "dot"),
+}  # fmt: skip
+"""The numbers that the rules move: what they are called, in their player's colour, turns solid and rates dotted."""
 
 Trace = Sequence[Mapping[str, float]]
 """Per step, what was seen ("D/loss", "G/loss", "G/adversarial", "D/accuracy"), with D playing at every step."""
@@ -83,7 +88,7 @@ def replay_figure(
     for marker in _action_markers(rows, trace):
         shown.add_trace(marker, 1, 1)
     for line in _moved_lines(rows):
-        shown.add_trace(line, 2, 1)
+        shown.add_trace(line.update(legend="legend2"), 2, 1)  # a legend beside each plot
     for name, level in (("D too strong below", strategy.d_strong_below), ("G too weak above", strategy.g_weak_above)):
         shown.add_hline(level, row=1, col=1, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
     for index, drawn in enumerate(shown.data):
@@ -91,6 +96,7 @@ def replay_figure(
     shown.update_xaxes(title_text="step", row=2, col=1)
     shown.update_yaxes(title_text="loss", row=1, col=1)
     shown.update_yaxes(title_text="turns, scale", row=2, col=1)
+    shown.update_layout(legend2={"y": shown.layout.yaxis2.domain[1], "yanchor": "top"})
     return shown.update_layout(template=TEMPLATE, height=460, title=f"{rules} rules over recorded losses")
 
 
@@ -109,7 +115,7 @@ def replay_table(trace: Trace, arms: Mapping[str, tuple[Strategy, str]], **rules
 
 def _read_lines(trace: Trace, rules: str) -> list[go.Scatter]:
     """The two losses that the rules read."""
-    read = {"D/loss": COLOURS[0], ("G/loss" if rules == "literal" else "G/adversarial"): COLOURS[5]}
+    read = {"D/loss": COLOURS[0], ("G/loss" if rules == "literal" else "G/adversarial"): COLOURS[1]}
     steps = _thinned(len(trace))
     return [
         go.Scatter(
@@ -136,14 +142,13 @@ def _action_markers(rows: list[dict[str, Any]], trace: Trace) -> list[go.Scatter
 
 def _moved_lines(rows: list[dict[str, Any]]) -> list[go.Scatter]:
     """The numbers that the rules move."""
-    names = {"g_turns": "G's turns", "d_turns": "D's turns", "lr_d_scale": "D's rate ×", "lr_g_scale": "G's rate ×"}
     steps = _thinned(len(rows))
     return [
         go.Scatter(
             x=steps, y=_single([rows[i][name] for i in steps]), name=shown, mode="lines",
-            line={"color": colour, "width": 1.4, "shape": "hv"},
+            line={"color": colour, "width": 1.4, "shape": "hv", "dash": dash},
         )
-        for (name, shown), colour in zip(names.items(), COLOURS)
+        for name, (shown, colour, dash) in MOVED.items()
     ]  # fmt: skip
 
 

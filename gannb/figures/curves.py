@@ -55,8 +55,9 @@ def curves(
         drawn.update_layout(yaxis2=beside, legend={"x": 1.12})
     for name, y in (levels or {}).items():
         drawn.add_hline(y, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
+    above = {} if title else {"annotation_yanchor": "bottom"}  # the names over the plot, clear of its lines
     for name, x in (marks or {}).items():
-        drawn.add_vline(x, line={"color": INK, "dash": "dot", "width": 1}, annotation_text=name)
+        drawn.add_vline(x, line={"color": INK, "dash": "dot", "width": 1}, annotation_text=name, **above)
     return drawn
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from gannb.dynamics.balance import STRATEGIES, THRESHOLDS, Limits, Strategy, strategy
-from gannb.dynamics.curriculum import Stages
+from gannb.params.curriculum import Curriculum
 from gannb.params.declaration import execution, param, rule
 from gannb.params.motion import Motion
 
@@ -53,7 +53,7 @@ def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
     }
 
 
-class MotionBalance(Motion):
+class MotionBalance(Motion, Curriculum):
     """Parameters of `01_motion_balance`; defaults are the quick preset.
 
     `strategy` sets the numbers of its column in the document's table; any of them that is given as well goes before.
@@ -98,11 +98,6 @@ class MotionBalance(Motion):
         0.02, "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)", **_LABEL
     )
 
-    curriculum: bool = param(True, "weights rise with the epoch; off: full weights from the start", group="curriculum")
-    ramp: str = param(
-        "document", "the document's ramp, which doubles at the end of the warm-up, or a smooth one (ours, M2)",
-        group="curriculum", choices=("document", "smooth"),
-    )  # fmt: skip
     warmup_epochs: int = param(
         _WARMUP, "end of the warm-up (the document: 10)", group="curriculum", low=0, high=10_000, slider=(0, 100)
     )
@@ -110,14 +105,9 @@ class MotionBalance(Motion):
         7, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
         slider=(1, 500),
     )  # fmt: skip
-    detail_initial: float = param(0.3, "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
-    detail_final: float = param(1.0, "detail weight at the end", group="curriculum", low=0.0, high=100.0)
-    physics_initial: float = param(0.5, "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0)
-    physics_final: float = param(2.0, "physics weight at the end", group="curriculum", low=0.0, high=100.0)
     detail_weight: float = param(
         0.15, "of adversarial, acceleration and jerk terms: the curriculum moves it", **_WEIGHT
     )
-    physics_weight: float = param(0.25, "of bone and angle terms: the curriculum moves it", **_WEIGHT)
     absolute_weight: float = param(10.0, "of |made - real| (ours)", **_WEIGHT)
     velocity_weight: float = param(5.0, "of the difference of velocities (ours)", **_WEIGHT)
 
@@ -177,10 +167,6 @@ class MotionBalance(Motion):
             given = _of_strategy(chosen, given.get("warmup_epochs", _WARMUP)) | given
         super().__init__(**given)
 
-    @rule("warmup_epochs", "curriculum_epochs")
-    def _stages(v: Any) -> str | None:
-        return None if v.warmup_epochs < v.curriculum_epochs else "the curriculum ends after the warm-up"
-
     @rule("real_label", "fake_label", "label_offset")
     def _labels(v: Any) -> str | None:
         apart = v.real_label - v.fake_label > 2 * v.label_offset
@@ -230,11 +216,6 @@ class MotionBalance(Motion):
     def time_scales(self) -> tuple[int, ...]:
         """`d_time_scales`, likewise."""
         return tuple(self.d_time_scales)
-
-    @property
-    def stages(self) -> Stages:
-        """The curriculum's stages."""
-        return Stages(self.warmup_epochs, self.curriculum_epochs)
 
     @property
     def limits(self) -> Limits:

@@ -27,7 +27,7 @@ class Monitor:
     """Records the columns of every step, says the status line of every epoch, and checks the invariants as it trains.
 
     To be called by `trainer.every(steps=1, do=Monitor(…))`. What breaks an invariant goes to the run's events
-    ("invariant") and to stderr. G's loss has to log `mixed`: whether it ran in reduced precision.
+    ("invariant") and to stderr; so does the status line, which goes to stdout where a person watches. G's loss has to log `mixed`: whether it ran in reduced precision.
 
     Args:
         balance: the rules.
@@ -51,7 +51,7 @@ class Monitor:
         if step % trainer.batches.per_epoch == 0:
             line = epoch_line(step // trainer.batches.per_epoch, self.epochs, values, bool(mixed))
             trainer.run.event("epoch", trainer.step, says=line)
-            print(line, file=sys.stderr)
+            print(line, file=sys.stdout if trainer.helm.live else sys.stderr)  # Jupyter shows stderr as a fault, in red
         recent = {f"{who.upper()}/recent": self.balance.throttle_rule.mean(who) for who in ("d", "g")}
         columns = {"G/turns": values["g_turns"], "D/turns": values["d_turns"], "D/skips": self.invariants.skips}
         columns |= {name: values[name] for name in ("detail_weight", "physics_weight")} | {"mixed": float(bool(mixed))}

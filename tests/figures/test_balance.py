@@ -33,6 +33,19 @@ def test_a_replay_marks_where_rules_act() -> None:
     assert "skip" not in literal and "G/loss" in literal and "D too strong" in literal
 
 
+def test_each_plot_of_a_replay_has_its_own_legend_and_no_colour_twice() -> None:
+    figure = replay_figure(WINNING, STRATEGIES["merged"], "repaired", check_every=20)
+    legends: dict[str, list[tuple]] = {}
+    for trace in figure.data:
+        look = (trace.line.color or trace.marker.color, trace.line.dash)
+        legends.setdefault(trace.legend or "legend", []).append(look)
+    assert {name: len(looks) == len(set(looks)) for name, looks in legends.items()} == {"legend": True, "legend2": True}
+    assert {trace.yaxis for trace in figure.data if trace.legend == "legend2"} == {"y2"}
+    assert figure.layout.legend2.y == figure.layout.yaxis2.domain[1]
+    colours = {trace.name: trace.line.color for trace in figure.data}
+    assert colours["D/loss"] == colours["D's turns"] and colours["G/adversarial"] == colours["G's turns"]
+
+
 def test_the_table_counts_what_was_done() -> None:
     arms = {"literal": (STRATEGIES["merged"], "literal"), "repaired": (STRATEGIES["merged"], "repaired")}
     table = replay_table(WINNING, arms, check_every=20, window=10)

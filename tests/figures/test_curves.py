@@ -39,6 +39,10 @@ def test_levels_and_marks_are_drawn_where_they_were_asked_for():
     assert {shape.y0 for shape in shown.layout.shapes} >= {0.325}
     assert {shape.x0 for shape in shown.layout.shapes} >= {1}
     assert {note.text for note in shown.layout.annotations} == {"floor", "mixed precision"}
+    mark = next(note for note in shown.layout.annotations if note.text == "mixed precision")
+    assert (mark.y, mark.yanchor) == (1, "bottom"), "above the plot, clear of its lines"
+    titled = curves({"D": [1.0, 2.0]}, title="t", marks={"m": 1}).layout.annotations[0]
+    assert titled.yanchor != "bottom", "the title stands there"
 
 
 def test_shapes_that_do_not_fit_are_named():

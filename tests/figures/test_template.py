@@ -24,6 +24,11 @@ def test_text_and_lines_read_on_light_and_dark_pages(page):
     assert min(contrast(colour, page) for colour in COLOURS) > 3
 
 
+def test_the_buttons_over_a_figure_are_no_grey_box():
+    assert TEMPLATE.layout.modebar.bgcolor == "rgba(0,0,0,0)"  # plotly's own is half of the paper's colour: black here
+    assert TEMPLATE.layout.modebar.color == INK
+
+
 def test_the_template_stays_small():
     assert len(TEMPLATE.to_plotly_json().__repr__()) < 600
     assert len(figure([go.Scatter(x=[0, 1], y=[0, 1], name="a")]).to_json()) < 900

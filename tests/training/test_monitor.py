@@ -13,7 +13,9 @@ from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 
 
-def trained(tmp_path, steps: int, mixed: float = 0.0, mixed_from: int | None = None, **told: object) -> Run:
+def trained(
+    tmp_path, steps: int, mixed: float = 0.0, mixed_from: int | None = None, watched: bool = False, **told
+) -> Run:
     """A toy whose losses are constants: D far too strong by the literal rule, fed a total of 2."""
     p = MotionBalance(runs=str(tmp_path), compared=[], check_every=6, window=3, **told)
     run = Run.open(p)
@@ -32,6 +34,7 @@ def trained(tmp_path, steps: int, mixed: float = 0.0, mixed_from: int | None = N
         turns=lambda now, step: ["D"] * now.d_turns + ["G"],
     )  # fmt: skip
     trainer.every(steps=1, do=Monitor(rules, Invariants(p.balance, p.limits, 2, mixed_from), epochs=steps // 2))
+    trainer.helm.live = watched
     trainer.fit(steps=steps)
     return run
 
@@ -47,6 +50,13 @@ def test_columns_status_lines_and_skips_are_recorded(tmp_path, capsys) -> None:
     assert table.columns[:3] == ("epoch", "recent D", "recent G")
     assert [row[0] for row in table.rows] == [0, 14], "an epoch that was not reached has no row"
     assert unanswered(run.history, 0.08, 0.90) == 8, "steps after the allowance at which D plays on"
+
+
+def test_where_a_person_watches_the_status_line_does_not_look_like_a_fault(tmp_path, capsys) -> None:
+    trained(tmp_path, 4, mixed=0.0, mixed_from=1, watched=True)
+    said = capsys.readouterr()
+    assert "Epoch 1/2 |" in said.out and "Epoch" not in said.err
+    assert "should be on" in said.err, "what is broken stays red"
 
 
 def test_what_breaks_an_invariant_is_said_as_it_happens(tmp_path, capsys) -> None:
