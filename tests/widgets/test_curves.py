@@ -51,9 +51,25 @@ def test_where_a_measured_name_is_drawn(key, chart, line):
 
 def test_the_usual_charts_come_first_and_there_are_not_too_many():
     charts = Charts()
-    charts.add({"step": 1, **{f"score {i}": 1.0 for i in range(9)}, "G/grad_norm": 2.0, "D/loss": 3.0, "G/loss": 4.0})
+    charts.add(
+        {
+            "step": 1,
+            "G/moved": 0.1,
+            **{f"score {i}": 1.0 for i in range(9)},
+            "G/grad_norm": 2.0,
+            "D/loss": 3.0,
+            "G/loss": 4.0,
+        }
+    )
     packed = charts.packed()
     assert [chart["title"] for chart in packed][:3] == ["loss", "gradient norm", "score 0"]
     assert [line["name"] for line in packed[0]["lines"]] == ["D", "G"]
     assert len(packed) == MOST_CHARTS
+    assert "moved" not in [chart["title"] for chart in packed]
     json.dumps([[line["last"] for line in chart["lines"]] for chart in packed], allow_nan=False)
+
+
+def test_a_quiet_chart_gives_way_to_what_is_judged_and_comes_back_where_there_is_room():
+    charts = Charts()
+    charts.add({"step": 1, "D/moved": 0.1, "D/W": 1.0, "modes_found": 3.0, "G/diversity_share": 0.9})
+    assert [chart["title"] for chart in charts.packed()] == ["diversity_share", "W", "modes_found", "moved"]
