@@ -23,7 +23,7 @@ TEMPLATE = go.layout.Template(
         "yaxis": _AXIS,
         "margin": {"l": 50, "r": 15, "t": 40, "b": 40},
         "height": 340,
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": INK},  # else a grey box: half of what the paper is, black
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": COLOURS[0]},  # else a box of half black
     }
 )
 

@@ -27,7 +27,8 @@ class Monitor:
     """Records the columns of every step, says the status line of every epoch, and checks the invariants as it trains.
 
     To be called by `trainer.every(steps=1, do=Monitor(…))`. What breaks an invariant goes to the run's events
-    ("invariant") and to stderr; so does the status line, which goes to stdout where a person watches. G's loss has to log `mixed`: whether it ran in reduced precision.
+    ("invariant") and to stderr; so does the status line, which goes to stdout where a person watches. G's loss has
+    to log `mixed`: whether it ran in reduced precision.
 
     Args:
         balance: the rules.
