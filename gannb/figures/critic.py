@@ -43,7 +43,8 @@ def value_surface(surface: Surface, real: Tensor, fake: Tensor, title: str = "")
     shown = figure([contours, _points(real, "real", COLOURS[2]), _points(fake, "made", COLOURS[3])], title=title)
     shown.update_xaxes(range=[-reach, reach], constrain="domain")
     shown.update_yaxes(range=[-reach, reach], scaleanchor="x", constrain="domain")
-    return shown.update_layout(height=460, legend={"orientation": "h", "y": -0.1})
+    beneath = {"orientation": "h", "y": -0.1, "x": 0.5, "xanchor": "center", "itemsizing": "constant"}  # points to see
+    return shown.update_layout(height=460, legend=beneath)
 
 
 def slope_histogram(norms: Mapping[str, Tensor] | Tensor, title: str = "") -> go.Figure:
