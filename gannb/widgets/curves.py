@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 MOST_POINTS = 500
-MOST_CHARTS = 6
-FIRST = ("loss", "discriminator", "gradient norm")
+MOST_CHARTS = 8
+"""Two rows of four on a page of usual width."""
+FIRST = ("loss", "discriminator", "gradient norm", "diversity_share")
+LAST = ("moved", "mixed", "seconds", "memory")
+"""Of the machine and of the optimiser: shown where there is room."""
 
 
 class Trace:
@@ -62,11 +65,17 @@ class Charts:
 
     def packed(self) -> list[dict[str, Any]]:
         """The charts to draw, the usual ones first."""
-        titles = [t for t in FIRST if t in self._traces] + [t for t in self._traces if t not in FIRST]
+        titles = sorted(self._traces, key=_rank)
         return [
             {"title": title, "lines": [{"name": n, **t.packed()} for n, t in self._traces[title].items()]}
             for title in titles[:MOST_CHARTS]
         ]
+
+
+def _rank(title: str) -> int:
+    if title in FIRST:
+        return FIRST.index(title)
+    return len(FIRST) + (title in LAST)
 
 
 def place(key: str) -> tuple[str, str]:
