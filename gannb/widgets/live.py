@@ -61,16 +61,21 @@ def live(trainer: Trainer, samples: Samples | None = None) -> None:
 class Pace:
     """How often something may be done: at most every `shortest` seconds, and for `share` of the time.
 
-    What it takes is the least of the last five times: other processes may have held up the rest.
+    What it takes is the least of the last five times: other processes may have held up the rest. The first time
+    counts for nothing: much is loaded then, and a first picture that took long would stand for a minute.
     """
 
     def __init__(self, shortest: float, share: float) -> None:
         self.shortest, self.share = shortest, share
         self.next = 0.0
+        self._first = True
         self._took: deque[float] = deque(maxlen=5)
 
     def did(self, began: float, ended: float) -> None:
         """Note that it was done."""
+        if self._first:
+            self._first, self.next = False, ended + self.shortest
+            return
         self._took.append(ended - began)
         self.next = ended + max(self.shortest, min(self._took) / self.share)
 
@@ -106,6 +111,7 @@ class LiveView:
         self.heard = False
         self._frames, self._pictures = Pace(REFRESH, SHARE), Pace(2.0, SHARE)
         self._running_since = 0.0
+        self._pictured = -1
         self._speed = Speed()
         trainer.helm.live = presence.delivers(self.version)
         numbers = trainer.numbers.parameters.values()
@@ -118,7 +124,8 @@ class LiveView:
         now = time.perf_counter()
         if now < self._frames.next and trainer.helm.running:
             return
-        if now >= self._pictures.next:
+        over = not trainer.helm.running and self._pictured != trainer.step  # the last samples, whatever they cost
+        if now >= self._pictures.next or over:
             self._picture()
         began = time.perf_counter()
         self._listen(began)
@@ -156,6 +163,7 @@ class LiveView:
             "step": trainer.step,
             "target": trainer.target,
             "epoch": round(trainer.step / trainer.batches.per_epoch, 2),
+            "pictured": self._pictured,
             "rate": self._speed(trainer.step, helm.running and not helm.paused),
             "numbers": [controls.standing(number) for number in trainer.numbers.parameters.values()],
             **self.story.packed(),
@@ -163,7 +171,7 @@ class LiveView:
 
     def _picture(self) -> None:
         """Ask for samples; what goes wrong there is shown and stops no training."""
-        began = time.perf_counter()
+        began, self._pictured = time.perf_counter(), self.trainer.step
         try:
             with torch.no_grad():
                 self.panel.samples = png(self.samples(self.trainer))

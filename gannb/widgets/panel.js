@@ -3,6 +3,7 @@
 
 const POSITIONS = 200; // of a slider: an arrow key is half a percent of the range, Page Up a tenth
 const SVG = "http://www.w3.org/2000/svg";
+const WAITS = "waits for the training cell";
 const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" }; // JupyterLab would take the arrow keys to go from cell to cell
 
 /** Make an element: `make("button", {class: "x", onclick: f}, "text", child, …)`. */
@@ -63,6 +64,7 @@ function numberRow(number, send, explain) {
   let now = { value: NaN, held: false, driver: "" };
   let asked = null; // what the person asked for and the run has not answered yet
   let dragging = false;
+  let running = false;
   let lasting = ""; // a refusal that still stands beside the number
   let passed = ""; // one that something newer has been said after
 
@@ -88,7 +90,7 @@ function numberRow(number, send, explain) {
     asked = value;
     field.dataset.typed = "";
     show(value);
-    setText(says, "");
+    setText(says, running ? "" : WAITS);
     row.classList.remove("gannb-refused");
     row.classList.add("gannb-asked");
     send({ do: "move", name, value });
@@ -125,12 +127,16 @@ function numberRow(number, send, explain) {
     }
   });
   field.addEventListener("blur", commit);
-  hold.addEventListener("click", () => send({ do: now.held ? "release" : "hold", name }));
+  hold.addEventListener("click", () => {
+    if (!running) setText(says, WAITS);
+    send({ do: now.held ? "release" : "hold", name });
+  });
   row.addEventListener("focusin", () => explain(name, meaning));
   row.addEventListener("pointerenter", () => explain(name, meaning));
 
   const update = (standing, trace, frame) => {
     now = standing;
+    running = frame.running;
     lasting = frame.refused[name] ?? "";
     if (lasting !== passed) passed = "";
     const refused = lasting !== passed && lasting;
@@ -146,7 +152,7 @@ function numberRow(number, send, explain) {
       row.classList.add("gannb-refused");
       setText(says, refused);
     } else if (asked !== null) {
-      setText(says, frame.running ? "" : "waits for the training cell");
+      setText(says, running ? "" : WAITS);
     } else if (says.textContent.startsWith("refused") || says.textContent.startsWith("waits")) {
       row.classList.remove("gannb-refused");
       setText(says, "");
@@ -232,7 +238,7 @@ function chart(title, colours, point) {
         d += `${pen}${((500 * x[i]) / end).toFixed(1)},${y(values[i]).toFixed(1)}`;
         pen = "L";
       }
-      path.setAttribute("d", d);
+      path.setAttribute("d", x.length === 1 && d ? `${d}h0.01` : d); // a first point alone, as a dot
     }
     setText(top, short(high, 3));
     element.classList.toggle("gannb-log", log);
@@ -328,19 +334,23 @@ function story() {
 
 function samples(model) {
   const image = make("img", { alt: "" });
-  const caption = make("figcaption", {}, make("b", {}, "newest samples"));
+  const when = make("small", {});
+  const caption = make("figcaption", {}, make("b", {}, "newest samples"), " ", when);
   const element = make("figure", { class: "gannb-samples", hidden: true }, caption, image);
   let url = "";
-  const update = () => {
+  const draw = () => {
     const png = model.get("samples");
     element.hidden = !png || !png.byteLength;
     if (element.hidden) return;
     if (url) URL.revokeObjectURL(url);
     url = URL.createObjectURL(new Blob([png], { type: "image/png" }));
     image.src = url;
-    image.alt = `Newest samples, about step ${model.get("frame").step}`;
   };
-  return { element, update };
+  const update = ({ pictured }) => {
+    setText(when, `step ${pictured}`);
+    image.alt = `Newest samples, step ${pictured}`;
+  };
+  return { element, draw, update };
 }
 
 function render({ model, el }) {
@@ -372,7 +382,7 @@ function render({ model, el }) {
     const frame = model.get("frame");
     notice.hidden = !frame.notice;
     setText(notice, frame.notice);
-    for (const part of [top, numbers, happened]) part.update(frame);
+    for (const part of [top, numbers, happened, pictures]) part.update(frame);
     draw(frame);
   };
 
@@ -386,13 +396,13 @@ function render({ model, el }) {
     top.element, notice, plots,
     make("div", { class: "gannb-below" }, numbers.element, make("div", { class: "gannb-side" }, pictures.element, happened.element))));
   model.on("change:frame", later);
-  model.on("change:samples", pictures.update);
+  model.on("change:samples", pictures.draw);
   update();
-  pictures.update();
+  pictures.draw();
   return () => {
     cancelAnimationFrame(waiting);
     model.off("change:frame", later);
-    model.off("change:samples", pictures.update);
+    model.off("change:samples", pictures.draw);
   };
 }
 

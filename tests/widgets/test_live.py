@@ -178,9 +178,19 @@ def test_the_newest_file_is_shown_by_default(trainer):
 
 
 def test_pace_keeps_to_its_share():
-    pace = Pace(shortest=0.2, share=0.01)
-    pace.did(10.0, 10.001)
-    assert pace.next == pytest.approx(10.201)  # 1 ms: the shortest interval
-    pace = Pace(shortest=0.2, share=0.01)
-    pace.did(10.0, 10.05)
-    assert pace.next == pytest.approx(15.05)  # 50 ms: one per cent of 5 s
+    for took, pause in ((0.001, 0.2), (0.05, 5.0)):  # 1 ms: the shortest interval; 50 ms: one per cent of 5 s
+        pace = Pace(shortest=0.2, share=0.01)
+        pace.did(8.0, 9.0)
+        assert pace.next == pytest.approx(9.2), "the first time loads much, and says nothing of the next"
+        pace.did(10.0, 10.0 + took)
+        assert pace.next == pytest.approx(10.0 + took + pause)
+
+
+def test_the_last_samples_are_shown_however_long_they_take(trainer):
+    seen = []
+    view = LiveView(trainer, lambda trainer: seen.append(trainer.step) or torch.zeros(1, 1, 4, 4), version="7.3.0")
+    view._pictures.shortest = 1e9
+    view._pictures.did(0.0, time.perf_counter())
+    trainer.watchers.append(view)
+    trainer.fit(steps=5)
+    assert (seen[0], seen[-1], view.panel.frame["pictured"]) == (0, 5, 5)
