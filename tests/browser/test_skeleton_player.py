@@ -142,7 +142,11 @@ def test_dragging_turns_and_views_are_named(page):
     page.mouse.move(x + 60, y, steps=3)
     page.mouse.up()
     assert page.evaluate("player.view")[0] == pytest.approx(before[0] + 0.6, abs=0.05)
+    assert page.input_value("#view") == "turned"
     page.select_option("#view", "left")
+    assert page.evaluate("player.view") == pytest.approx([-np.pi / 2, 0])
+    page.evaluate("() => turn(0.3, 0)")
+    page.select_option("#view", "left")  # chosen again, after it was turned away from
     assert page.evaluate("player.view") == pytest.approx([-np.pi / 2, 0])
 
 
@@ -152,6 +156,46 @@ def test_it_stops_at_the_end_and_begins_again(page):
     until(page, "audio.paused && player.frame > 148.9")
     page.click("#play")
     until(page, "!audio.paused && player.frame > 1 && player.frame < 100")
+
+
+def test_nothing_leaves_the_picture_however_it_is_turned(page):
+    cut = page.evaluate(
+        """() => {
+            const cut = [];
+            for (const [x, y] of [[0, 0], [1.2, 0.2], [-1.5, 0], [0, -1.5], [2, 3]]) {
+                turn(x, y);
+                for (let f = 0; f < frames; f += 15) {
+                    draw(f / player.fps);
+                    for (const { canvas } of panels) {
+                        const w = canvas.width, h = canvas.height, paper = canvas.getContext("2d");
+                        const edges = [[0, 0, w, 1], [0, h - 1, w, 1], [0, 0, 1, h], [w - 1, 0, 1, h]];
+                        const inked = edge => paper.getImageData(...edge).data.some((v, i) => i % 4 === 3 && v);
+                        edges.forEach((edge, side) => { if (inked(edge)) cut.push([...player.view, f, side]); });
+                    }
+                }
+            }
+            return cut;
+        }"""
+    )
+    assert cut == []
+
+
+def test_a_new_clip_in_its_place_keeps_view_speed_and_frame(browser, player, tmp_path):
+    (tmp_path / "notebook.html").write_text(f"<!doctype html><body>{player._repr_html_()}</body>")
+    page = browser.new_page()
+    page.goto((tmp_path / "notebook.html").as_uri())
+    page.frame_locator("iframe").locator("body[data-ready]").wait_for(timeout=20_000, state="attached")
+    first = page.frames[1]
+    first.evaluate("() => { turn(0.5, 0.1); go(40); }")
+    first.select_option("#speed", "0.5")
+    turned = first.evaluate("player.view")
+    page.evaluate("() => { const old = document.querySelector('iframe'), html = old.outerHTML; old.outerHTML = html; }")
+    page.frame_locator("iframe").locator("body[data-ready]").wait_for(timeout=20_000, state="attached")
+    again = page.frames[1]
+    assert again.evaluate("player.view") == turned and again.input_value("#view") == "turned"
+    until(again, "Math.round(player.frame) === 40 && Math.round(player.time * player.fps) === 40")
+    assert again.evaluate("audio.playbackRate") == 0.5
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
