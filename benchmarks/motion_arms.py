@@ -35,7 +35,7 @@ TRACED |= {"lr_d": 0.002, "d_strong_below": 0.0, "check_every": 100_000, "judge_
 OWN = "merged, literal"
 ARMS = ("no-rules", "repaired", "legacy", "without-attention", "without-curriculum", "without-physics", "mixed-from-0",
         *ROADS)  # fmt: skip
-LONG_ARMS = ("no-rules", "legacy")
+LONG_ARMS = ("legacy",)
 SEEN = ("D/loss", "G/loss", "G/adversarial", "D/accuracy")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from gannb.data.clips import Clips
+from gannb.dynamics.collapse import DIVERSITY
 from gannb.metrics.gestures import absolute_by_clip
 from gannb.metrics.score import Score, Scores
 from gannb.metrics.stability import over_seeds, paired_difference
@@ -45,10 +46,10 @@ class Outcome:
 
 
 def training_of(run: Run) -> dict[str, float]:
-    """What a training looked like: D's accuracy at its end, skips, throttling, alarms, speed.
+    """What a training looked like: D's accuracy at its end, skips, throttling, collapse.
 
-    `accurate_steps` is the longest row of steps in which D was right in more than 99 % of cases; `seconds_a_step` is
-    of the clock on the wall.
+    `accurate_steps` is the longest row of steps in which D was right in more than 99 % of cases; `collapsed` is 1 where
+    an alarm rang for it, or where motions differed by under a quarter of the real at the end.
     """
     moves = [e for e in run.events("move") if e["outcome"] == "applied" and e["by"] == "balance"]
     found = {
@@ -60,7 +61,8 @@ def training_of(run: Run) -> dict[str, float]:
         "collapsed": float(any("collapses" in e["name"] for e in run.events("alarm"))),
     }
     if "G/diversity_share" in run.history:
-        found["diversity_share"] = float(run.history["G/diversity_share"].values[-1])
+        found["diversity_share"] = last = float(run.history["G/diversity_share"].values[-1])
+        found["collapsed"] = max(found["collapsed"], float(last < DIVERSITY))
     return found
 
 

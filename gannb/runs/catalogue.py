@@ -30,7 +30,8 @@ class Catalogue:
     """Runs, a row each.
 
     Attributes:
-        frame: columns `HEAD`, then every parameter, then every score of a summary; "folder" is the run's.
+        frame: columns `HEAD`, then every parameter (`told_state` where one is called as a column of `HEAD`), then
+            every score of a summary; "folder" is the run's.
         told: the names of the parameters.
         scored: the names of the scores.
     """
@@ -48,7 +49,6 @@ class Catalogue:
             rows.append(row | settings | scores)
             told |= dict.fromkeys(settings)
             scored |= dict.fromkeys(scores)
-        told = {name: None for name in told if name not in HEAD}
         columns = [*HEAD, *told, *(name for name in scored if name not in told), "folder"]
         return cls(pd.DataFrame(rows, columns=columns, dtype=object), tuple(told), tuple(scored))
 
@@ -192,10 +192,26 @@ class Catalogue:
                     found.setdefault(label, {})[seed] = pictures[-1]
         return found
 
+    def in_common(self) -> tuple[str, ...]:
+        """Those of the differing parameters that all runs have: of one experiment all, of several what they share."""
+        mixed = self.frame["experiment"].nunique() > 1
+        return tuple(n for n in self.differing() if not (mixed and self.frame[n].map(_absent).any()))
+
+    def words(self) -> dict[str, str]:
+        """Each run in a line, by its name: the seed, what differs, and the first score that all have."""
+        mixed = ["experiment"] if self.frame["experiment"].nunique() > 1 else []
+        names = [*mixed, "seed", *self.in_common(), *self.common_scores()[:1]]
+        rows = self.frame[names].to_dict("records")
+        said = [
+            [f"{n} {v:.4g}" if isinstance(v, float) else f"{n} {v}" for n, v in row.items() if not _absent(v)]
+            for row in rows
+        ]
+        return {run: ", ".join([run, *words]) for run, words in zip(self.frame["run"], said)}
+
     def table(self, most: int = 20) -> Table:
         """The first runs: head, what differs, scores."""
         scores = [name for name in self.scored if not self.frame[name].map(_absent).all()][:4]
-        columns = [*HEAD, *self.differing(), *scores]
+        columns = [*HEAD, *self.in_common(), *scores]
         rows = [
             [None if _absent(v) else v for v in row] for row in self.frame[columns].head(most).itertuples(index=False)
         ]
@@ -223,10 +239,11 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
     row["experiment"] = settings.pop("experiment", folder.parent.name)
     row |= {"seed": settings.pop("seed", None), "state": "finished" if summary else "unfinished"}
     row |= {
-        "preset": summary.get("preset"),
+        "preset": summary.get("preset") or settings.pop("preset", None),
         "steps_done": summary.get("steps"),
         "seconds_taken": summary.get("seconds"),
     }
+    settings = {f"told_{name}" if name in HEAD else name: value for name, value in settings.items() if name != "preset"}
     metrics: Mapping[str, Any] = summary.get("metrics") or {}
     return row, settings, {name: score.get("value") for name, score in metrics.items() if isinstance(score, dict)}
 

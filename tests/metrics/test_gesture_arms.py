@@ -56,3 +56,11 @@ def test_a_training_is_read_from_its_run(tmp_path) -> None:
     assert (found["accurate_steps"], found["skipped"], found["throttled"], found["collapsed"]) == (5, 5, 1, 1)
     assert found["d_accuracy"] == 0.5 and found["steps"] == 10
     assert torch.tensor(list(found.values())).isfinite().all()
+
+
+@pytest.mark.parametrize(("shares", "collapsed"), [([0.9, 0.1], 1), ([0.1, 0.9], 0)])
+def test_motions_that_are_all_alike_at_the_end_are_a_collapse(tmp_path, shares, collapsed) -> None:
+    run = Run.open(MotionBalance(runs=str(tmp_path), compared=[]))
+    told = {"G/loss": 1.0, "D/accuracy": 0.5, "D/turns": 1.0}
+    run.record([{"step": step, "G/diversity_share": share, **told} for step, share in enumerate(shares, 1)])
+    assert training_of(run)["collapsed"] == collapsed
