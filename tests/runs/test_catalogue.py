@@ -45,6 +45,26 @@ def test_arms_are_runs_that_differ_in_the_seed_alone(runs: Catalogue) -> None:
     assert runs.common_scores() == ["kid"], "fid could not be had"
 
 
+def test_a_parameter_called_as_a_column_of_the_head_takes_none_of_its_place(tmp_path: Path) -> None:
+    for seed, state in enumerate((["loss"], ["progress"])):
+        write(tmp_path / "toy" / f"a{seed}", seed=seed, state=state, preset="")
+    found = Catalogue.find(str(tmp_path))
+    assert list(found.frame["state"]) == ["finished", "finished"] and list(found.frame["preset"]) == ["quick", "quick"]
+    assert found.differing() == ("told_state",) and found.common_scores() == ["kid"]
+    assert len(found.where("state == 'finished'")) == 2
+
+
+def test_of_several_experiments_only_what_they_share_is_tabled(tmp_path: Path) -> None:
+    write(tmp_path / "toy" / "a", lr=0.1, depth=1, experiment="one")
+    write(tmp_path / "toy" / "b", lr=0.2, width=2, experiment="two")
+    found = Catalogue.find(str(tmp_path))
+    assert set(found.differing()) == {"lr", "depth", "width"} and found.in_common() == ("lr",)
+    assert "lr" in found.table().columns and "depth" not in found.table().columns
+    assert found.words() == {
+        "a": "a, experiment one, seed 0, lr 0.1, kid 1", "b": "b, experiment two, seed 0, lr 0.2, kid 1"
+    }  # fmt: skip
+
+
 def test_filter_sort_and_pick(runs: Catalogue) -> None:
     assert len(runs.where("lr > 0.15 and loss == 'bce'")) == 3 and len(runs.where(" ")) == 6
     falling = list(runs.sort("kid", descending=True).frame["kid"])
