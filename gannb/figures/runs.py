@@ -40,6 +40,7 @@ def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), po
         traces.append(_path(name, start.get(name), own, end, COLOURS[(len(names) + i) % len(COLOURS)], points))
     drawn = figure(traces, xaxis_title="step", height=460)
     drawn.update_layout(
+        xaxis_anchor="y2",  # one axis for both, below both
         yaxis={"domain": [0.45, 1], "title": "measured"},
         yaxis2={"domain": [0, 0.36], "title": "numbers", "anchor": "x", "gridcolor": LINE, "automargin": True},
         hovermode="x unified",

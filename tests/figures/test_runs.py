@@ -32,6 +32,7 @@ def test_paths_are_steps_and_only_what_was_asked_for_is_marked(tmp_path: Path) -
     assert len(loss.x) == 10 and loss.x[-1] == 100 and loss.y[0] == pytest.approx(5.5), "means of ten steps"
     assert list(lr.x) == [0, 20, 50, 100] and np.allclose(lr.y, [0.1, 0.2, 0.3, 0.3]) and lr.line.shape == "hv"
     assert list(lr.text) == ["start", "person", "cosine", "end"]
+    assert shown.layout.xaxis.anchor == "y2" and shown.layout.yaxis2.domain[0] == 0, "steps stand below both plots"
     assert [mark.x0 for mark in shown.layout.shapes] == [20], "the schedule's move and the refusal get no line"
     with pytest.raises(KeyError, match="was not measured"):
         steering(tmp_path / "run", ["G/loss"])
