@@ -30,8 +30,9 @@ class Chooser:
         import ipywidgets as widgets
 
         wide = widgets.Layout(width="95%")
+        self._words = self.catalogue.words()
         self._where = widgets.Text(
-            description="only where", placeholder='loss == "bce" and epochs > 3', style=STYLE, layout=wide,
+            description="only where", placeholder=f"such as: {self._example()}", style=STYLE, layout=wide,
             continuous_update=False,
         )  # fmt: skip
         columns = [name for name in self.catalogue.frame.columns if name != "folder"]
@@ -43,7 +44,16 @@ class Chooser:
             widget.observe(self._list, "value")
         self._picked.observe(self._pick, "value")
         self._list()
+        self._says.value = "All are chosen. Click one; Ctrl or Shift with a click chooses several."
         return widgets.VBox([self._where, widgets.HBox([self._sort, self._falling]), self._picked, self._says])
+
+    def _example(self) -> str:
+        """A condition that holds for some of these runs."""
+        for name in (*self.catalogue.in_common(), "seed"):
+            value = next(iter(self.catalogue.frame[name]), None)
+            if isinstance(value, str | int | float):
+                return f"{name} == {value!r}"
+        return "state == 'finished'"
 
     def _list(self, _change: object = None) -> None:
         try:
@@ -53,12 +63,13 @@ class Chooser:
 
             self._says.value = f"<pre>{escape(str(error))}</pre>"
             return
-        self._picked.options = list(listed.frame["run"])
+        self._picked.options = [(self._words[run], run) for run in listed.frame["run"]]
         self._picked.value = tuple(listed.frame["run"])
 
     def _pick(self, _change: object = None) -> None:
         self.runs = self.catalogue.pick(list(self._picked.value))
-        self._says.value = f"{self!r}: run the cells below again"
+        below = "select the next cell, then Run ▸ Run Selected Cell and All Below"  # this one would begin anew
+        self._says.value = f"{self!r}. The cells below follow when they are run again: {below}."
 
     def __repr__(self) -> str:
         return f"{len(self.runs)} of {len(self.catalogue)} runs chosen"
