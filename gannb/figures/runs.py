@@ -38,13 +38,14 @@ def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), po
     for i, name in enumerate(shown):
         own = [move for move in moves if move["name"] == name]
         traces.append(_path(name, start.get(name), own, end, COLOURS[(len(names) + i) % len(COLOURS)], points))
-    drawn = figure(traces, xaxis_title="step", height=460)
-    drawn.update_layout(
-        xaxis_anchor="y2",  # one axis for both, below both
-        yaxis={"domain": [0.45, 1], "title": "measured"},
-        yaxis2={"domain": [0, 0.36], "title": "numbers", "anchor": "x", "gridcolor": LINE, "automargin": True},
-        hovermode="x unified",
-    )
+    drawn = figure(traces, xaxis_title="step", height=460 if shown else 300)
+    drawn.update_layout(yaxis_title="measured", hovermode="x unified")
+    if shown:  # a plot of its own for them, and one axis for both, below both
+        drawn.update_layout(
+            xaxis_anchor="y2",
+            yaxis_domain=[0.45, 1],
+            yaxis2={"domain": [0, 0.36], "title": "numbers", "anchor": "x", "gridcolor": LINE, "automargin": True},
+        )
     for move in asked_moves(folder)[:MOST_MARKS]:
         drawn.add_vline(move["step"], line={"color": INK, "dash": "dot", "width": 1})
     return drawn

@@ -38,6 +38,13 @@ def test_paths_are_steps_and_only_what_was_asked_for_is_marked(tmp_path: Path) -
         steering(tmp_path / "run", ["G/loss"])
 
 
+def test_a_run_in_which_nothing_moved_has_one_plot(tmp_path: Path) -> None:
+    folder = steered(tmp_path / "run")
+    (folder / "events.jsonl").write_text("")
+    layout = steering(folder, ["D/loss"]).layout
+    assert layout.yaxis.domain is None and layout.xaxis.anchor is None and layout.height < 460
+
+
 def test_pictures_are_a_row_an_arm(tmp_path: Path) -> None:
     for name, size, colour in (("a", (40, 20), "red"), ("b", (20, 20), "green"), ("c", (10, 20), "blue")):
         Image.new("RGB", size, colour).save(tmp_path / f"{name}.png")
