@@ -45,6 +45,11 @@ class LaboratoryArms:
         found = [row[name] for row in mine if row["steps"] == length]
         return sum(found) / len(found) if found else None
 
+    def difference(self, toy: str, one: tuple[str, int], other: tuple[str, int]) -> float | None:
+        """The share of samples near a mode under one (arm, steps) minus that under another; None where one is missing."""
+        mine, theirs = (self.value(toy, arm, steps=steps) for arm, steps in (one, other))
+        return None if mine is None or theirs is None else mine - theirs
+
     def table(self) -> Table:
         """A row a trial."""
         columns = ("toy", "arm", "steps", "modes", "near one", "slope", "CPU seconds")

@@ -19,6 +19,8 @@ def test_the_longest_trainings_count_unless_told_otherwise() -> None:
     assert arms.value("8 Gaussians", "a") == pytest.approx(0.7)
     assert arms.value("8 Gaussians", "a", steps=10) == 0.1
     assert arms.value("8 Gaussians", "b") is arms.value("25 Gaussians", "a") is None
+    assert arms.difference("8 Gaussians", ("a", 30), ("a", 10)) == pytest.approx(0.6)
+    assert arms.difference("8 Gaussians", ("a", 30), ("b", 30)) is None
     assert "80.0%" in repr(arms) and "made by hand" in repr(arms)
 
 
