@@ -141,6 +141,24 @@ def test_many_runs_stay_below_the_limit_of_a_page(runs: list[Path], tmp_path: Pa
     assert "20260103-000599" in index and "20260103-000300" in second
 
 
+def fits_on_paper(page) -> None:
+    """Paper does not scroll: nothing is wider than it, and afterwards figures are as wide as the screen again."""
+    widest = "Math.max(0, ...[...document.querySelectorAll('.figure .main-svg')].map(svg => svg.clientWidth))"
+    size, on_screen = page.viewport_size, page.evaluate(widest)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.set_viewport_size({"width": 680, "height": 900})  # A4 within its margins
+    assert page.evaluate("document.documentElement.scrollWidth") <= 680 and page.evaluate(widest) <= 680
+    cut = (
+        "[...document.querySelectorAll('.wide, .output_wrapper')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    )
+    assert page.evaluate(cut) == 0
+    page.emulate_media(media="screen")
+    page.set_viewport_size(size)
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function(f"{widest} === {on_screen}")
+
+
 @pytest.mark.browser
 def test_a_browser_shows_it_from_disk_without_a_network(runs: list[Path], tmp_path: Path) -> None:
     browsers = ("chromium", "chromium-browser", "google-chrome")
@@ -166,7 +184,9 @@ def test_a_browser_shows_it_from_disk_without_a_network(runs: list[Path], tmp_pa
             assert page.locator(".figure").first.bounding_box()["height"] >= 300
             assert page.frame_locator("iframe").locator("#p").inner_text() == "plays"
             backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+            fits_on_paper(page)
             page.goto(index.as_uri())
+            fits_on_paper(page)
             page.click("a[href='experiment-toy.html']")
             assert page.locator("h1").inner_text().startswith("toy")
             assert complaints == [] and all(address.startswith("file:") for address in asked)
