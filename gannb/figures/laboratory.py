@@ -46,7 +46,7 @@ class LaboratoryArms:
         return sum(found) / len(found) if found else None
 
     def difference(self, toy: str, one: tuple[str, int], other: tuple[str, int]) -> float | None:
-        """The share of samples near a mode under one (arm, steps) minus that under another; None where one is missing."""
+        """The share of samples near a mode under one (arm, steps) less that under another, None if one is missing."""
         mine, theirs = (self.value(toy, arm, steps=steps) for arm, steps in (one, other))
         return None if mine is None or theirs is None else mine - theirs
 
