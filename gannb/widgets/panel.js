@@ -238,7 +238,8 @@ function chart(title, colours, point) {
         d += `${pen}${((500 * x[i]) / end).toFixed(1)},${y(values[i]).toFixed(1)}`;
         pen = "L";
       }
-      path.setAttribute("d", x.length === 1 && d ? `${d}h0.01` : d); // a first point alone, as a dot
+      path.setAttribute("d", x.length === 1 && d ? `${d}h0.01` : d);
+      path.classList.toggle("gannb-dotted", x.length === 1); // a first point alone
     }
     setText(top, short(high, 3));
     element.classList.toggle("gannb-log", log);
@@ -347,6 +348,7 @@ function samples(model) {
     image.src = url;
   };
   const update = ({ pictured }) => {
+    if (when.textContent === `step ${pictured}`) return;
     setText(when, `step ${pictured}`);
     image.alt = `Newest samples, step ${pictured}`;
   };
