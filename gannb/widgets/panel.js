@@ -280,20 +280,25 @@ function bar(send) {
   const where = make("span", { class: "gannb-where" });
   const progress = make("progress", { max: 1, value: 0, "aria-label": "Progress" });
   const button = (label, title, act) => make("button", { type: "button", title, onclick: act }, label);
-  let paused = false;
+  let paused = false, running = false;
+  const ask = (what) => {
+    send(what);
+    if (!running) setText(where, `${what.do} ${WAITS}`);
+  };
   const pause = button("Pause", "Wait at the next step", () => send({ do: paused ? "resume" : "pause" }));
   const step = button("Step", "Take a single step, while paused", () => send({ do: "step" }));
   const stop = button("Stop", "End training after this step; the cells below go on", () => send({ do: "stop" }));
-  const save = button("Checkpoint", "Write a checkpoint at the next step", () => send({ do: "checkpoint" }));
+  const save = button("Checkpoint", "Write a checkpoint at the next step", () => ask({ do: "checkpoint" }));
   const which = make("select", { ...OWN_KEYS, "aria-label": "Checkpoint to roll back to" });
-  const back = button("Roll back", "Take the weights of this checkpoint back; the step goes on", () => send({ do: "rollback", name: which.value }));
+  const back = button("Roll back", "Take the weights of this checkpoint back; the step goes on", () => ask({ do: "rollback", name: which.value }));
   const element = make("header", {},
     make("span", { class: "gannb-dot", "aria-hidden": "true" }), state, where, progress,
     make("span", { class: "gannb-buttons" }, pause, step, stop, save, make("span", { class: "gannb-joined" }, which, back)));
 
   let offered = "";
   const update = (frame) => {
-    const { running, heard, notice } = frame;
+    const { heard, notice } = frame;
+    running = frame.running;
     const steerable = running && !(notice && !heard);
     paused = frame.state === "paused";
     setText(state, frame.state);
