@@ -9,6 +9,7 @@ import platform
 import shutil
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,7 +87,10 @@ def _graph() -> list[Row]:
     """One message passed along one edge: a broken torch-geometric shows here and not an hour later."""
     try:
         import torch
-        from torch_geometric.nn import GraphConv
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch-geometric still asks for torch.jit.script
+            from torch_geometric.nn import GraphConv
 
         GraphConv(2, 2)(torch.ones(2, 2), torch.tensor([[0], [1]]))
     except (ImportError, OSError, RuntimeError) as error:
