@@ -33,8 +33,8 @@ LASTING = TOLD | {"epochs": 63, "batch_size": 4, "warmup_epochs": 5, "curriculum
 TRACED = TOLD | {"epochs": 60, "batch_size": 16, "warmup_epochs": 10, "curriculum_epochs": 50, "lr_g": 0.001}
 TRACED |= {"lr_d": 0.002, "d_strong_below": 0.0, "check_every": 100_000, "judge_every": 60, "precision": "fp32"}
 OWN = "merged, literal"
-ARMS = ("no-rules", "repaired", "legacy", "without-attention", "without-curriculum", "without-physics", "mixed-from-0",
-        *ROADS)  # fmt: skip
+ARMS = ("no-rules", "repaired", "legacy", "without-attention", "without-curriculum", "without-physics",
+        "without-mixed-precision", "mixed-from-0", *ROADS)  # fmt: skip
 LONG_ARMS = ("legacy",)
 SEEN = ("D/loss", "G/loss", "G/adversarial", "D/accuracy")
 
