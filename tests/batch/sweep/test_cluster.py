@@ -55,7 +55,7 @@ def test_a_trial_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         return os.environ["CUDA_VISIBLE_DEVICES"]
 
     with cluster.local(workers=8, gpus=2) as client:
-        client.wait_for_workers(2, timeout=120)
+        client.wait_for_workers(2, timeout=240)
         assert len(client.scheduler_info(n_workers=-1)["workers"]) == 2, "a worker a GPU, whatever was asked for"
         futures = client.map(seen, range(8), resources={"GPU": 1}, pure=False)
         assert set(client.gather(futures)) == {"4", "7"}
@@ -72,7 +72,7 @@ def test_jobs_of_a_batch_system_run_trials(tmp_path: Path, monkeypatch: pytest.M
     options = {"cores": 1, "memory": "1GB", "processes": 1, "local_directory": str(tmp_path)}
     options |= {"worker_extra_args": ["--resources", "GPU=1"], "log_directory": str(tmp_path)}
     with cluster.jobs(cluster.Description(kind="SLURMCluster", jobs=1, gpu=True, options=options)) as client:
-        client.wait_for_workers(1, timeout=120)
+        client.wait_for_workers(1, timeout=240)
         assert client.submit(os.getpid, resources={"GPU": 1}).result(timeout=60) != os.getpid()
 
 
