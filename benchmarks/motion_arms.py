@@ -50,10 +50,15 @@ def run(told: dict[str, Any], compared: list[str], runs: str) -> Path:
     return Path(done.stdout.split("run: ")[-1].strip())
 
 
+def five_digits(number: str) -> float:
+    """A measured number as it is kept: what lies beyond five digits is another machine's rounding."""
+    return float(f"{float(number):.5g}")
+
+
 def outcomes(told: dict[str, Any], arms: list[str]) -> list[dict[str, Any]]:
     """What became of this run and some arms."""
     with tempfile.TemporaryDirectory() as runs:
-        rows = json.loads((run(told, arms, runs) / "arms.json").read_text())
+        rows = json.loads((run(told, arms, runs) / "arms.json").read_text(), parse_float=five_digits)
     return [row | {"arm": OWN if row["arm"] == "this run" else row["arm"]} for row in rows]
 
 
