@@ -5,8 +5,8 @@
     python benchmarks/motion_arms.py --trace        # writes results/motion_trace.json: losses without any rule
 
 Every call is `gannb run motion_balance` on one thread: the quick preset's tiny networks, more steps, and a D that
-learns twice as fast as G, so that it can win within them. Arms and seeds that are there already are kept; others
-are added.
+learns twice as fast as G, so that it can win within them. Arms and seeds that are there already are kept, or measured
+anew with `--again`; others are added.
 """
 
 from __future__ import annotations
@@ -50,15 +50,10 @@ def run(told: dict[str, Any], compared: list[str], runs: str) -> Path:
     return Path(done.stdout.split("run: ")[-1].strip())
 
 
-def five_digits(number: str) -> float:
-    """A measured number as it is kept: what lies beyond five digits is another machine's rounding."""
-    return float(f"{float(number):.5g}")
-
-
 def outcomes(told: dict[str, Any], arms: list[str]) -> list[dict[str, Any]]:
     """What became of this run and some arms."""
     with tempfile.TemporaryDirectory() as runs:
-        rows = json.loads((run(told, arms, runs) / "arms.json").read_text(), parse_float=five_digits)
+        rows = json.loads((run(told, arms, runs) / "arms.json").read_text())
     return [row | {"arm": OWN if row["arm"] == "this run" else row["arm"]} for row in rows]
 
 
@@ -83,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--arms", nargs="*", help="all by default")
+    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
     parser.add_argument("--long", action="store_true", help="504 steps: does D end the learning?")
     parser.add_argument("--trace", action="store_true", help="record the losses that rules are replayed over")
     args = parser.parse_args()
@@ -93,10 +89,12 @@ def main() -> None:
     stored = json.loads(out.read_text()) if out.exists() else {"told": told, "outcomes": []}
     rows = stored["outcomes"] if stored["told"] == told else []  # other numbers are another comparison
     for seed in args.seeds:
-        there = {row["arm"] for row in rows if row["seed"] == seed}
+        there = set() if args.again else {row["arm"] for row in rows if row["seed"] == seed}
         wanted = [arm for arm in args.arms or arms if arm not in there]
         if wanted or OWN not in there:
-            rows += [row for row in outcomes(told | {"seed": seed}, wanted) if row["arm"] not in there]
+            made = outcomes(told | {"seed": seed}, wanted)
+            new = {(row["arm"], row["seed"]): row for row in made if row["arm"] not in there}
+            rows = [new.pop((row["arm"], row["seed"]), row) for row in rows] + list(new.values())
             out.write_text(json.dumps(head(told) | {"outcomes": rows}, indent=1) + "\n")
             print(f"seed {seed}: {', '.join(wanted)}", flush=True)
 

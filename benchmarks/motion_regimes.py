@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -56,7 +58,10 @@ def add(outcomes: list[dict], given: argparse.Namespace) -> None:
     command = (
         f"python benchmarks/motion_regimes.py --epochs {given.epochs} --seconds {given.seconds:g} --batch {given.batch}"
     )
-    stored = {"command": command, "outcomes": sorted(kept, key=lambda o: (o["arm"], o["seed"]))}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HOME, capture_output=True, text=True)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, shared, 1 thread a run"
+    stored = {"command": command, "commit": commit.stdout.strip(), "machine": machine}
+    stored |= {"outcomes": sorted(kept, key=lambda o: (o["arm"], o["seed"]))}
     OUT.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 
 

@@ -6,7 +6,7 @@
 Takes the arms of a sweep (`params/sweeps/`), runs each with each seed as `gannb run`, one after the other and on one
 thread, and writes `results/<sweep>.json` and `.md`: the sweep's score with 95 % over seeds, the paired difference from
 the first arm, and processor time as a multiple of the first arm's (elapsed time would say how busy the machine was).
-Trials that are there already are kept.
+Trials that are there already are kept, or measured anew with `--again`; notebooks read these files: do not delete one.
 """
 
 from __future__ import annotations
@@ -97,19 +97,21 @@ def main() -> None:
     parser.add_argument("sweep", help="a name in params/sweeps, or a file")
     parser.add_argument("--seeds", nargs="+", type=int, help="of the sweep's; all by default")
     parser.add_argument("--arms", nargs="+", help="of the sweep's; all by default")
+    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
     parser.add_argument("-p", dest="told", action="append", default=[], metavar="NAME=VALUE", help="for every trial")
     args = parser.parse_args()
     sweep, told = read(find(args.sweep)), dict(each.split("=", 1) for each in args.told)
     out = ROOT / "results" / f"{sweep.name}.json"
     rows = json.loads(out.read_text())["trials"] if out.exists() else []
     rows = [row for row in rows if row["arm"] in sweep.arms]
-    done = {(row["arm"], row["seed"]) for row in rows}
+    done = set() if args.again else {(row["arm"], row["seed"]) for row in rows}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     for trial in sorted(sweep.trials, key=lambda trial: trial.seed):
         if (trial.arm, trial.seed) in done or trial.seed not in (args.seeds or [trial.seed]):
             continue
         if trial.arm in (args.arms or [trial.arm]):
-            rows.append(run(sweep, trial, told) | {"commit": commit.strip()})
+            row = run(sweep, trial, told) | {"commit": commit.strip()}
+            rows = [old for old in rows if (old["arm"], old["seed"]) != (trial.arm, trial.seed)] + [row]
             write(sweep, rows, told)
     write(sweep, rows, told)
 

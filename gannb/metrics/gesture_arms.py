@@ -38,11 +38,11 @@ class Outcome:
     training: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, arm: str, run: Run, scores: Scores, real: Clips, made: Tensor) -> Outcome:
-        """From a finished run, its scores, and what it made to the speech of the real clips."""
+    def of(cls, arm: str, run: Run, scores: Scores, real: Clips, made: Tensor, cpu_seconds: float) -> Outcome:
+        """From a finished run, its scores, what it made to the speech of the real clips, and what training it took."""
         had = {name: float(score) for name, score in scores.items() if score.had}
         errors = absolute_by_clip(real, made).tolist()
-        return cls(arm, run.params.seed, had, errors, training_of(run))
+        return cls(arm, run.params.seed, had, errors, training_of(run) | {"cpu_seconds": round(cpu_seconds, 1)})
 
 
 def training_of(run: Run) -> dict[str, float]:
@@ -126,8 +126,9 @@ class Outcomes:
         return Table(("arm", "seeds", *names), rows)
 
     def write(self, path: Path) -> None:
-        """Write as JSON."""
-        write_json(path, [vars(o) for o in self.all])
+        """Write as JSON, to five digits: what lies beyond them is another machine's rounding."""
+        rows = json.dumps([vars(o) for o in self.all])
+        write_json(path, json.loads(rows, parse_float=lambda number: float(f"{float(number):.5g}")))
 
     @classmethod
     def read(cls, path: Path) -> Outcomes:

@@ -15,7 +15,7 @@ from gannb.runs.folder import Run
 
 ASKED = (
     "collapsed", "fgd", "fgd_over_floor", "maje", "bc_stroke_over_shuffled", "diversity_share", "jerk", "bone_frames",
-    "limit_joint_frames", "w_follows_fgd", "g_turns", "d_turns", "seconds",
+    "limit_joint_frames", "w_follows_fgd", "g_turns", "d_turns", "cpu_seconds",
 )  # fmt: skip
 """What a comparison of regimes shows: collapse, distance, beats over shuffled speech, diversity, violations, effort."""
 
@@ -23,13 +23,13 @@ LOOKS = 8
 """At fewer moments a rank correlation says next to nothing."""
 
 
-def outcome(arm: str, run: Run, seconds: float, scores: Scores, real: Clips, made: Tensor) -> Outcome:
+def outcome(arm: str, run: Run, cpu_seconds: float, scores: Scores, real: Clips, made: Tensor) -> Outcome:
     """What became of a training under either regime.
 
     Args:
         arm: its name.
         run: its run.
-        seconds: of the clock on the wall that its steps took.
+        cpu_seconds: of processor time that its steps took; a clock on the wall would say what else was running.
         scores: of `made`; with "diversity_share".
         real, made: held-out clips, and what was made to their speech.
 
@@ -41,7 +41,7 @@ def outcome(arm: str, run: Run, seconds: float, scores: Scores, real: Clips, mad
     had = {name: float(score) for name, score in scores.items() if score.had}
     training = {
         "collapsed": float(had["diversity_share"] < DIVERSITY),
-        "seconds": seconds,
+        "cpu_seconds": round(cpu_seconds, 1),
         "g_turns": float(_turns(run, "G")),
         "d_turns": float(_turns(run, "D")),
     }

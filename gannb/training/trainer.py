@@ -50,6 +50,8 @@ class Trainer:
     Attributes:
         step: steps done.
         target: steps that the last call of `fit` is to reach.
+        seconds: of the clock on the wall that the steps took.
+        processor_seconds: of all threads, since this process opened the run (a resume does not carry them over).
         helm: where commands go in (`trainer.helm.inbox.put(Command(…))`).
         watchers: called with the trainer at every step boundary, and when `fit` ends; they must be quick and only look.
         best: the lowest score so far and its step.
@@ -76,7 +78,7 @@ class Trainer:
         self.precision = Precision(precision) if isinstance(precision, str) else precision
         self.alarms, self.checkpoint_every, self.record_every = list(alarms), checkpoint_every, record_every
         self.seed, self.device = getattr(run.params, "seed", 0), run.device
-        self.step, self.target, self.seconds = 0, 0, 0.0
+        self.step, self.target, self.seconds, self.processor_seconds = 0, 0, 0.0, 0.0
         self.best: dict[str, Any] = {}
         self.recorder = Recorder(run)
         self.checkpoints = Checkpoints(run.folder / "checkpoints")
@@ -149,7 +151,7 @@ class Trainer:
 
     def advance(self) -> None:
         """One step: numbers move, players take turns, the step is recorded, and what is due is done."""
-        began, self._within = time.perf_counter(), self.step
+        began, worked, self._within = time.perf_counter(), time.process_time(), self.step
         for move in self.numbers.advance(self.step, self.recorder.last):
             self.tell(move)
         now, batch = self.numbers.now(self.device), self.batches[self.step]
@@ -166,6 +168,7 @@ class Trainer:
         if self.step % self.record_every == 0:
             self._hear()
         self.seconds += time.perf_counter() - began
+        self.processor_seconds += time.process_time() - worked
         if self._best_is_new or (self.checkpoint_every and self.step % self.checkpoint_every == 0):
             self.checkpoint()
         self._within, self._best_is_new = None, False

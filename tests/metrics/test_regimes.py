@@ -17,7 +17,7 @@ def test_turns_and_collapse(tmp_path) -> None:
     still = clips.pose.mean(0, keepdim=True) + 0.01 * (clips.pose - clips.pose.mean(0, keepdim=True))
     for made, collapsed in ((clips.pose, 0.0), (still, 1.0)):
         found = outcome("arm", run, 3.0, judge(clips, made), clips, made)
-        assert found.training == {"collapsed": collapsed, "seconds": 3.0, "g_turns": 2.0, "d_turns": 10.0}
+        assert found.training == {"collapsed": collapsed, "cpu_seconds": 3.0, "g_turns": 2.0, "d_turns": 10.0}
         assert len(found.errors) == len(clips.pose)
     assert sum(found.errors) > 0.01
     had = {*outcome("arm", run, 3.0, judge(clips, clips.pose), clips, clips.pose).scores, *found.training}

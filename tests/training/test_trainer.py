@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import math
 
 import pytest
@@ -108,6 +109,7 @@ def test_a_summary_of_the_run(trainer):
     assert summary == json.loads((trainer.run.folder / "summary.json").read_text())
     assert summary["steps"] == 9 and summary["epochs"] == 1 and summary["weights_sha256"] == trainer.weights()
     assert summary["seconds"] > 0 and summary["peak_memory_bytes"] > 0 and summary["metrics"] == {}
+    assert 0 < trainer.processor_seconds <= 1.1 * trainer.seconds * (os.cpu_count() or 1)
 
 
 def test_fit_says_how_far_it_is_without_a_time(trainer, capsys):
