@@ -26,7 +26,7 @@ import torch
 
 from gannb.data import faces
 from gannb.metrics.identity import advantage, compare, harm_rate, improvement
-from gannb.metrics.paired import interval
+from gannb.metrics.seeds import seeds_text
 from gannb.params.identity import Identity
 from gannb.runs.folder import settings_of
 from gannb.training.checkpoint import Checkpoints
@@ -103,7 +103,7 @@ def table(seeds: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
     yield "|---" * (2 + len(COLUMNS)) + "|"
     for arm in (BASE, *ROADS):
         rows = [arms[arm] for arms in seeds.values()]
-        cells = [str(interval([row[column] for row in rows])) if arm != BASE or "over" not in column else ""
+        cells = [seeds_text([row[column] for row in rows]) if arm != BASE or "over" not in column else ""
                  for column in COLUMNS]  # fmt: skip
         time = median(row["seconds"] / arms[BASE]["seconds"] for row, arms in zip(rows, seeds.values()))
         yield f"| {arm} | " + " | ".join(cells) + f" | ×{time:.2f} |"

@@ -19,13 +19,11 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from gannb.batch.sweep.plan import Sweep, Trial, find, read
-from gannb.metrics.paired import interval, paired
+from gannb.figures.measured import Arms
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,23 +52,6 @@ def run(sweep: Sweep, trial: Trial, told: dict[str, str]) -> dict[str, Any]:
     return row | {"scores": scores}
 
 
-def table(sweep: Sweep, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Markdown: a row an arm."""
-    base = {row["seed"]: row for row in rows if row["arm"] == sweep.arms[0]}
-    yield f"| arm | {sweep.score} | less {sweep.arms[0]}, same seeds | processor time |"
-    yield "|---|---|---|---|"
-    for arm in sweep.arms:
-        mine = {row["seed"]: row for row in rows if row["arm"] == arm}
-        both = sorted(mine.keys() & base.keys())
-        if not mine:
-            continue
-        values = [row["scores"][sweep.score]["value"] for row in mine.values()]
-        theirs = [[side[seed]["scores"][sweep.score]["value"] for seed in both] for side in (base, mine)]
-        apart = str(paired(*theirs).difference) if both and arm != sweep.arms[0] else ""
-        cost = mean(mine[seed]["cpu_seconds"] / base[seed]["cpu_seconds"] for seed in both) if both else float("nan")
-        yield f"| {arm} | {interval(values)} | {apart} | ×{cost:.2f} |"
-
-
 def write(sweep: Sweep, rows: list[dict[str, Any]], told: dict[str, str]) -> None:
     """Write what is there so far, as JSON and as a table."""
     order = {arm: place for place, arm in enumerate(sweep.arms)}
@@ -86,9 +67,10 @@ def write(sweep: Sweep, rows: list[dict[str, Any]], told: dict[str, str]) -> Non
     out.write_text(json.dumps(head | {"trials": rows}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     seeds = ", ".join(map(str, sorted({row["seed"] for row in rows})))
     commits = ", ".join(sorted({row["commit"] for row in rows}))
+    table = Arms(tuple(rows), sweep.score, head["command"]).beside(next(iter(sweep.arms))).markdown
+    told = f"Seeds {seeds}; {'lower' if sweep.better == 'low' else 'higher'} is better; 95 % over seeds."
     note = f"`{head['command']}`, {head['hardware']}, commits {commits}."
-    body = [sweep.doc, "", f"Seeds {seeds}; {'lower' if sweep.better == 'low' else 'higher'} is better.", ""]
-    out.with_suffix(".md").write_text("\n".join([*body, *table(sweep, rows), "", note, ""]), encoding="utf-8")
+    out.with_suffix(".md").write_text("\n".join([sweep.doc, "", told, "", table, "", note, ""]), encoding="utf-8")
 
 
 def main() -> None:

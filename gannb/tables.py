@@ -66,6 +66,12 @@ class Table:
         index = list(self.columns).index(name)
         return [row[index] for row in self.rows]
 
+    @property
+    def markdown(self) -> str:
+        """The rows as a Markdown table, without caption and note."""
+        head, *body = (f"| {' | '.join(line)} |" for line in self._texts())
+        return "\n".join([head, "|---" * len(self.columns) + "|", *body])
+
     def __repr__(self) -> str:
         grid = self._texts()
         widths = [max(len(line[i]) for line in grid) for i in range(len(self.columns))]

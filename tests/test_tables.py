@@ -46,6 +46,11 @@ def test_html_escapes_what_it_is_given_and_holds_every_cell():
     assert shown.count("<tr>") == 3
 
 
+def test_markdown_holds_every_cell():
+    table = Table(("a", "b"), [(1.23456, None), ("x", True)])
+    assert table.markdown == "| a | b |\n|---|---|\n| 1.235 | – |\n| x | yes |"
+
+
 def test_records_keep_the_order_of_first_appearance():
     table = Table.of([{"a": 1}, {"b": 2, "a": 3}])
     assert list(table.columns) == ["a", "b"]

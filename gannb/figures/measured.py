@@ -10,7 +10,7 @@ from statistics import mean, stdev
 
 from gannb.metrics.gesture_arms import Outcomes
 from gannb.metrics.score import Score
-from gannb.metrics.stability import paired_difference
+from gannb.metrics.seeds import paired_difference, seeds_text
 from gannb.params.presets import HOME
 from gannb.tables import Table
 
@@ -71,6 +71,11 @@ class Arms:
         """Their names, in order of appearance."""
         return list(dict.fromkeys(trial["arm"] for trial in self.trials))
 
+    def cost(self, arm: str, over: str) -> float:
+        """Processor time of one arm as a multiple of another's, over the seeds of both."""
+        mine, theirs = ({t["seed"]: t["cpu_seconds"] for t in self.trials if t["arm"] == name} for name in (arm, over))
+        return mean(mine[seed] / theirs[seed] for seed in mine.keys() & theirs.keys())
+
     def table(self, *also: str) -> Table:
         """A row an arm: mean and standard deviation of the deciding score over its seeds, and means of others."""
         rows = []
@@ -79,6 +84,16 @@ class Arms:
             spread = stdev(values) if len(values) > 1 else None
             rows.append((arm, len(values), mean(values), spread, *self.point(arm, *also)))
         return Table(("arm", "seeds", self.metric, "sd", *also), rows, note=self.command)
+
+    def beside(self, over: str, *also: str) -> Table:
+        """A row an arm: what it brings beside another, 95 % over the same seeds; what it costs; means of others."""
+        rows = []
+        for arm in self.arms:
+            values, cost = list(self.values(arm).values()), f"×{self.cost(arm, over):.2f}"
+            apart = None if arm == over else seeds_text(self.advantage(arm, over))
+            rows.append((arm, len(values), mean(values), apart, cost, *self.point(arm, *also)))
+        columns = ("arm", "seeds", self.metric, f"less {over}, same seeds", "processor time", *also)
+        return Table(columns, rows, note=self.command)
 
     def __repr__(self) -> str:
         return repr(self.table("copies"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gannb.metrics.paired import interval, paired
+from gannb.metrics.seeds import paired, seeds_text
 from gannb.tables import Table
 
 
@@ -23,8 +23,6 @@ def outcome_table(scores: Mapping[str, Mapping[int, float]], name: str, better: 
         beside = None
         if arm != first and len(common) > 1:
             beside = str(paired([scores[first][s] for s in common], [found[s] for s in common]))
-        rows.append((arm, len(found), str(interval(list(found.values()))) if found else None, beside))
-    note = (
-        f"{f'{better} is better; ' if better else ''}mean [95 % t interval over seeds]; p of sign flips, seed by seed"
-    )
+        rows.append((arm, len(found), seeds_text(list(found.values())) if found else None, beside))
+    note = f"{f'{better} is better; ' if better else ''}mean [95 % over seeds]; p of sign flips, seed by seed"
     return Table(("arm", "seeds", name, f"less {first}"), rows, note=note)

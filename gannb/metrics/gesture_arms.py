@@ -14,7 +14,7 @@ from gannb.data.clips import Clips
 from gannb.dynamics.collapse import DIVERSITY
 from gannb.metrics.gestures import absolute_by_clip
 from gannb.metrics.score import Score, Scores
-from gannb.metrics.stability import over_seeds, paired_difference
+from gannb.metrics.seeds import over_seeds, paired_difference
 from gannb.runs.files import write_json
 from gannb.runs.folder import Run
 from gannb.tables import Table

@@ -91,6 +91,14 @@ class Score:
         digits = max(0, 1 - math.floor(math.log10(self.error)))
         return f"{self.value:.{min(digits, 8)}f} ± {self.error:.{min(digits, 8)}f}"
 
+    def ranged(self, signed: bool = False) -> str:
+        """`value [low, high]`, four digits; the value alone where there is no interval."""
+        if self.value is None:
+            return "not had"
+        sign = "+" if signed else ""
+        bounds = " [{:{sign}.4g}, {:{sign}.4g}]".format(*self.interval, sign=sign) if self.interval else ""
+        return f"{self.value:{sign}.4g}{bounds}"
+
     def __repr__(self) -> str:
         if not self.had:
             return f"{self.name}: not had ({self.reason})"

@@ -166,39 +166,6 @@ def _finite(values: Sequence[float], name: str) -> np.ndarray:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Several runs
-
-
-def over_seeds(values: Sequence[float], name: str, resamples: int = 10_000, seed: int = 0) -> Score:
-    """Mean over seeds, its standard error, and a 95 % bootstrap interval.
-
-    Args:
-        values: one a seed, at least 2.
-        name: of the score.
-        resamples, seed: of the bootstrap.
-    """
-    found = _finite(values, name)
-    if len(found) < 2:
-        return Score.missing(name, f"a spread needs 2 seeds; found {len(found)}")
-    rng = np.random.default_rng(key(seed, "bootstrap"))
-    means = rng.choice(found, (resamples, len(found))).mean(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    protocol = {"seeds": len(found), "spread": float(found.std(ddof=1)), "error": "standard error over seeds"}
-    protocol["interval"] = f"bootstrap over seeds, {resamples} resamples"
-    return Score(name, found.mean(), found.std(ddof=1) / math.sqrt(len(found)), (low, high), protocol=protocol)
-
-
-def paired_difference(ours: Sequence[float], theirs: Sequence[float], name: str, seed: int = 0) -> Score:
-    """Mean of `ours − theirs` over the same seeds, in the same order, with its bootstrap interval.
-
-    Raises ValueError for different numbers of seeds.
-    """
-    if len(ours) != len(theirs):
-        raise ValueError(f"{name}: paired seeds are needed; found {len(ours)} and {len(theirs)}")
-    return over_seeds(_finite(ours, name) - _finite(theirs, name), name, seed=seed)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
 # Modes
 
 

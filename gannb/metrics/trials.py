@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gannb.metrics.score import Score, Scores
-from gannb.metrics.stability import OverTime, over_seeds, paired_difference
+from gannb.metrics.seeds import over_seeds, paired_difference, seeds_text
+from gannb.metrics.stability import OverTime
 from gannb.runs.folder import Run
 from gannb.tables import Table
 
@@ -199,8 +200,7 @@ class Trials:
         """A row an arm: each score's mean and, in brackets, its 95 % bootstrap interval."""
         names = list(names) or [self.metric]
         rows = [
-            (arm, len(self.of(arm)), *(_text(list(self.values(arm, n).values()), n) for n in names))
-            for arm in self.arms
+            (arm, len(self.of(arm)), *(_text(list(self.values(arm, n).values())) for n in names)) for arm in self.arms
         ]
         return Table(("arm", "seeds", *names), rows, note=self.command)
 
@@ -231,7 +231,7 @@ def concluded(difference: Score, enough: int = ENOUGH) -> str:
     if not difference.had:
         return f"{difference.name}: undecided, {difference.reason}"
     low, high = difference.interval
-    seeds, told = difference.protocol["seeds"], f"{difference.value:+.3g} [{low:.3g}, {high:.3g}]"
+    seeds, told = difference.protocol["seeds"], difference.ranged(signed=True)
     if seeds < enough:
         return f"{difference.name} = {told}: undecided, {seeds} seeds of at least {enough}"
     if low <= 0 <= high:
@@ -246,8 +246,5 @@ def _held(path: list[tuple[int, float]], steps: np.ndarray) -> np.ndarray:
     return np.array(values)[np.searchsorted(moved, steps, side="right") - 1]
 
 
-def _text(values: list[float], name: str) -> str | None:
-    if not values:
-        return None
-    score = over_seeds(values, name)
-    return f"{score.value:.4g} [{score.interval[0]:.4g}, {score.interval[1]:.4g}]" if score.had else f"{values[0]:.4g}"
+def _text(values: list[float]) -> str | None:
+    return seeds_text(values) if values else None

@@ -140,15 +140,15 @@ class ParameterError(ValueError):
         return [str(self)]  # in a notebook the faults say all; the way they were found would bury them
 
 
-def rule(*fields: str) -> Callable[[Callable], Callable]:
+def rule(*fields: str, moving: bool = True) -> Callable[[Callable], Callable]:
     """Mark a method as a check across fields; it gets all values and returns what is wrong, or None.
 
-    It is checked when a run is set up and again at every move of a number, and skipped while one of its fields has
-    a fault of its own.
+    It is checked when a run is set up and (unless `moving` is off: it is about where numbers start) again at every
+    move of a number, and skipped while one of its fields has a fault of its own.
     """
 
     def mark(check: Callable[[Any], str | None]) -> Callable:
-        check.fields = fields
+        check.fields, check.moving = fields, moving
         return staticmethod(check)
 
     return mark
@@ -249,7 +249,7 @@ class Experiment(BaseModel):
     def fault_in(self, moved: Mapping[str, float]) -> str | None:
         """What is wrong, across fields, with these parameters and some numbers moved; None where nothing is."""
         values = SimpleNamespace(**(dict(self) | dict(moved)))
-        return next((message for check in self._rules() if (message := check(values))), None)
+        return next((message for check in self._rules() if check.moving and (message := check(values))), None)
 
     def dynamic(self) -> list[DynamicParameter]:
         """The numbers that may move, each at its starting value."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
 from gannb.dynamics.arms import ARMS as DRIVEN
@@ -255,12 +257,11 @@ class Schedules(Experiment):
     def _frozen(v: Any) -> str | None:
         return "a frozen controller needs controller_from" if v.method == "frozen" and not v.controller_from else None
 
-    @rule("noise", "arm", "noise_schedule", "instance_noise_final", "latent_scale_final")
+    @rule("arm", "arms", "noise_schedule", "augment_schedule", "reg_schedule", moving=False)
     def _positive(v: Any) -> str | None:
-        shape = v.noise_schedule if v.arm == "document" else v.arm
-        if shape == "exponential" and getattr(v, f"{v.noise}_final") <= 0:
-            return "an exponential schedule cannot end at 0"
-        return None
+        told = {v.arm: {}} | {name: ARMS[name] for name in v.arms if name in ARMS}
+        bad = [f"{number} in the arm {arm}" for arm, changes in told.items() for number in _stuck(v, changes)]
+        return f"an exponential schedule needs both its ends above 0: {', '.join(bad)}" if bad else None
 
     @property
     def ranges(self) -> tuple[Range, Range, Range]:
@@ -301,6 +302,20 @@ class Schedules(Experiment):
             told |= {r.name: r.at(share) for r in self.ranges}
         kept = dict(self) | {"resume": "", "replay": "", "branch": "", "live": "off", "arms": [], "ablations": []}
         return type(self)(**kept | told | {"preset": name, "seed": seed, "runs": runs} | changes)
+
+
+def _stuck(v: Any, changes: dict[str, Any]) -> Iterator[str]:
+    """Numbers that an arm would anneal exponentially from or to 0."""
+    told = SimpleNamespace(**(vars(v) | changes))
+    shapes = {
+        told.noise: told.noise_schedule,
+        "augment_strength": told.augment_schedule,
+        "reg_weight": told.reg_schedule,
+    }
+    for name, shape in shapes.items():
+        ends = getattr(told, name), getattr(told, f"{name}_final")
+        if (shape if told.arm == "document" else told.arm) == "exponential" and min(ends) <= 0:
+            yield f"{name} {ends[0]:g} to {ends[1]:g}"
 
 
 def _unknown(names: list[str], known: Any) -> str | None:

@@ -9,7 +9,7 @@ from gannb.figures.measured import Arms
 
 def stored(folder, **by_arm):
     trials = [
-        {"arm": arm, "seed": seed, "scores": {"kid": {"value": value}, "copies": {"value": 0.5}}}
+        {"arm": arm, "seed": seed, "cpu_seconds": value, "scores": {"kid": {"value": value}, "copies": {"value": 0.5}}}
         for arm, values in by_arm.items()
         for seed, value in enumerate(values)
     ]
@@ -37,6 +37,13 @@ def test_a_difference_has_an_interval_over_the_seeds_of_both(tmp_path):
     assert (float(found), found.protocol["seeds"], found.name) == (pytest.approx(-0.55), 2, "kid_difference")
     assert not stored(tmp_path, document=[1.0], tuned=[0.5]).difference("tuned", "document").had
     assert float(arms.difference("tuned", "document", "copies")) == 0
+
+
+def test_an_arm_beside_another_says_what_it_brings_and_what_it_costs(tmp_path):
+    table = stored(tmp_path, document=[1.0, 2.0, 5.0], tuned=[0.5, 1.0], longer=[3.0]).beside("document", "copies")
+    brings, costs = (table.column(name) for name in ("less document, same seeds", "processor time"))
+    assert brings[0] is None and brings[1].startswith("-0.75 [") and brings[2] == "2 (1 run)"
+    assert costs == ["×1.00", "×0.50", "×3.00"] and table.column("copies") == [0.5] * 3
 
 
 def test_a_swing_is_the_largest_over_the_smallest_by_seed(tmp_path):

@@ -13,9 +13,7 @@ from gannb.metrics.stability import (
     gradient_norm_spread,
     loss_variance,
     modes,
-    over_seeds,
     over_time,
-    paired_difference,
 )
 
 
@@ -56,27 +54,6 @@ def test_best_and_last_over_time():
         over_time({1: Score("fid", 1.0), 2: Score("faed", 1.0)})
     with pytest.raises(ValueError, match="no score was had"):
         over_time({1: Score.missing("fid", "-")})
-
-
-def test_interval_over_seeds_covers_as_often_as_it_says():
-    covered = 0
-    for index in range(200):
-        values = np.random.default_rng(index).normal(3, 1, 20)
-        low, high = over_seeds(values, "fid", resamples=500, seed=index).interval
-        covered += low <= 3 <= high
-    assert 0.88 <= covered / 200 <= 0.99
-    score = over_seeds([1.0, 2.0, 3.0], "fid")
-    assert (score.value, score.protocol["spread"], score.protocol["seeds"]) == (2, 1, 3)
-    assert score.error == pytest.approx(1 / math.sqrt(3))
-    assert "2 seeds" in over_seeds([1.0], "fid").reason
-
-
-def test_pairing_takes_the_seeds_own_difficulty_away():
-    hard = rng().normal(0, 10, 8)
-    ours, theirs = 50 + hard - 1, 50 + hard
-    assert paired_difference(ours, theirs, "gain").interval == pytest.approx((-1, -1))
-    with pytest.raises(ValueError, match="found 8 and 7"):
-        paired_difference(ours, theirs[:7], "gain")
 
 
 def test_mode_histogram():

@@ -56,6 +56,17 @@ def test_rules_across_fields_are_named_beside_the_others():
     assert set(faults(low=5.0, high=0.3)) == {"low"}, "a rule is not asked while one of its fields is wrong"
 
 
+def test_a_rule_about_beginnings_lets_numbers_move():
+    class Begins(Small):
+        @rule("lr", "turns", moving=False)
+        def _begins(p):
+            return None if p.turns else "the first step needs a turn"
+
+    with pytest.raises(ParameterError, match="needs a turn"):
+        Begins(turns=0)
+    assert Begins().fault_in({"turns": 0}) is None and "below high" in Begins().fault_in({"low": 0.95})
+
+
 def test_rules_across_fields_hold_for_moves_too():
     numbers = Numbers.of(Small())
     assert set(numbers.parameters) == {"lr", "low", "high", "turns"}

@@ -87,7 +87,10 @@ def test_an_unknown_variant_names_those_there_are() -> None:
         ({"quality_weight": 0.0, "stability_weight": 0.0}, "must want something"),
         ({"quality_weight": 0.0, "method": "policy"}, "fall of the held-out distance"),
         ({"method": "frozen"}, "needs controller_from"),
-        ({"arm": "exponential", "instance_noise_final": 0.0}, "cannot end at 0"),
+        ({"arm": "exponential", "instance_noise_final": 0.0}, "instance_noise 1 to 0 in the arm exponential"),
+        ({"instance_noise": 0.0}, "above 0: instance_noise 0 to 0.01 in the arm document"),
+        ({"arms": ["exponential"], "reg_weight_final": 0.0}, "reg_weight 10 to 0 in the arm exponential"),
+        ({"arms": ["only-noise"], "instance_noise_final": 0.0}, "instance_noise 1 to 0 in the arm only-noise"),
         ({"network": "stylegun"}, "allowed: dcgan | stylegan2"),
         ({"network": "stylegan2", "noise": "latent_scale", "instance_noise": 0.0}, "latent_scale would change nothing"),
         ({"batch_size": 2}, "batch_size"),
@@ -101,6 +104,12 @@ def test_what_cannot_be_is_said(told: dict[str, object], says: str) -> None:
 def test_batch_norm_in_d_is_for_other_ways_to_learn() -> None:
     assert Schedules(d_norm="batch", method="evolution").d_norm == "batch"
     assert Schedules(d_norm="batch", arm="fixed", arms=["fixed", "cosine"]).d_norm == "batch"
+
+
+def test_numbers_may_stand_at_0_where_nothing_anneals_them_and_move_there_by_hand() -> None:
+    nothing = {"instance_noise": 0.0, "augment_strength": 0.0, "reg_weight": 0.0}
+    assert Schedules(arm="fixed", arms=["fixed", "linear"], **nothing).ranges[0].initial == 0
+    assert Schedules().fault_in(nothing) is None
 
 
 def test_a_move_to_where_a_rule_breaks_is_refused() -> None:
