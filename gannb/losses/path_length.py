@@ -18,8 +18,10 @@ def path_lengths(synthesis: Callable[[Tensor], Tensor], w: Tensor, noise: Tensor
     In float32 outside autocast, with the graph kept, so that a penalty on it can be trained.
 
     Args:
-        synthesis: latents `[N, d]` → images `[N, C, H, W]`, each sample by itself.
-        w: latents `[N, d]`, such as a mapping network makes them; its gradient goes back into them.
+        synthesis: latents → images `[N, C, H, W]`, each sample by itself.
+        w: latents `[N, d]`, such as a mapping network makes them; its gradient goes back into them. Or a latent a
+            layer, `[N, layers, d]`: then the root of the mean square over layers, which the paper's code has and its
+            weight is for (one latent for all of them moves the image √layers times as far and more).
         noise: standard normal draws of the images' shape. They are divided by √(H·W), so that the length does not grow
             with the number of pixels.
 
@@ -33,7 +35,8 @@ def path_lengths(synthesis: Callable[[Tensor], Tensor], w: Tensor, noise: Tensor
             raise ValueError(f"noise has shape {tuple(noise.shape)}, the images {tuple(images.shape)}")
         moved = (images * noise).sum() / math.sqrt(images.shape[-1] * images.shape[-2])
         (gradient,) = torch.autograd.grad(moved, w, create_graph=True)
-        return gradient.square().sum(dim=1).sqrt()
+        squares = gradient.square().sum(dim=-1)
+        return (squares.mean(dim=1) if w.ndim == 3 else squares).sqrt()
 
 
 def path_length_penalty(lengths: Tensor, target: Tensor | float) -> Tensor:

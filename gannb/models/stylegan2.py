@@ -12,6 +12,7 @@ dropout; in eval mode the constant noise that G was born with, so that the same 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -128,8 +129,9 @@ class StyledBlock(nn.Module):
         first = [] if height == 4 else [StyledLayer(channels, to, latent_dim, height, double=True)]
         self.layers = nn.ModuleList([*first, StyledLayer(to, to, latent_dim, height)])
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        for layer in self.layers:
+    def forward(self, x: Tensor, latents: Sequence[Tensor]) -> Tensor:
+        """A latent a layer, `[N, latent_dim]` each."""
+        for layer, w in zip(self.layers, latents, strict=True):
             x = layer(x, w)
         return x
 
@@ -155,6 +157,9 @@ class Generator(nn.Module):
         size: height of the images: 16, 32, 64 or 128.
         channels: 1 for grey, 3 for colour.
         mapping_layers: of the mapping network (the paper's 8; ours 4).
+
+    Attributes:
+        layers: how many latents `synthesis` takes where each layer has its own.
     """
 
     def __init__(
@@ -173,17 +178,26 @@ class Generator(nn.Module):
             {str(h): StyledBlock(wide[max(4, h // 2)], wide[h], latent_dim, h) for h in heights}
         )
         self.images = nn.ModuleDict({str(h): ToImage(wide[h], channels, latent_dim) for h in heights})
+        self.layers = sum(len(block.layers) for block in self.blocks.values()) + 1
 
     def forward(self, z: Tensor) -> Tensor:
         """Latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
         return self.synthesis(self.mapping(z))
 
     def synthesis(self, w: Tensor) -> Tensor:
-        """Mapped latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
-        x, image = self.start.expand(len(w), -1, -1, -1), None
+        """Mapped latents → images `[N, channels, size, size]`.
+
+        Args:
+            w: `[N, latent_dim]`, one for all layers; or `[N, layers, latent_dim]`, one each. What a height adds to the
+                image has that of the next height's first layer, as in the paper's code.
+        """
+        latents = w.unbind(1) if w.ndim == 3 else [w] * self.layers
+        x, image, used = self.start.expand(len(w), -1, -1, -1), None, 0
         for block, to_image in zip(self.blocks.values(), self.images.values()):
-            x = block(x, w)
-            image = to_image(x, w) if image is None else doubled(image) + to_image(x, w)
+            x = block(x, latents[used : used + len(block.layers)])
+            used += len(block.layers)
+            added = to_image(x, latents[used])
+            image = added if image is None else doubled(image) + added
         return image.tanh()
 
 

@@ -111,17 +111,14 @@ def holds(value: float, expect: dict[str, Any]) -> bool:
     )
 
 
-def verdict(values: Sequence[float], expect: dict[str, Any], error: float = 0.0) -> str:
-    """The verdict, a pure function of what was measured.
+def verdict(values: Sequence[float], expect: dict[str, Any]) -> str:
+    """The verdict, a pure function of what was measured: a value with the ends of its interval, or one a seed.
 
-    All values hold: reproduced; none: contradicted; some, or one whose ± 2 errors straddle the bound: partly.
+    All values hold: reproduced; none: contradicted; some: partly.
     """
     if not values:
         return NOT_REACHED
-    probes = [
-        probe for value in values for probe in ((value - 2 * error, value, value + 2 * error) if error else (value,))
-    ]
-    held = [holds(probe, expect) for probe in probes]
+    held = [holds(value, expect) for value in values]
     return REPRODUCED if all(held) else PARTLY if any(held) else CONTRADICTED
 
 
@@ -142,7 +139,8 @@ class Ledger:
     def check(self, claim_id: str, measured: Any) -> Entry:
         """Settle a claim by a measured number, truth value, `Score`, or a sequence of numbers (seeds).
 
-        A score of another name than the claim's `measure`, or one that could not be had, settles nothing.
+        A score of another name than the claim's `measure`, or one that could not be had, settles nothing. One whose
+        interval (or ± 2 standard errors, where it has none) straddles what is expected settles it partly.
         """
         claim = self[claim_id]
         name, had = getattr(measured, "name", ""), getattr(measured, "had", True)
@@ -152,14 +150,13 @@ class Ledger:
             return self._enter(
                 Entry(claim, NOT_REACHED, reason=f"needs {claim.measure}, this run has {name or 'none'}")
             )
-        error = getattr(measured, "error", None) or 0.0
         if not isinstance(measured, str) and isinstance(measured, Sequence):
             values = list(measured)
         else:
             values = [measured if isinstance(measured, bool | int) else float(measured)]
-        text = getattr(measured, "text", None) or ", ".join(_text(v) for v in values)
+        ends, text = _ends(measured), _told(measured) or ", ".join(_text(v) for v in values)
         shown = values if len(values) > 1 else values[0] if values else None
-        return self._enter(Entry(claim, verdict(values, claim.expect, error), text, shown))
+        return self._enter(Entry(claim, verdict([*values, *ends], claim.expect), text, shown))
 
     def missing(self, claim_id: str, reason: str) -> Entry:
         """Say why a claim could not be settled in this run."""
@@ -210,6 +207,19 @@ def _why_not(claim: Claim) -> str:
     if not claim.executable:
         return claim.note
     return f"needs {claim.needs}" if claim.needs else "not measured in this run"
+
+
+def _ends(measured: Any) -> tuple[float, ...]:
+    """Where a score may as well lie: its interval, or ± 2 standard errors."""
+    if interval := getattr(measured, "interval", None):
+        return tuple(interval)
+    error = getattr(measured, "error", None)
+    return (float(measured) - 2 * error, float(measured) + 2 * error) if error else ()
+
+
+def _told(measured: Any) -> str | None:
+    """A score as text, with what its verdict hangs on."""
+    return measured.ranged() if getattr(measured, "interval", None) else getattr(measured, "text", None)
 
 
 def _text(value: Any) -> str:

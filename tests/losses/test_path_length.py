@@ -47,6 +47,13 @@ def test_the_length_scales_with_the_generator_and_not_with_the_pixels():
     assert means[0] == pytest.approx(math.sqrt(2 / math.pi), rel=0.05)
 
 
+def test_with_a_latent_a_layer_it_is_the_root_mean_square_over_layers():
+    matrices, noise = [draw(SIDE * SIDE, D) * scale for scale in (1.0, 2.0, 3.0)], draw(N, 1, SIDE, SIDE)
+    each = torch.stack([path_lengths(linear(matrix), draw(N, D), noise) for matrix in matrices])
+    layered = lambda w: sum(linear(matrix)(one) for matrix, one in zip(matrices, w.unbind(1)))  # noqa: E731
+    torch.testing.assert_close(path_lengths(layered, draw(N, 3, D), noise), each.square().mean(0).sqrt())
+
+
 def test_the_penalty_is_nought_where_all_lengths_are_the_target():
     assert path_length_penalty(torch.full((4,), 1.5), 1.5) == 0
     assert path_length_penalty(torch.tensor([1.0, 3.0]), torch.tensor(2.0)) == 1

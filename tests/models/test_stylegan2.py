@@ -131,6 +131,18 @@ def test_a_latents_length_does_not_matter():
     torch.testing.assert_close(G(draw(2, 8)), G(3 * draw(2, 8)))
 
 
+def test_a_latent_a_layer_steers_that_layer():
+    made = stylegan2.Generator(latent_dim=8, width=4, size=16).eval()
+    w = made.mapping(torch.randn(2, 8, generator=torch.Generator().manual_seed(0)))
+    each = w[:, None].repeat(1, made.layers, 1)
+    torch.testing.assert_close(made.synthesis(each), made.synthesis(w), rtol=0, atol=0)
+    assert made.layers == 6, "two a height but one at 4x4, and the last image's"
+    for layer in range(made.layers):
+        other = each.clone()
+        other[:, layer] = 0
+        assert not torch.equal(made.synthesis(other), made.synthesis(w))
+
+
 def test_every_parameter_learns():
     with seeded("all"):
         G, D = stylegan2.Generator(8, 4, 16), stylegan2.Discriminator(4, 16)

@@ -48,10 +48,15 @@ def test_all_some_none(values):
     assert verdict(values, {"below": 0}) == wanted
 
 
-def test_an_error_that_straddles_the_bound_is_partly():
-    assert verdict([45.0], {"below": 50}, error=1.0) == REPRODUCED
-    assert verdict([49.0], {"below": 50}, error=1.0) == PARTLY
-    assert verdict([53.0], {"below": 50}, error=1.0) == CONTRADICTED
+@pytest.mark.parametrize(("value", "wanted"), [(45.0, REPRODUCED), (49.0, PARTLY), (53.0, CONTRADICTED)])
+def test_a_score_whose_errors_straddle_the_bound_is_partly(ledger, value, wanted):
+    assert ledger.check("P1.goal", Score("fid_500_all", value, error=1.0)).verdict == wanted
+
+
+def test_an_interval_goes_before_errors_and_is_shown(ledger):
+    entry = ledger.check("P1.goal", Score("fid_500_all", 45.0, error=1.0, interval=(40.0, 55.0)))
+    assert (entry.verdict, entry.measured, entry.value) == (PARTLY, "45 [40, 55]", 45.0)
+    assert ledger.check("P1.goal", Score("fid_500_all", 49.5, error=1.0, interval=(49.0, 49.9))).verdict == REPRODUCED
 
 
 def test_a_faed_never_settles_a_claim_on_fid(ledger):
