@@ -4,8 +4,8 @@
 
 A seed is one `gannb run identity` (other people, another split, other weights) that trains the arms of
 `gannb.params.identity.ARMS` side by side. Each arm's kept network then cleans the people held out. Differences from
-`after` are within a seed, face by face; intervals are over seeds. Time is the arm's training over that of `after` in
-the same run. Seeds that are there already are kept. Writes `results/identity_roads.json` and `.md`.
+`after` are within a seed; intervals are over seeds. Time is the arm's training over that of `after` in the same run.
+Seeds that are there already are kept. Writes `results/identity_roads.json` and `.md`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
 
 from gannb.data import faces
-from gannb.metrics.identity import advantage, compare, harm_rate, improvement
-from gannb.metrics.seeds import seeds_text
+from gannb.figures.measured import Arms
+from gannb.metrics.identity import compare, harm_rate, improvement
 from gannb.params.identity import Identity
 from gannb.runs.folder import settings_of
 from gannb.training.checkpoint import Checkpoints
@@ -48,10 +46,10 @@ ROADS = (
     "yaw-gate",
     "repaired",
 )
-COLUMNS = ("improvement", "at 0-15°", "at 60-90°", "harmed", "over after", "over after, 0-15°", "over after, 60-90°")
+BINS = {"improvement": (0, 90), "at 0-15°": (0, 15), "at 60-90°": (60, 90)}
 
 
-def seed_of(seed: int, told: list[str]) -> dict[str, dict[str, float]]:
+def seed_of(seed: int, told: list[str]) -> list[dict[str, Any]]:
     """Train all arms with a seed; what each made of the people held out."""
     with tempfile.TemporaryDirectory() as runs:
         flags = [part for each in told for part in ("-p", each)]
@@ -63,7 +61,7 @@ def seed_of(seed: int, told: list[str]) -> dict[str, dict[str, float]]:
             raise RuntimeError(f"seed {seed} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
         (top,) = Path(runs).glob("identity/*/")
         with torch.inference_mode():
-            return judged(arms_of(top))
+            return judged(arms_of(top), seed)
 
 
 def arms_of(top: Path) -> dict[str, Path]:
@@ -73,18 +71,19 @@ def arms_of(top: Path) -> dict[str, Path]:
     return {name: folders[p.arm(name).hash] for name in (BASE, *ROADS)}
 
 
-def judged(folders: dict[str, Path]) -> dict[str, dict[str, float]]:
-    """The columns of each arm, and how long it trained."""
+def judged(folders: dict[str, Path], seed: int) -> list[dict[str, Any]]:
+    """A trial an arm: its scores on the people held out, and processor time of its training."""
     cleaners = {name: Cleaner.of(folder) for name, folder in folders.items()}
-    held_out = people_held_out(cleaners[BASE].params)
-    made = {name: compare(clean(held_out.features, held_out.pose), held_out) for name, clean in cleaners.items()}
-    rows = {}
-    for name, found in made.items():
-        scores = [improvement(found), improvement(found, 0, 15), improvement(found, 60, 90), harm_rate(found)]
-        scores += [advantage(found, made[BASE], *bounds) for bounds in ((0, 90), (0, 15), (60, 90))]
+    held_out, trials = people_held_out(cleaners[BASE].params), []
+    for name, clean in cleaners.items():
+        found = compare(clean(held_out.features, held_out.pose), held_out)
+        scores = {column: float(improvement(found, *bounds)) for column, bounds in BINS.items()}
+        scores |= {"harmed": float(harm_rate(found))}
         checkpoint, _ = Checkpoints(folders[name] / "checkpoints").newest()
-        rows[name] = dict(zip(COLUMNS, map(float, scores))) | {"seconds": checkpoint.state["seconds"]}
-    return rows
+        spent = round(checkpoint.state["processor_seconds"], 1)
+        told = {column: {"value": float(f"{value:.5g}")} for column, value in scores.items()}
+        trials.append({"arm": name, "seed": seed, "cpu_seconds": spent, "scores": told})
+    return trials
 
 
 def people_held_out(p: Identity) -> faces.Faces:
@@ -97,18 +96,6 @@ def people_held_out(p: Identity) -> faces.Faces:
     return everybody.split(p.held_out, seed=p.seed)[1].with_targets(p.target, seed=p.seed)
 
 
-def table(seeds: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
-    """Markdown: a row an arm, means over seeds with 95 %."""
-    yield "| arm | " + " | ".join(COLUMNS) + " | time |"
-    yield "|---" * (2 + len(COLUMNS)) + "|"
-    for arm in (BASE, *ROADS):
-        rows = [arms[arm] for arms in seeds.values()]
-        cells = [seeds_text([row[column] for row in rows]) if arm != BASE or "over" not in column else ""
-                 for column in COLUMNS]  # fmt: skip
-        time = median(row["seconds"] / arms[BASE]["seconds"] for row, arms in zip(rows, seeds.values()))
-        yield f"| {arm} | " + " | ".join(cells) + f" | ×{time:.2f} |"
-
-
 def main() -> None:
     """Measure the seeds that are not there yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,30 +103,27 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("-p", dest="told", action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
-    kept = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {}
-    seeds, commits = kept.get("seeds", {}), set(kept.get("commits", []))
+    trials = json.loads(args.out.read_text(encoding="utf-8"))["trials"] if args.out.exists() else []
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     for seed in args.seeds:
-        if str(seed) in seeds:
-            continue
-        seeds[str(seed)] = seed_of(seed, args.told)
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-        commits.add(commit.stdout.strip())
-        write(args.out, seeds, sorted(commits), args.told)
+        if seed not in {trial["seed"] for trial in trials}:
+            trials += [trial | {"commit": commit.strip()} for trial in seed_of(seed, args.told)]
+            write(args.out, trials, args.told)
+    write(args.out, trials, args.told)
 
 
-def write(out: Path, seeds: dict[str, Any], commits: list[str], told: list[str]) -> None:
+def write(out: Path, trials: list[dict[str, Any]], told: list[str]) -> None:
     """Write what is there so far, as JSON and as a table."""
     flags = "".join(f" -p {name}={Path(value).name}" for name, value in (each.split("=", 1) for each in told))
     command = f"python benchmarks/identity_roads.py{flags}"
     hardware = f"{platform.machine()}, {os.cpu_count()} cores, one thread"
-    head = {"command": command, "hardware": hardware, "commits": commits}
-    out.write_text(json.dumps(head | {"seeds": seeds}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    body = [
-        "Change of the held-out cosine; higher is better, but for `harmed` (share that fell by more than 0.005).",
-        "",
-    ]
-    note = f"{len(seeds)} seeds, 95 % over seeds. `{command}`, {hardware}, commits {', '.join(commits)}."
-    out.with_suffix(".md").write_text("\n".join([*body, *table(seeds), "", note, ""]), encoding="utf-8")
+    head = {"command": command, "hardware": hardware}
+    out.write_text(json.dumps(head | {"trials": trials}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    commits = ", ".join(sorted({trial["commit"] for trial in trials}))
+    body = "Change of the held-out cosine; higher is better, but for `harmed` (share that fell by more than 0.005)."
+    table = Arms(tuple(trials), "improvement", command).beside(BASE, "harmed", more=tuple(BINS)[1:]).markdown
+    note = f"95 % over seeds. `{command}`, {hardware}, commits {commits}."
+    out.with_suffix(".md").write_text("\n".join([body, "", table, "", note, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Arms:
 
     Attributes:
         trials: `{"arm", "seed", "scores": {name: {"value", …}}}`, as `benchmarks/particles_tuned.py` writes them.
-        metric: the score that decides; lower is better.
+        metric: the score that decides.
         command: what made them.
     """
 
@@ -44,9 +44,9 @@ class Arms:
         mine = [trial for trial in self.trials if trial["arm"] == arm]
         return {trial["seed"]: trial["scores"][metric or self.metric]["value"] for trial in mine}
 
-    def advantage(self, arm: str, over: str) -> list[float]:
-        """The differences of the deciding score, seed by seed where both have one; below 0 the arm is better."""
-        mine, theirs = self.values(arm), self.values(over)
+    def advantage(self, arm: str, over: str, metric: str | None = None) -> list[float]:
+        """The differences of a score, or the deciding one, seed by seed where both have one."""
+        mine, theirs = self.values(arm, metric), self.values(over, metric)
         return [mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())]
 
     def difference(self, arm: str, over: str, metric: str | None = None) -> Score:
@@ -85,15 +85,21 @@ class Arms:
             rows.append((arm, len(values), mean(values), spread, *self.point(arm, *also)))
         return Table(("arm", "seeds", self.metric, "sd", *also), rows, note=self.command)
 
-    def beside(self, over: str, *also: str) -> Table:
-        """A row an arm: what it brings beside another, 95 % over the same seeds; what it costs; means of others."""
+    def beside(self, over: str, *also: str, more: Sequence[str] = ()) -> Table:
+        """A row an arm: what it brings beside another, 95 % over the same seeds, and what it costs.
+
+        Args:
+            over: the arm that all are compared with.
+            also: scores whose means are shown too.
+            more: scores whose differences are shown too.
+        """
         rows = []
         for arm in self.arms:
             values, cost = list(self.values(arm).values()), f"×{self.cost(arm, over):.2f}"
-            apart = None if arm == over else seeds_text(self.advantage(arm, over))
-            rows.append((arm, len(values), mean(values), apart, cost, *self.point(arm, *also)))
-        columns = ("arm", "seeds", self.metric, f"less {over}, same seeds", "processor time", *also)
-        return Table(columns, rows, note=self.command)
+            apart = (None if arm == over else seeds_text(self.advantage(arm, over, m)) for m in (self.metric, *more))
+            rows.append((arm, len(values), mean(values), *apart, cost, *self.point(arm, *also)))
+        differences = (f"less {over}, same seeds", *(f"{name}, less {over}" for name in more))
+        return Table(("arm", "seeds", self.metric, *differences, "processor time", *also), rows, note=self.command)
 
     def __repr__(self) -> str:
         return repr(self.table("copies"))

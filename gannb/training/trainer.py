@@ -51,7 +51,7 @@ class Trainer:
         step: steps done.
         target: steps that the last call of `fit` is to reach.
         seconds: of the clock on the wall that the steps took.
-        processor_seconds: of all threads, since this process opened the run (a resume does not carry them over).
+        processor_seconds: of all threads, in them.
         helm: where commands go in (`trainer.helm.inbox.put(Command(…))`).
         watchers: called with the trainer at every step boundary, and when `fit` ends; they must be quick and only look.
         best: the lowest score so far and its step.
@@ -289,6 +289,7 @@ class Trainer:
         state = {
             "step": self.step,
             "seconds": self.seconds,
+            "processor_seconds": self.processor_seconds,
             "seq": self.run.seq,
             "helm": self.helm.state_dict(),
             "best": self.best,
@@ -304,6 +305,7 @@ class Trainer:
         checkpoint.copy_into(self.tensors())
         state = checkpoint.state
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        self.processor_seconds = state.get("processor_seconds", 0.0)  # older checkpoints did not count them
         self.recorder.load_state_dict(state["recorder"])
         self.numbers.load_state_dict(state["numbers"], strict=strict)
         for name, player in self.players.items():
