@@ -9,34 +9,24 @@ import plotly.graph_objects as go
 import torch
 
 from gannb.figures.curves import curves
-from gannb.figures.template import COLOURS, INK, figure
+from gannb.figures.intervals import interval_figure
+from gannb.figures.template import COLOURS, figure
 from gannb.metrics.gesture_arms import Outcomes
 from gannb.runs.folder import Run
 from gannb.skeleton import BODY, INDEX, PARENTS, SIDES
 
 
 def error_figure(outcomes: Outcomes, floor: float | None = None) -> go.Figure:
-    """Draw each arm's mean |made - real| on held-out clips with its 95 % bootstrap interval.
+    """Draw each arm's mean |made - real| on held-out clips with its 95 % interval.
 
     Args:
         outcomes: the arms.
         floor: a level to compare with, such as the error of the mean pose.
     """
-    scores = [outcomes.error(arm) for arm in outcomes.arms]
-    centres = 100 * np.array([float(score) for score in scores])
-    low, high = 100 * np.array([score.interval or (float(score),) * 2 for score in scores]).T
-    reach = {"type": "data", "symmetric": False, "array": _single(high - centres), "color": INK}
-    reach["arrayminus"] = _single(centres - low)
-    points = go.Scatter(
-        x=_single(centres), y=outcomes.arms, mode="markers", name="error", error_x=reach,
-        marker={"size": 9, "color": COLOURS[0]},
-    )  # fmt: skip
     of = "seeds" if len({o.seed for o in outcomes.all}) > 1 else "clips of one seed"
-    shown = figure([points], xaxis_title=f"mean |made − real|, cm; bars: 95 %, bootstrap over {of}")
-    shown.update_layout(height=90 + 40 * len(scores), showlegend=False, yaxis_autorange="reversed")
-    if floor is not None:
-        shown.add_vline(100 * floor, line={"color": INK, "dash": "dash", "width": 1}, annotation_text="mean pose")
-    return shown
+    title = f"mean |made − real|, cm; bars: 95 % over {of}"
+    errors = {arm: outcomes.error(arm) for arm in outcomes.arms}
+    return interval_figure(errors, title, level=floor, level_name="mean pose", scale=100.0)
 
 
 def training_figure(runs: Mapping[str, Run], name: str, y_title: str, levels: Mapping[str, float]) -> go.Figure:

@@ -1,0 +1,39 @@
+"""Scores with their intervals, one under the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gannb.figures.template import COLOURS, INK, figure
+from gannb.metrics.score import Score
+
+
+def interval_figure(
+    scores: Mapping[str, Score], x_title: str, *, level: float | None = None, level_name: str = "", scale: float = 1.0
+) -> go.Figure:
+    """Draw each score as a point with its 95 % interval, in their order from the top.
+
+    Args:
+        scores: name → score; those that could not be had are left out.
+        x_title: of the axis.
+        level: where a dashed line stands, such as 0 for differences.
+        level_name: written beside it.
+        scale: what values are multiplied by (100 for metres in centimetres); the level too.
+    """
+    had = {name: score for name, score in scores.items() if score.had}
+    ends = [score.interval or (float(score),) * 2 for score in had.values()]
+    low, high = scale * np.array(ends, dtype=np.float32).reshape(-1, 2).T
+    centres = scale * np.array([float(score) for score in had.values()], dtype=np.float32)
+    reach = {"type": "data", "symmetric": False, "array": high - centres, "arrayminus": centres - low, "color": INK}
+    points = go.Scatter(
+        x=centres, y=list(had), mode="markers", name="interval", error_x=reach, marker={"size": 9, "color": COLOURS[0]}
+    )
+    shown = figure([points], xaxis_title=x_title)
+    shown.update_layout(height=90 + 32 * len(had), showlegend=False, yaxis_autorange="reversed")
+    if level is not None:
+        line = {"color": INK, "dash": "dash", "width": 1}
+        shown.add_vline(scale * level, line=line, annotation_text=level_name or None)
+    return shown

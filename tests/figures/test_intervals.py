@@ -1,0 +1,22 @@
+"""Scores with intervals, drawn."""
+
+import pytest
+
+from gannb.figures.intervals import interval_figure
+from gannb.metrics.score import Score
+
+
+def test_points_and_bars_stand_where_the_scores_are_and_what_was_not_had_is_left_out():
+    scores = {"one": Score("x", 0.5, interval=(0.2, 1.0)), "two": Score("x", -1.0), "three": Score.missing("x", "why")}
+    shown = interval_figure(scores, "less", level=0.25, level_name="there", scale=10.0)
+    (points,) = shown.data
+    assert list(points.y) == ["one", "two"] and list(points.x) == [5.0, -10.0]
+    assert list(points.error_x.array) == pytest.approx([5, 0]) and list(points.error_x.arrayminus) == pytest.approx(
+        [3, 0]
+    )
+    (line,) = shown.layout.shapes
+    assert line.x0 == 2.5 and shown.layout.annotations[0].text == "there"
+
+
+def test_without_any_score_it_is_empty():
+    assert not len(interval_figure({"a": Score.missing("a", "why")}, "x").data[0].x)
