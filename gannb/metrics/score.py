@@ -88,16 +88,19 @@ class Score:
             return "not had"
         if not self.error:
             return f"{self.value:.4g}"
-        digits = max(0, 1 - math.floor(math.log10(self.error)))
-        return f"{self.value:.{min(digits, 8)}f} ± {self.error:.{min(digits, 8)}f}"
+        digits = _digits(self.error)
+        return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
 
     def ranged(self, signed: bool = False) -> str:
-        """`value [low, high]`, four digits; the value alone where there is no interval."""
+        """`value [low, high]`, as many digits as its width supports; the value alone where there is no interval."""
         if self.value is None:
             return "not had"
         sign = "+" if signed else ""
-        bounds = " [{:{sign}.4g}, {:{sign}.4g}]".format(*self.interval, sign=sign) if self.interval else ""
-        return f"{self.value:{sign}.4g}{bounds}"
+        low, high = self.interval or (self.value, self.value)
+        if low == high:
+            return f"{self.value:{sign}.4g}" + (f" [{low:{sign}.4g}, {high:{sign}.4g}]" if self.interval else "")
+        form = f"{sign}.{_digits((high - low) / 2)}f"
+        return f"{self.value:{form}} [{low:{form}}, {high:{form}}]"
 
     def __repr__(self) -> str:
         if not self.had:
@@ -129,6 +132,11 @@ class Score:
         """The reverse of `as_dict`."""
         known = {key: stored.get(key) for key in ("value", "error", "interval", "floor", "reason")}
         return cls(name, protocol=stored.get("protocol") or {}, **known)
+
+
+def _digits(error: float) -> int:
+    """Decimals at which an error has two digits, at most 8."""
+    return min(8, max(0, 1 - math.floor(math.log10(error))))
 
 
 class Scores(Mapping[str, Score]):

@@ -42,7 +42,7 @@ def test_a_difference_has_an_interval_over_the_seeds_of_both(tmp_path):
 def test_an_arm_beside_another_says_what_it_brings_and_what_it_costs(tmp_path):
     table = stored(tmp_path, document=[1.0, 2.0, 5.0], tuned=[0.5, 1.0], longer=[3.0]).beside("document", "copies")
     brings, costs = (table.column(name) for name in ("less document, same seeds", "processor time"))
-    assert brings[0] is None and brings[1].startswith("-0.75 [") and brings[2] == "2 (1 run)"
+    assert brings[0] is None and brings[1].startswith("-0.8 [") and brings[2] == "2 (1 run)"
     assert costs == ["×1.00", "×0.50", "×3.00"] and table.column("copies") == [0.5] * 3
 
 

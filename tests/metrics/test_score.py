@@ -45,6 +45,15 @@ def test_error_decides_the_digits():
     assert Score("a", 12.3456, 0.0).text == "12.35"
 
 
+def test_an_interval_decides_the_digits_beside_it():
+    ranged = lambda value, low, high, **how: Score("a", value, interval=(low, high)).ranged(**how)  # noqa: E731
+    assert ranged(0.0214512, 0.0162217, 0.0266791) == "0.0215 [0.0162, 0.0267]"
+    assert ranged(-98.851, -825.72, 367.7) == "-99 [-826, 368]"
+    assert ranged(2.928, -0.808, 6.493, signed=True) == "+2.9 [-0.8, +6.5]"
+    assert ranged(5.0, 5.0, 5.0) == "5 [5, 5]"
+    assert Score("a", 12.3456).ranged() == "12.35" and Score.missing("a", "why").ranged() == "not had"
+
+
 def test_table_shows_protocol_and_groups_reasons(scores):
     text = repr(scores)
     assert "12.35 ± 0.68" in text and "held-out" in text and "500" in text and "9.5" in text

@@ -55,7 +55,7 @@ def test_a_score_whose_errors_straddle_the_bound_is_partly(ledger, value, wanted
 
 def test_an_interval_goes_before_errors_and_is_shown(ledger):
     entry = ledger.check("P1.goal", Score("fid_500_all", 45.0, error=1.0, interval=(40.0, 55.0)))
-    assert (entry.verdict, entry.measured, entry.value) == (PARTLY, "45 [40, 55]", 45.0)
+    assert (entry.verdict, entry.measured, entry.value) == (PARTLY, "45.0 [40.0, 55.0]", 45.0)
     assert ledger.check("P1.goal", Score("fid_500_all", 49.5, error=1.0, interval=(49.0, 49.9))).verdict == REPRODUCED
 
 
