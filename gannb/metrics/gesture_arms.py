@@ -125,6 +125,17 @@ class Outcomes:
         ]
         return Table(("arm", "seeds", *names), rows)
 
+    def beside(self, over: str, names: Sequence[str]) -> Table:
+        """A row an arm but `over`: what its scores are off from that arm's over the same seeds, with 95 %."""
+        rows = [
+            (arm, *(self.advantage(arm, over, name).ranged(signed=True) for name in names))
+            for arm in self.arms
+            if arm != over
+        ]
+        return Table(
+            (f"less {over}", *names), rows, note="95 % over the same seeds; an interval that holds 0 shows nothing"
+        )
+
     def write(self, path: Path) -> None:
         """Write as JSON, to five digits: what lies beyond them is another machine's rounding."""
         rows = json.dumps([vars(o) for o in self.all])

@@ -35,6 +35,14 @@ def test_intervals_are_over_seeds_or_clips_and_say_so() -> None:
     assert float(arms.error_advantage("b", "a")) == pytest.approx(-0.75)
 
 
+def test_arms_beside_one_of_them() -> None:
+    table = outcomes().beside("a", ("fgd",))
+    assert table.column("less a") == ["b", "c"]
+    assert table.column("fgd")[0].startswith("-0.8 [") and table.column("fgd")[1] == "not had", (
+        "one seed shows no spread"
+    )
+
+
 def test_what_is_written_is_read_back(tmp_path) -> None:
     arms = outcomes()
     arms.write(tmp_path / "arms.json")
