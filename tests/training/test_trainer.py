@@ -112,6 +112,13 @@ def test_a_summary_of_the_run(trainer):
     assert 0 < trainer.processor_seconds <= 1.1 * trainer.seconds * (os.cpu_count() or 1)
 
 
+def test_what_it_cost_is_carried_by_a_checkpoint(trainer, tmp_path):
+    trainer.fit(steps=6)
+    other = REGIMES["balance"](open_run(tmp_path / "other"))
+    other.load(trainer.save())
+    assert (other.seconds, other.processor_seconds) == (trainer.seconds, trainer.processor_seconds)
+
+
 def test_fit_says_how_far_it_is_without_a_time(trainer, capsys):
     trainer.fit(steps=8)
     trainer.fit(steps=8)
