@@ -65,12 +65,11 @@ def record() -> dict[str, list[float]]:
     return {name: [row[name] for row in rows] for name in SEEN}
 
 
-def head(told: dict[str, Any]) -> dict[str, Any]:
-    """Where and how it was measured."""
+def head(told: dict[str, Any], flags: str) -> dict[str, Any]:
+    """Where and how it was measured, all of it."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, shared, 1 thread a run"
-    command = "python benchmarks/motion_arms.py " + " ".join(sys.argv[1:])
-    return {"command": command, "commit": commit.stdout.strip(), "machine": machine, "told": told}
+    return {"command": f"python benchmarks/motion_arms.py {flags}", "commit": commit.stdout.strip(), "machine": machine, "told": told}
 
 
 def main() -> None:
@@ -83,7 +82,7 @@ def main() -> None:
     parser.add_argument("--trace", action="store_true", help="record the losses that rules are replayed over")
     args = parser.parse_args()
     if args.trace:
-        TRACE.write_text(json.dumps(head(TRACED) | {"trace": record()}) + "\n")
+        TRACE.write_text(json.dumps(head(TRACED, "--trace") | {"trace": record()}) + "\n")
         return
     out, told, arms = (LONG, LASTING, LONG_ARMS) if args.long else (SHORT, TOLD, ARMS)
     stored = json.loads(out.read_text()) if out.exists() else {"told": told, "outcomes": []}
@@ -95,7 +94,9 @@ def main() -> None:
             made = outcomes(told | {"seed": seed}, wanted)
             new = {(row["arm"], row["seed"]): row for row in made if row["arm"] not in there}
             rows = [new.pop((row["arm"], row["seed"]), row) for row in rows] + list(new.values())
-            out.write_text(json.dumps(head(told) | {"outcomes": rows}, indent=1) + "\n")
+            seeds = " ".join(map(str, sorted({row["seed"] for row in rows})))
+            flags = f"{'--long ' if args.long else ''}--seeds {seeds}"
+            out.write_text(json.dumps(head(told, flags) | {"outcomes": rows}, indent=1) + "\n")
             print(f"seed {seed}: {', '.join(wanted)}", flush=True)
 
 
