@@ -69,7 +69,8 @@ def head(told: dict[str, Any], flags: str) -> dict[str, Any]:
     """Where and how it was measured, all of it."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, shared, 1 thread a run"
-    return {"command": f"python benchmarks/motion_arms.py {flags}", "commit": commit.stdout.strip(), "machine": machine, "told": told}
+    command = f"python benchmarks/motion_arms.py {flags}"
+    return {"command": command, "commit": commit.stdout.strip(), "machine": machine, "told": told}
 
 
 def main() -> None:
