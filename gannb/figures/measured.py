@@ -74,10 +74,11 @@ class Arms:
         """Their names, in order of appearance."""
         return list(dict.fromkeys(trial["arm"] for trial in self.trials))
 
-    def cost(self, arm: str, over: str) -> float:
-        """Processor time of one arm as a multiple of another's, over the seeds of both."""
+    def cost(self, arm: str, over: str) -> float | None:
+        """Processor time of one arm as a multiple of another's, over the seeds of both; None without such a seed."""
         mine, theirs = ({t["seed"]: t["cpu_seconds"] for t in self.trials if t["arm"] == name} for name in (arm, over))
-        return mean(mine[seed] / theirs[seed] for seed in mine.keys() & theirs.keys())
+        each = [mine[seed] / theirs[seed] for seed in mine.keys() & theirs.keys()]
+        return mean(each) if each else None
 
     def table(self, *also: str) -> Table:
         """A row an arm: mean and standard deviation of the deciding score over its seeds, and means of others."""
@@ -108,9 +109,11 @@ class Arms:
         """
         rows = []
         for arm in self.arms:
-            values, cost = list(self.values(arm).values()), f"×{self.cost(arm, over):.2f}"
-            apart = (None if arm == over else seeds_text(self.advantage(arm, over, m)) for m in (self.metric, *more))
-            rows.append((arm, len(values), mean(values), *apart, cost, *self.point(arm, *also)))
+            values, cost = list(self.values(arm).values()), self.cost(arm, over)
+            each = [self.advantage(arm, over, name) if arm != over else [] for name in (self.metric, *more)]
+            apart = (seeds_text(differences) if differences else None for differences in each)
+            spent = f"×{cost:.2f}" if cost else None
+            rows.append((arm, len(values), mean(values), *apart, spent, *self.point(arm, *also)))
         differences = (f"less {over}, same seeds", *(f"{name}, less {over}" for name in more))
         return Table(("arm", "seeds", self.metric, *differences, "processor time", *also), rows, note=self.command)
 

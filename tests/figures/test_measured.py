@@ -46,6 +46,12 @@ def test_an_arm_beside_another_says_what_it_brings_and_what_it_costs(tmp_path):
     assert costs == ["×1.00", "×0.50", "×3.00"] and table.column("copies") == [0.5] * 3
 
 
+def test_an_arm_that_shares_no_seed_is_shown_without_a_difference(tmp_path):
+    arms = stored(tmp_path, document=[1.0])
+    other = Arms((*arms.trials, arms.trials[0] | {"arm": "elsewhere", "seed": 7}), "kid", "")
+    assert other.beside("document").rows[1] == ("elsewhere", 1, 1.0, None, None)
+
+
 def test_the_figure_has_a_row_an_arm_but_the_one_that_all_are_compared_with(tmp_path):
     arms = stored(tmp_path, document=[1.0, 2.0], tuned=[0.5, 1.0], longer=[3.0], far=[9.0, 99.0])
     (points,) = arms.figure("document", without=["far"]).data
