@@ -92,14 +92,17 @@ class Score:
         return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
 
     def ranged(self, signed: bool = False) -> str:
-        """`value [low, high]`, as many digits as its width supports; the value alone where there is no interval."""
+        """`value [low, high]`, as many digits as its width supports; the value alone without an interval."""
         if self.value is None:
             return "not had"
         sign = "+" if signed else ""
         low, high = self.interval or (self.value, self.value)
         if low == high:
             return f"{self.value:{sign}.4g}" + (f" [{low:{sign}.4g}, {high:{sign}.4g}]" if self.interval else "")
-        form = f"{sign}.{_digits((high - low) / 2)}f"
+        digits = _digits((high - low) / 2)
+        while digits < 8 and any(end and not round(end, digits) for end in (low, high)):
+            digits += 1  # an end beside 0 must not read as 0
+        form = f"{sign}.{digits}f"
         return f"{self.value:{form}} [{low:{form}}, {high:{form}}]"
 
     def __repr__(self) -> str:

@@ -51,6 +51,7 @@ def test_an_interval_decides_the_digits_beside_it():
     assert ranged(-98.851, -825.72, 367.7) == "-99 [-826, 368]"
     assert ranged(2.928, -0.808, 6.493, signed=True) == "+2.9 [-0.8, +6.5]"
     assert ranged(5.0, 5.0, 5.0) == "5 [5, 5]"
+    assert ranged(-16.12, -35.43, -0.2913) == "-16.1 [-35.4, -0.3]", "clear of 0, and seen to be"
     assert Score("a", 12.3456).ranged() == "12.35" and Score.missing("a", "why").ranged() == "not had"
 
 
