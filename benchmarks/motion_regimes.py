@@ -55,9 +55,9 @@ def add(outcomes: list[dict], given: argparse.Namespace) -> None:
     before = json.loads(OUT.read_text(encoding="utf-8"))["outcomes"] if OUT.exists() else []
     new = {(o["arm"], o["seed"]) for o in outcomes}
     kept = [o for o in before if (o["arm"], o["seed"]) not in new] + outcomes
-    command = (
-        f"python benchmarks/motion_regimes.py --epochs {given.epochs} --seconds {given.seconds:g} --batch {given.batch}"
-    )
+    seeds, arms = len({o["seed"] for o in kept}), " ".join(sorted({o["arm"] for o in kept} & {*ARMS}))
+    command = f"python benchmarks/motion_regimes.py --seeds {seeds} --epochs {given.epochs} --seconds {given.seconds:g}"
+    command += f" --batch {given.batch} --arms {arms}"
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HOME, capture_output=True, text=True)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, shared, 1 thread a run"
     stored = {"command": command, "commit": commit.stdout.strip(), "machine": machine}
