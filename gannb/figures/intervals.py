@@ -35,5 +35,6 @@ def interval_figure(
     shown.update_layout(height=90 + 32 * len(had), showlegend=False, yaxis_autorange="reversed")
     if level is not None:
         line = {"color": INK, "dash": "dash", "width": 1}
-        shown.add_vline(scale * level, line=line, annotation_text=level_name or None)
+        named = {"annotation_text": level_name} if level_name else {}
+        shown.add_vline(scale * level, line=line, **named)
     return shown

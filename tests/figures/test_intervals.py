@@ -18,5 +18,9 @@ def test_points_and_bars_stand_where_the_scores_are_and_what_was_not_had_is_left
     assert line.x0 == 2.5 and shown.layout.annotations[0].text == "there"
 
 
+def test_a_line_without_a_name_has_no_text():
+    assert not interval_figure({"a": Score("a", 1.0)}, "x", level=0.0).layout.annotations
+
+
 def test_without_any_score_it_is_empty():
     assert not len(interval_figure({"a": Score.missing("a", "why")}, "x").data[0].x)
