@@ -140,15 +140,20 @@ class ParameterError(ValueError):
         return [str(self)]  # in a notebook the faults say all; the way they were found would bury them
 
 
-def rule(*fields: str, moving: bool = True) -> Callable[[Callable], Callable]:
+def rule(*fields: str, reads: tuple[str, ...] = (), moving: bool = True) -> Callable[[Callable], Callable]:
     """Mark a method as a check across fields; it gets all values and returns what is wrong, or None.
 
     It is checked when a run is set up and (unless `moving` is off: it is about where numbers start) again at every
     move of a number, and skipped while one of its fields has a fault of its own.
+
+    Args:
+        fields: what the check is about, named with their values where it fails.
+        reads: further fields that it looks at; what it returns should name those that matter.
+        moving: whether it holds for moves too.
     """
 
     def mark(check: Callable[[Any], str | None]) -> Callable:
-        check.fields, check.moving = fields, moving
+        check.fields, check.reads, check.moving = fields, reads, moving
         return staticmethod(check)
 
     return mark
@@ -233,7 +238,7 @@ class Experiment(BaseModel):
                 )
         bad = {fault.field for fault in faults}
         for check in cls._rules():
-            if bad.isdisjoint(check.fields) and (message := check(SimpleNamespace(**values))):
+            if bad.isdisjoint({*check.fields, *check.reads}) and (message := check(SimpleNamespace(**values))):
                 several = len(check.fields) > 1
                 shown = ", ".join(f"{n}={values[n]!r}" if several else repr(values[n]) for n in check.fields)
                 faults.append(Fault(" + ".join(check.fields), shown, message))

@@ -48,6 +48,15 @@ LEARNERS: dict[str, dict[str, Any]] = {
 }
 """Ablation → what it changes in the learned arm."""
 
+_MOVED = ("instance_noise", "latent_scale", "augment_strength", "reg_weight")
+_ANNEALED = (
+    *_MOVED,
+    *(f"{name}_final" for name in _MOVED),
+    "noise",
+    "noise_schedule",
+    "augment_schedule",
+    "reg_schedule",
+)
 _RATE = {"low": 0.0, "high": 1.0, "open_low": True, "slider": (1e-6, 1e-2), "scale": "log", "moves": True}
 
 
@@ -257,7 +266,7 @@ class Schedules(Experiment):
     def _frozen(v: Any) -> str | None:
         return "a frozen controller needs controller_from" if v.method == "frozen" and not v.controller_from else None
 
-    @rule("arm", "arms", "noise_schedule", "augment_schedule", "reg_schedule", moving=False)
+    @rule("arm", "arms", reads=_ANNEALED, moving=False)
     def _positive(v: Any) -> str | None:
         told = {v.arm: {}} | {name: ARMS[name] for name in v.arms if name in ARMS}
         bad = [f"{number} in the arm {arm}" for arm, changes in told.items() for number in _stuck(v, changes)]

@@ -56,6 +56,18 @@ def test_rules_across_fields_are_named_beside_the_others():
     assert set(faults(low=5.0, high=0.3)) == {"low"}, "a rule is not asked while one of its fields is wrong"
 
 
+def test_a_rule_is_not_asked_while_something_that_it_reads_is_wrong():
+    class Reads(Small):
+        @rule("turns", reads=("lr",))
+        def _reads(p):
+            return "too fast" if p.turns * p.lr > 0.5 else None
+
+    with pytest.raises(ParameterError, match="turns: given 2; too fast"):
+        Reads(turns=2, lr=0.9)
+    with pytest.raises(ParameterError, match="lr: given 'abc'; allowed"):
+        Reads(turns=2, lr="abc")
+
+
 def test_a_rule_about_beginnings_lets_numbers_move():
     class Begins(Small):
         @rule("lr", "turns", moving=False)

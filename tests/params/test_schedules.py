@@ -106,6 +106,12 @@ def test_batch_norm_in_d_is_for_other_ways_to_learn() -> None:
     assert Schedules(d_norm="batch", arm="fixed", arms=["fixed", "cosine"]).d_norm == "batch"
 
 
+@pytest.mark.parametrize("told", [{"instance_noise": "abc"}, {"reg_weight_final": None}, {"noise": "no such"}])
+def test_an_end_that_is_no_number_is_named_as_such(told: dict[str, object]) -> None:
+    with pytest.raises(ParameterError, match=f"1 bad parameter\n  {next(iter(told))}: given"):
+        Schedules(**told)
+
+
 def test_numbers_may_stand_at_0_where_nothing_anneals_them_and_move_there_by_hand() -> None:
     nothing = {"instance_noise": 0.0, "augment_strength": 0.0, "reg_weight": 0.0}
     assert Schedules(arm="fixed", arms=["fixed", "linear"], **nothing).ranges[0].initial == 0
