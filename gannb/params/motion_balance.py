@@ -163,7 +163,7 @@ class MotionBalance(Motion, Curriculum):
 
     def __init__(self, **given: Any) -> None:
         chosen = given.get("strategy", "merged")
-        if chosen in STRATEGIES:
+        if isinstance(chosen, str) and chosen in STRATEGIES:
             given = _of_strategy(chosen, given.get("warmup_epochs", _WARMUP)) | given
         super().__init__(**given)
 

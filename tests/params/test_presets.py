@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gannb.params.presets import parse_yaml, read_yaml
+from gannb.params.declaration import ParameterError
+from gannb.params.presets import declaration, experiments, parse_yaml, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,16 @@ from gannb.params.presets import parse_yaml, read_yaml
 def test_numbers_without_a_point_are_numbers(text, value):
     read = parse_yaml(f"x: {text}")["x"]
     assert read == value and type(read) is type(value)
+
+
+@pytest.mark.parametrize("name", experiments())
+def test_whatever_a_field_is_given_the_error_names_it(name):
+    """No rule across fields, and nothing that fills one in, may stumble over another field's bad value first."""
+    told = declaration(name)
+    for field in told.declarations():
+        for bad in ({}, object()):
+            with pytest.raises(ParameterError, match=rf"(?m)^  {field}: given"):
+                told(**{field: bad})
 
 
 def test_nothing_but_plain_data_is_made():
