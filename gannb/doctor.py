@@ -21,6 +21,7 @@ PACKAGES = (
     *("pydantic", "scikit-learn", "librosa", "pytorch-fid", "lpips", "dask"),
 )
 OK, NOTICE = "ok", "notice"
+OVERLOOKING = ("7.0.", "7.1.", "7.2.", "7.3.")
 
 
 def examine() -> Table:
@@ -53,11 +54,14 @@ def _version(package: str) -> str | None:
 
 
 def kernel_fit(version: str | None) -> Row:
-    """Whether sliders move a run while its cell is busy, by ipykernel's version."""
-    if presence.delivers(version or ""):
-        return ("live steering", OK, f"ipykernel {version} delivers sliders while a cell runs")
-    advice = "interrupt to pause, or install ipykernel>=7.1,<7.4"
-    return ("live steering", NOTICE, f"ipykernel {version} delivers sliders only between cells: {advice}")
+    """Whether sliders move a run while its cell is busy, and cells surely start, by ipykernel's version."""
+    if not presence.delivers(version or ""):
+        advice = "interrupt to pause, or install ipykernel>=7.4"
+        return ("kernel", NOTICE, f"ipykernel {version} delivers sliders only between cells: {advice}")
+    if version and version.startswith(OVERLOOKING):
+        says = "may overlook a cell or a move until the next one comes (its issue 1554): install ipykernel>=7.4"
+        return ("kernel", NOTICE, f"ipykernel {version} {says}")
+    return ("kernel", OK, f"ipykernel {version} delivers sliders while a cell runs")
 
 
 def _kernel() -> list[Row]:
@@ -67,7 +71,7 @@ def _kernel() -> list[Row]:
 def _lab() -> list[Row]:
     version = _version("jupyterlab") or "0.0"
     fit = tuple(int(part) for part in version.split(".")[:2]) >= (4, 4)
-    return [("JupyterLab", OK if fit else NOTICE, version if fit else f"{version}; live steering needs 4.4 or newer")]
+    return [("JupyterLab", OK if fit else NOTICE, version if fit else f"{version}; gannb asks for 4.4 or newer")]
 
 
 def _device() -> list[Row]:

@@ -20,7 +20,9 @@ import nbformat
 import numpy as np
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
+from gannb.batch.connection import connection
 from gannb.batch.executed import WIDGET
 from gannb.params import presets
 
@@ -62,6 +64,7 @@ def run(notebook: NotebookNode, folder: Path, runs: Path) -> NotebookNode:
         fresh,
         kernel_name="python3",
         timeout=None,
+        config=Config(ConnectionFileMixin=connection(runs)),
         store_widget_state=False,
         record_timing=False,
         coalesce_streams=True,

@@ -16,7 +16,7 @@ import torch
 
 from gannb.runs.tail import Tail
 from gannb.training.trainer import Trainer
-from gannb.widgets import controls, presence, reconnect
+from gannb.widgets import controls, overtaking, presence
 from gannb.widgets.curves import Charts, Trace
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def live(trainer: Trainer, samples: Samples | None = None) -> None:
     for old in [w for w in trainer.watchers if isinstance(w, LiveView)]:  # the cell was run again
         trainer.watchers.remove(old)
         old.panel.close()
-    if presence.in_kernel():
-        reconnect.attend(get_ipython().kernel)
     view = LiveView(trainer, samples)
+    if presence.in_kernel() and overtaking.attend(get_ipython().kernel):
+        overtaking.let_steer(view.panel.model_id)
     trainer.watchers.append(view)
     display(view.panel)
 

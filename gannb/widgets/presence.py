@@ -7,8 +7,8 @@ import os
 
 from gannb import ranks
 
-DELIVERING = ((7, 1), (7, 4))
-"""ipykernel from, and below: 7.1 to 7.3 hand over messages on a subshell while a cell runs; 6.31 and 7.4.0 do not."""
+DELIVERING = 7
+"""The first major version of ipykernel with a thread that reads messages while a cell runs; see `overtaking`."""
 
 
 def watched(live: str) -> bool:
@@ -41,14 +41,14 @@ def version() -> str:
 
 def delivers(ipykernel: str) -> bool:
     """Whether a version of ipykernel hands over messages while a cell runs."""
-    numbers = tuple(int(part) for part in ipykernel.split(".")[:2] if part.isdigit())
-    return len(numbers) == 2 and DELIVERING[0] <= numbers < DELIVERING[1]
+    major = ipykernel.split(".")[0]
+    return major.isdigit() and int(major) >= DELIVERING
 
 
 def notice(ipykernel: str) -> str:
     """What to tell a person whose clicks wait until the cell ends, and how to steer all the same."""
     why = f"ipykernel {ipykernel}" if not delivers(ipykernel) else "this page"
-    advice = "" if delivers(ipykernel) else " (ipykernel 7.1 to 7.3 would deliver them at once)"
+    advice = "" if delivers(ipykernel) else " (ipykernel 7 would deliver them at once)"
     return (
         f"With {why}, moves reach the run only between cells{advice}. "
         "To steer: interrupt the kernel (■), move, then run the training cell again; it goes on from there."

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import tempfile
 import threading
 from pathlib import Path
 
@@ -153,3 +154,24 @@ def test_what_a_folder_should_hold(tmp_path: Path) -> None:
 def test_an_experiment_with_claims_owes_them_and_what_it_trained(tmp_path: Path) -> None:
     lacking = finished(tmp_path / "identity" / "20260101-a")
     assert lacking == ["claims.json is missing", *(f"summary.json has no {field!r}" for field in papermill.TRAINED)]
+
+
+def test_the_kernel_speaks_over_files_and_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TCP port may be taken between its choice and its use, as where two ranks' kernels start at once."""
+    short = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
+    source = notebook(tmp_path, "from ipykernel.connect import get_connection_info\nprint(get_connection_info())")
+    outcome = execute(source, {}, tmp_path / "runs", progress=False)
+    assert json.loads(printed(outcome.executed))["transport"] == "ipc"
+    assert not list(short.iterdir())
+    short.rmdir()
+
+
+def test_where_paths_are_too_long_for_sockets_it_speaks_over_tcp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (long := tmp_path / ("long" * 25)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    source = notebook(tmp_path, "from ipykernel.connect import get_connection_info\nprint(get_connection_info())")
+    outcome = execute(source, {}, tmp_path / "runs", progress=False)
+    assert json.loads(printed(outcome.executed))["transport"] == "tcp"

@@ -88,10 +88,24 @@ trainer.fit(steps=p.steps)
 AFTER = """print("weights", trainer.weights())"""
 
 
-def cells(runs: Path, *, steps: int = 400, live: str = "auto", pause: float = 0.01, replay: str = "") -> list[str]:
-    """The code cells; run folders go to `runs`."""
+LATE = """
+from gannb.widgets import overtaking
+overtaking.attend = lambda kernel: False
+"""
+
+
+def cells(
+    runs: Path,
+    *,
+    steps: int = 400,
+    live: str = "auto",
+    pause: float = 0.01,
+    replay: str = "",
+    overtaking: bool = True,
+) -> list[str]:
+    """The code cells; run folders go to `runs`. Without overtaking the kernel is one that is deaf while it works."""
     head = f"RUNS, STEPS, LIVE, PAUSE, REPLAY = {str(runs)!r}, {steps}, {live!r}, {pause}, {replay!r}"
-    return [cell.strip() for cell in (head, SETUP, TRAINER, LIVE, TRAIN, AFTER)]
+    return [cell.strip() for cell in (head, SETUP + LATE * (not overtaking), TRAINER, LIVE, TRAIN, AFTER)]
 
 
 def write(path: Path, runs: Path, **options: object) -> Path:

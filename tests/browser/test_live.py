@@ -106,13 +106,14 @@ class Session:
 
     def event(self, **wanted: object) -> dict:
         """The newest event of a kind that a person caused, once it is there."""
-        return until(lambda: self.events(**wanted))[-1]
+        return until(lambda: self.events(**wanted), seen=lambda: [self.events(), self.panel.inner_text()])[-1]
 
 
-def until(look: Callable[[], object], seconds: float = 60.0):
+def until(look: Callable[[], object], seconds: float = 60.0, seen: Callable[[], object] = str):
+    """What `look` finds, as soon as it finds something; else an error that tells what was seen instead."""
     end = time.monotonic() + seconds
     while not (found := look()):
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, f"it did not happen; there is {seen()}"
         time.sleep(0.02)
     return found
 
@@ -313,10 +314,28 @@ def test_nothing_went_wrong_in_the_page(session):
     assert session.complaints == []
 
 
-def test_where_clicks_arrive_late_it_is_said_and_interrupting_works(lab, browser, shots):
-    lab.setting(SUBSHELLS, commsOverSubshells="disabled")  # as ipykernel 6.31 and 7.4 behave
+def test_a_page_without_a_subshell_steers_all_the_same(lab, browser, shots):
+    """Every page is one until the kernel has given it a subshell: its first click must not wait for the cell's end."""
+    lab.setting(SUBSHELLS, commsOverSubshells="disabled")
     try:
-        session = Session(lab, browser, "late", shots, steps=FOREVER)
+        session = Session(lab, browser, "without", shots, steps=FOREVER)
+        session.run_all()
+        session.state("training")
+        session.field("real_label").fill("0.8")
+        session.field("real_label").press("Enter")
+        assert session.event(kind="move", name="real_label", new=0.8)["outcome"] == "applied"
+        session.button("Stop").click()
+        session.state("stopped")
+        assert session.panel.get_by_role("note").count() == 0 and session.complaints == []
+        session.page.context.close()
+    finally:
+        lab.setting(SUBSHELLS)
+
+
+def test_where_clicks_arrive_late_it_is_said_and_interrupting_works(lab, browser, shots):
+    lab.setting(SUBSHELLS, commsOverSubshells="disabled")
+    try:
+        session = Session(lab, browser, "late", shots, steps=FOREVER, overtaking=False)  # as with ipykernel 6
         session.run_all()
         session.panel.get_by_text("moves reach the run only between cells").wait_for()
         assert session.button("Pause").is_disabled() and session.button("Stop").is_disabled()

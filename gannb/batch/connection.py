@@ -1,0 +1,22 @@
+"""How a kernel is reached that we start ourselves: by sockets in the file system."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+LONGEST = 103
+"""Bytes of such a socket's path on macOS; Linux allows four more."""
+
+
+def connection(folder: Path) -> dict[str, str]:
+    """Settings of a kernel manager, with its files in a folder.
+
+    A TCP port may be taken between its choice and its use, as where two kernels start at once, and anyone on the
+    machine may speak to it. TCP remains where there are no such sockets, or where their names would be too long.
+    """
+    path = folder / f"{uuid4().hex[:8]}.json"
+    if sys.platform == "win32" or len(f"{path.with_suffix('')}-ipc-5".encode()) > LONGEST:
+        return {}
+    return {"transport": "ipc", "connection_file": str(path)}
