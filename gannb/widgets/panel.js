@@ -64,6 +64,8 @@ function numberRow(number, send, explain) {
   let now = { value: NaN, held: false, driver: "" };
   let asked = null; // what the person asked for and the run has not answered yet
   let dragging = false;
+  let editing = false; // in the field: what a person selects there must not change before it is typed over
+  let typed = false; // and is not committed yet
   let running = false;
   let lasting = ""; // a refusal that still stands beside the number
   let passed = ""; // one that something newer has been said after
@@ -84,11 +86,10 @@ function numberRow(number, send, explain) {
     slider.value = Math.round(of(value));
     slider.setAttribute("aria-valuetext", short(value));
     slider.style.setProperty("--filled", `${(100 * slider.value) / (last || 1)}%`);
-    if (document.activeElement !== field || field.dataset.typed !== "yes") field.value = now.held ? value : short(value);
+    if (document.activeElement !== field || !editing) field.value = now.held ? value : short(value);
   };
   const move = (value) => {
     asked = value;
-    field.dataset.typed = "";
     show(value);
     setText(says, running ? "" : WAITS);
     row.classList.remove("gannb-refused");
@@ -96,8 +97,9 @@ function numberRow(number, send, explain) {
     send({ do: "move", name, value });
   };
   const commit = () => {
-    if (field.dataset.typed !== "yes") return;
-    field.dataset.typed = "";
+    editing = false;
+    if (!typed) return show(asked ?? now.value);
+    typed = false;
     const value = Number(field.value.trim().replace(",", "."));
     if (field.value.trim() === "" || !Number.isFinite(value)) {
       setText(says, `“${field.value.trim()}” is not a number`);
@@ -107,7 +109,11 @@ function numberRow(number, send, explain) {
     } else if (value !== now.value) move(value);
   };
 
-  slider.addEventListener("pointerdown", () => (dragging = true));
+  slider.addEventListener("pointerdown", () => {
+    dragging = true;
+    const drop = () => setTimeout(() => (dragging = false)); // after "change", which a press that moves nothing lacks
+    for (const ends of ["pointerup", "pointercancel"]) window.addEventListener(ends, drop, { once: true, capture: true });
+  });
   slider.addEventListener("input", () => {
     const value = at(Number(slider.value));
     slider.setAttribute("aria-valuetext", short(value));
@@ -118,11 +124,12 @@ function numberRow(number, send, explain) {
     dragging = false;
     move(at(Number(slider.value)));
   });
-  field.addEventListener("input", () => (field.dataset.typed = "yes"));
+  for (const begins of ["focus", "pointerdown", "keydown"]) field.addEventListener(begins, () => (editing = true));
+  field.addEventListener("input", () => (editing = typed = true));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") commit();
     if (event.key === "Escape") {
-      field.dataset.typed = "";
+      editing = typed = false;
       show(asked ?? now.value);
     }
   });

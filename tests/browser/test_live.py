@@ -180,6 +180,16 @@ def test_a_logarithmic_slider_by_mouse(session):
     until(lambda: float(session.field("lr_g").input_value()) == moved)
 
 
+def test_a_press_that_moves_nothing_leaves_the_slider_to_its_schedule(session):
+    slider = session.slider("noise")
+    filled = slider.evaluate("s => (s.value - s.min) / (s.max - s.min)")
+    box = slider.bounding_box()
+    session.page.mouse.click(box["x"] + 8 + filled * (box["width"] - 16), box["y"] + box["height"] / 2)
+    stood = slider.get_attribute("aria-valuetext")
+    until(lambda: slider.get_attribute("aria-valuetext") != stood)
+    assert not session.events(kind="move", name="noise")
+
+
 def test_everything_by_keyboard(session):
     keys = session.page.keyboard
     active = "document.activeElement.getAttribute('aria-label')"
@@ -216,6 +226,25 @@ def test_a_refused_move_is_shown_and_recorded(session):
     session.field("real_label").fill("warm")
     session.field("real_label").press("Enter")
     row.get_by_text("“warm” is not a number").wait_for()
+
+
+def test_what_is_selected_in_a_field_stays_until_it_is_typed_over(session):
+    """The schedule moves the number meanwhile, five times a second; the slider shows it."""
+    field, keys = session.field("noise"), session.page.keyboard
+    field.click()
+    keys.press("ControlOrMeta+A")
+    before, slid = field.input_value(), session.slider("noise").get_attribute("aria-valuetext")
+    until(lambda: session.slider("noise").get_attribute("aria-valuetext") != slid)
+    assert field.input_value() == before
+    keys.type("0.65")
+    keys.press("Enter")
+    assert session.event(kind="move", name="noise", new=0.65)["outcome"] == "applied"
+    session.button("Release noise").click()
+    field.focus()
+    keys.press("Escape")  # shows where the number stands again, and goes on doing so
+    until(lambda: field.input_value() != before)
+    before = field.input_value()
+    until(lambda: field.input_value() != before)
 
 
 def test_pause_single_step_and_go_on(session):
