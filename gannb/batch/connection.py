@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from traitlets.config import Config
+
 LONGEST = 103
 """Bytes of such a socket's path on macOS; Linux allows four more."""
+
+
+@contextmanager
+def own_connection() -> Iterator[Config]:
+    """A kernel manager's configuration for one kernel, whose files are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="gannb-", ignore_cleanup_errors=True) as folder:
+        yield Config(ConnectionFileMixin=connection(Path(folder)))
 
 
 def connection(folder: Path) -> dict[str, str]:

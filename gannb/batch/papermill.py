@@ -30,9 +30,8 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
-from traitlets.config import Config
 
-from gannb.batch.connection import connection
+from gannb.batch.connection import own_connection
 from gannb.runs.places import CLAIMS
 
 EXECUTED = "notebook.ipynb"
@@ -176,14 +175,14 @@ class _Client(PapermillNotebookClient):
 class _Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, start_timeout: int = 60, **options: Any) -> Any:
-        with tempfile.TemporaryDirectory(prefix="gannb-", ignore_cleanup_errors=True) as aside:
+        with own_connection() as config:
             client = _Client(
                 nb_man,
                 kernel_name=kernel_name,
                 startup_timeout=start_timeout,
                 timeout=None,
                 store_widget_state=options["store_widget_state"],
-                config=Config(ConnectionFileMixin=connection(Path(aside))),
+                config=config,
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its warnings of transport are not about the run
             )
             return client.execute()

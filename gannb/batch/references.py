@@ -20,9 +20,8 @@ import nbformat
 import numpy as np
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from traitlets.config import Config
 
-from gannb.batch.connection import connection
+from gannb.batch.connection import own_connection
 from gannb.batch.executed import WIDGET
 from gannb.params import presets
 
@@ -60,17 +59,18 @@ def renewed(notebook: NotebookNode, folder: Path, name: str) -> NotebookNode:
 def run(notebook: NotebookNode, folder: Path, runs: Path) -> NotebookNode:
     """Run a copy of a notebook as nbval does: in its own folder, nothing injected, its runs kept in `runs`."""
     fresh = copy.deepcopy(notebook)
-    client = NotebookClient(
-        fresh,
-        kernel_name="python3",
-        timeout=None,
-        config=Config(ConnectionFileMixin=connection(runs)),
-        store_widget_state=False,
-        record_timing=False,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    client.execute(env=os.environ | {"GANNB_RUNS": str(runs)})
+    with own_connection() as config:
+        client = NotebookClient(
+            fresh,
+            kernel_name="python3",
+            timeout=None,
+            config=config,
+            store_widget_state=False,
+            record_timing=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(folder)}},
+        )
+        client.execute(env=os.environ | {"GANNB_RUNS": str(runs)})
     return tidied(fresh)
 
 

@@ -62,9 +62,11 @@ def test_a_trial_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_jobs_of_a_batch_system_run_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch system of two commands: one starts a job's script and says its number, one ends it."""
+    """A batch system of two commands: one starts a copy of a job's script and says its number, one ends it."""
     pytest.importorskip("dask_jobqueue")
-    commands = {"sbatch": '(exec sh "$1") >/dev/null 2>&1 &\necho "Submitted batch job $!"', "scancel": 'kill "$1"'}
+    copied = f'cp "$1" {tmp_path}/job'  # the script itself is gone as soon as it is handed in
+    start = f'{copied}\n(exec sh {tmp_path}/job) >{tmp_path}/job.log 2>&1 &\necho "Submitted batch job $!"'
+    commands = {"sbatch": start, "scancel": 'kill "$1"'}
     for name, command in commands.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{command}\n")
         (tmp_path / name).chmod(0o755)
