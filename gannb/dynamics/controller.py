@@ -22,6 +22,8 @@ SEEN = {
 }
 """Features that are read from what was seen, by the key there."""
 FEATURES = (*SEEN, "progress", "values")
+LARGEST = 3.4028e38
+"""Of single precision, in which losses are reckoned: what is beyond it was not finite."""
 DOCUMENTED = ("loss_d", "loss_g", "grad_norm_d", "grad_norm_g", "progress")
 """The document's `loss_g, loss_d, grad_norm, epoch_progress`, with both gradient norms (S7)."""
 
@@ -109,7 +111,7 @@ class State:
         """Take in what one step logged."""
         for name in self.features:
             value = seen.get(SEEN.get(name, ""), math.nan)
-            if math.isfinite(value):
+            if abs(value) <= LARGEST:  # false for NaN
                 total, count = self.sums.get(name, [0.0, 0])
                 self.sums[name] = [total + value, count + 1]
 
