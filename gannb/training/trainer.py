@@ -20,7 +20,7 @@ from gannb.dynamics.parameter import Move
 from gannb.runs import environment, files
 from gannb.runs.folder import Run, RunError
 from gannb.training.beginning import begin
-from gannb.training.checkpoint import Checkpoint, Checkpoints, digest
+from gannb.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, digest
 from gannb.training.helm import Helm
 from gannb.training.interrupt import Interrupt
 from gannb.training.player import Player
@@ -86,6 +86,8 @@ class Trainer:
         self._due: list[tuple[Callable[[int], bool], Callable[[Trainer], Any]]] = []
         self._within: int | None = None
         self._best_is_new = False
+        self._alarms_then: dict[str, Any] | None = None  # of a loaded checkpoint, until the next `fit`
+        self._alarms_may_differ = False
         for player in players:
             player.scaler = self.precision.scaler(self.device)
         self.helm: Helm = begin(self)
@@ -123,6 +125,7 @@ class Trainer:
         Raises:
             Paused: the kernel was interrupted, or the run was paused with nobody there to go on. It is saved, and
                 the same call goes on.
+            CheckpointError: the resumed run had alarms that this trainer has not.
             RunError: a step failed half way before; the checkpoints are whole, the players here are not.
         """
         if self._within is not None:
@@ -130,6 +133,7 @@ class Trainer:
                 f"step {self._within} failed half way, so the networks here stand between two steps; "
                 f"go on from the newest checkpoint: open the run again with resume={self.run.folder.name!r}"
             )
+        self._settle_alarms()
         self.target = steps or epochs * self.batches.per_epoch
         self.helm.go_on()
         self.helm.running = True
@@ -296,12 +300,15 @@ class Trainer:
             "recorder": self.recorder.state_dict(),
             "numbers": self.numbers.state_dict(),
             "players": {name: player.state_dict() for name, player in self.players.items()},
-            "alarms": {alarm.name: alarm.state_dict() for alarm in self.alarms},
+            "alarms": {alarm.name: alarm.state_dict() for alarm in self.alarms} | (self._alarms_then or {}),
         }
         return Checkpoint(self.tensors(), state)
 
     def load(self, checkpoint: Checkpoint, *, strict: bool = True) -> None:
-        """Go to a checkpoint's step boundary; drivers and alarms must be the same unless `strict` is off."""
+        """Go to a checkpoint's step boundary; drivers must be the same, unless `strict` is off.
+
+        Alarms may still be named until the next `fit`, which gives them what they had heard.
+        """
         checkpoint.copy_into(self.tensors())
         state = checkpoint.state
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
@@ -310,7 +317,7 @@ class Trainer:
         self.numbers.load_state_dict(state["numbers"], strict=strict)
         for name, player in self.players.items():
             player.load_state_dict(state["players"][name])
-        self._load_alarms(state["alarms"], strict=strict)
+        self._alarms_then, self._alarms_may_differ = state["alarms"], not strict
 
     def go_back(self, checkpoint: Checkpoint) -> int:
         """Take back the players of a checkpoint, and what drivers and alarms had seen by then; returns its step.
@@ -321,15 +328,28 @@ class Trainer:
         state = checkpoint.state
         for name, player in self.players.items():
             player.load_state_dict(state["players"][name])
-        self._load_alarms(state["alarms"], strict=False)
+        self._load_alarms(state["alarms"])
         self.numbers.load_drivers(state["numbers"])
         self.recorder.forget(state["recorder"]["last"])
         ranks.share(None)  # all have read it before it may be removed
         return state["step"]
 
-    def _load_alarms(self, states: dict[str, Any], *, strict: bool) -> None:
+    def _settle_alarms(self) -> None:
+        """Give the alarms what they had heard by the checkpoint that was loaded."""
+        if self._alarms_then is None:
+            return
+        now = [alarm.name for alarm in self.alarms]
+        if (lacking := sorted(self._alarms_then.keys() - now)) and not self._alarms_may_differ:
+            raise CheckpointError(
+                f"the run had the alarms {', '.join(lacking)} too, this trainer has {', '.join(now) or 'none'}: "
+                "give it the same, or branch from the checkpoint"
+            )
+        self._load_alarms(self._alarms_then)
+        self._alarms_then = None
+
+    def _load_alarms(self, states: dict[str, Any]) -> None:
         for alarm in self.alarms:
-            if strict or alarm.name in states:
+            if alarm.name in states:
                 alarm.load_state_dict(states[alarm.name])
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gannb.dynamics.alarm import Explodes, Lasting
 from gannb.dynamics.steering import Command
 from gannb.runs.folder import RunError
 from gannb.runs.interventions import AlteredLog
+from gannb.training.checkpoint import CheckpointError
 from gannb.training.interrupt import Paused
 from tests.training import regimes
 from tests.training.regimes import balance, open_run
@@ -84,7 +86,8 @@ def end(trainer):
     return trainer.weights(), trainer.numbers.state_dict()
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@example(session=[], killed_at=0, again_at=9)  # an alarm is in the midst of its window
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(session=SESSIONS, killed_at=st.integers(0, STEPS - 1), again_at=st.integers(0, STEPS - 1))
 def test_any_session_is_resumed_and_replayed_bit_for_bit(session, killed_at, again_at):
     with tempfile.TemporaryDirectory() as folder:
@@ -106,6 +109,17 @@ def test_any_session_is_resumed_and_replayed_bit_for_bit(session, killed_at, aga
             (copy / "interventions.yaml").write_bytes(log)  # all that was given was on disk before it was applied
             resumed = make(open_run(folder / "a", resume=str(copy)))
             assert end(conduct(resumed)) == end(whole), f"resumed from {copy.name}"
+
+
+def test_an_alarm_that_the_run_had_must_be_there_again(tmp_path):
+    part = conduct(make(open_run(tmp_path)), steps=6)
+    resumed = make(open_run(tmp_path, resume=str(part.run.folder)))
+    had = resumed.alarms.pop()
+    wanted = "the run had the alarms high too, this trainer has G/grad_norm explodes: give it the same, or branch"
+    with pytest.raises(CheckpointError, match=re.escape(wanted)):
+        resumed.fit(steps=8)
+    resumed.alarms.append(had)
+    conduct(resumed, steps=8)
 
 
 def moved_twice(folder, **params):
