@@ -7,6 +7,7 @@ the whole, and a checkpoint holds rank 0's running statistics. Networks without 
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -34,6 +35,13 @@ def join() -> None:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        atexit.register(_part)
+
+
+def _part() -> None:
+    """Leave the others at the process's end: threads of a group that is still there can abort it, its work done."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def share(value: T) -> T:

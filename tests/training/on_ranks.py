@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch import distributed as dist
 from torch import nn
 
 from gannb import ranks
@@ -106,5 +108,7 @@ def save(folder: Path, trainer: Trainer, name: str = "end", **more: object) -> N
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    told = Path(sys.argv[1]) / f"in-group-at-exit-{ranks.rank()}"
+    atexit.register(lambda: told.write_text(str(dist.is_initialized())))  # after whatever is registered later
     for case in sys.argv[2:]:
         {"plain": plain, "steered": steered, "dies": dies}[case](Path(sys.argv[1]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from gannb.draws import Draws, generator, seeded
 from gannb.losses.adversarial import wasserstein_d
 from gannb.losses.penalty_defects import correct, per_sample
 from gannb.models.toys import SequenceCritic
+from tests.ports import free_port
 
 WHOLE = 8
 
@@ -35,10 +35,8 @@ def gradient() -> torch.Tensor:
 
 
 def test_two_ranks_are_one(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}
+    told = {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}
+    told["MASTER_PORT"] = str(free_port())
     path = os.pathsep.join(sys.path)
     started = [
         subprocess.Popen(

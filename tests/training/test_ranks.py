@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
 import pytest
 import torch
 
+from tests.ports import free_port
 from tests.training import on_ranks
 
 
 def environment(root):
     return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), "GLOO_SOCKET_IFNAME": "lo"}
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return str(s.getsockname()[1])
 
 
 def torchrun(root, folder, case):
@@ -58,7 +52,7 @@ def one(tmp_path_factory):
 def two(root, tmp_path_factory):
     """The same on two, started by hand, and then a steered one."""
     folder, port = tmp_path_factory.mktemp("two"), free_port()
-    meet = environment(root) | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    meet = environment(root) | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     command = [sys.executable, on_ranks.__file__, str(folder), "plain", "steered"]
     started = [
         subprocess.Popen(command, cwd=root, env=meet | {"RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
@@ -85,6 +79,11 @@ def test_ranks_agree_to_the_bit_and_one_writes(two):
     (run,) = (two / "runs" / "toy").iterdir()
     steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(set(steps)), "a second writer would write rows twice"
+
+
+def test_ranks_part_at_their_end(two):
+    """Else a thread of the group may abort a process whose work is done."""
+    assert [(two / f"in-group-at-exit-{rank}").read_text() for rank in (0, 1)] == ["False", "False"]
 
 
 def test_commands_pauses_and_interrupts_reach_all_ranks(two):
