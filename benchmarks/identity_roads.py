@@ -3,8 +3,9 @@
     python benchmarks/identity_roads.py [--seeds 0 1 2 3 4] [-p name=value …]
 
 A seed is one `gannb run identity` (other people, another split, other weights) that trains the arms of
-`gannb.params.identity.ARMS` side by side. Each arm's kept network then cleans the people held out. Differences from
-`after` are within a seed; intervals are over seeds. Time is the arm's training over that of `after` in the same run.
+`gannb.experiments.identity.params.ARMS` side by side. Each arm's kept network then cleans the people held out.
+Differences from `after` are within a seed; intervals are over seeds.
+Time is the arm's training over that of `after` in the same run.
 Seeds that are there already are kept. Writes `results/identity_roads.json` and `.md`.
 """
 
@@ -22,13 +23,13 @@ from typing import Any
 
 import torch
 
-from gannb.data import faces
-from gannb.figures.measured import Arms
-from gannb.metrics.identity import compare, harm_rate, improvement
-from gannb.params.identity import Identity
+from gannb.comparison.measured import Arms
+from gannb.experiments.identity import faces
+from gannb.experiments.identity.cleaning import Cleaner
+from gannb.experiments.identity.metrics import compare, harm_rate, improvement
+from gannb.experiments.identity.params import Identity
 from gannb.runs.folder import settings_of
 from gannb.training.checkpoint import Checkpoints
-from gannb.training.cleaning import Cleaner
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "results" / "identity_roads.json"

@@ -18,13 +18,13 @@ from typing import Any
 import torch
 
 from gannb.data.toys import toy
+from gannb.experiments.motion_wgan_gp.critic_metrics import samples, standing
+from gannb.experiments.motion_wgan_gp.laboratory import bench
+from gannb.experiments.motion_wgan_gp.laboratory_params import DEFECTS, TOYS, Laboratory
+from gannb.experiments.motion_wgan_gp.penalty_defects import penalty_with
 from gannb.losses import adversarial as L
-from gannb.losses.penalty_defects import penalty_with
-from gannb.metrics.critic import samples, standing
-from gannb.params.laboratory import DEFECTS, TOYS, Laboratory
 from gannb.runs.folder import Run
 from gannb.tables import Table
-from gannb.training.laboratory import bench
 from gannb.training.turn import Turn
 
 DOCUMENT = {

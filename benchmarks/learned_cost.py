@@ -22,21 +22,21 @@ from statistics import median
 
 import torch
 
-from gannb.data.augment import augment
+from gannb.config import presets
+from gannb.control.numbers import Numbers
+from gannb.data.augmentation import augment
 from gannb.data.batches import Batches
-from gannb.data.pictures import load
-from gannb.draws import seeded
-from gannb.dynamics.controller import DOCUMENTED, State
-from gannb.dynamics.numbers import Numbers
+from gannb.experiments.schedules.control_space import DOCUMENTED, State
+from gannb.experiments.schedules.controller import MetaController
+from gannb.experiments.schedules.datasets import load
+from gannb.experiments.schedules.held_out import HeldOut
+from gannb.experiments.schedules.hypergradient import Hypergradient
+from gannb.experiments.schedules.learned import Learned
+from gannb.experiments.schedules.params import Schedules
 from gannb.losses import adversarial
-from gannb.models import dcgan
-from gannb.models.controller import MetaController
-from gannb.params import presets
-from gannb.params.schedules import Schedules
+from gannb.networks import dcgan
+from gannb.random import seeded
 from gannb.runs.folder import Run
-from gannb.training.held_out import HeldOut
-from gannb.training.hypergradient import Hypergradient
-from gannb.training.learned import Learned
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 

@@ -33,15 +33,15 @@ def trainer_and_view(folder: str) -> tuple[Any, Any]:
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
+    from gannb.control.numbers import Numbers
     from gannb.data.batches import Batches
-    from gannb.draws import generator, seeded
-    from gannb.dynamics.numbers import Numbers
-    from gannb.models import sagan
-    from gannb.params.particles_sagan import ParticlesSagan
+    from gannb.experiments.particles_sagan.params import ParticlesSagan
+    from gannb.networks import sagan
+    from gannb.random import generator, seeded
     from gannb.runs.folder import Run
     from gannb.training.player import Player
     from gannb.training.trainer import Trainer
-    from gannb.widgets.live import LiveView
+    from gannb.widgets.live_view import LiveView
 
     p = ParticlesSagan(runs=folder, threads=1)
     run = Run.open(p)

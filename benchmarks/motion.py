@@ -24,15 +24,15 @@ from torch_geometric.nn import DenseGATConv, DenseGraphConv
 from torch_geometric.nn import GATConv as SparseGATConv
 from torch_geometric.nn import GraphConv as SparseGraphConv
 
-from gannb.data.gestures import STYLES, record
-from gannb.draws import generator, seeded
-from gannb.losses import physics
+from gannb.experiments.motion import physics
+from gannb.experiments.motion.data.synthetic import STYLES, record
+from gannb.experiments.motion.networks.discriminator import Discriminator
+from gannb.experiments.motion.networks.generator import Generator
+from gannb.experiments.motion.networks.graph import graph_layers, skeleton_edges
+from gannb.experiments.motion.skeleton import PARENTS
+from gannb.experiments.motion.widgets.gesture import GestureDesk
 from gannb.losses.adversarial import least_squares
-from gannb.models.motion.discriminator import Discriminator
-from gannb.models.motion.generator import Generator
-from gannb.models.motion.graph import graph_layers, skeleton_edges
-from gannb.skeleton import PARENTS
-from gannb.widgets.gesture import GestureDesk
+from gannb.random import generator, seeded
 
 FRAMES, CLIPS, MELS, SPEAKERS = 64, 16, 64, 4
 OUT = Path(__file__).parents[1] / "results" / "benchmark_motion.json"

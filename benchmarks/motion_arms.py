@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gannb.params.motion_balance import ROADS
+from gannb.experiments.motion_balance.params import ROADS
 
 ROOT = Path(__file__).parents[1]
 SHORT, LONG, TRACE = (ROOT / "results" / f"motion_{name}.json" for name in ("arms", "collapse", "trace"))

@@ -19,9 +19,9 @@ from statistics import mean
 
 import torch
 
-from gannb.data.motion_split import MotionSplit
-from gannb.params.motion_balance import MotionBalance
-from gannb.training import listening, matching
+from gannb.experiments.motion import audio_pretraining, matcher_fitting
+from gannb.experiments.motion.data.split import MotionSplit
+from gannb.experiments.motion_balance.params import MotionBalance
 
 OUT = Path(__file__).parents[1] / "results" / "motion_listening.json"
 
@@ -30,16 +30,16 @@ def matcher() -> dict[str, float]:
     """Held-out moments told apart, by chance and in fact."""
     split = MotionSplit.of(MotionBalance(seconds=40.0))
     held_out, began = split.judged(64), time.process_time()
-    taught = matching.fit(split.learned(), split.scales(), steps=150)
+    taught = matcher_fitting.fit(split.learned(), split.scales(), steps=150)
     spent = time.process_time() - began
     clips = [(held_out.mel[i : i + 1], held_out.pose[i : i + 1]) for i in range(len(held_out.pose))]
     moments = 4 * len(clips)
     return {
         "clips learnt from": len(split.train),
         "held-out moments": moments,
-        "told apart among all": matching.matched(taught, held_out.mel, held_out.pose),
+        "told apart among all": matcher_fitting.matched(taught, held_out.mel, held_out.pose),
         "by chance among all": 1 / moments,
-        "told apart within a clip": mean(matching.matched(taught, *clip) for clip in clips),
+        "told apart within a clip": mean(matcher_fitting.matched(taught, *clip) for clip in clips),
         "by chance within a clip": 0.25,
         "processor seconds": round(spent, 1),
     }
@@ -48,9 +48,9 @@ def matcher() -> dict[str, float]:
 def ears() -> dict[str, float]:
     """The error on what was hidden at first and at last, in standard deviations."""
     with tempfile.TemporaryDirectory() as folder:
-        voices = listening.made_voices(Path(folder), seed=0)
+        voices = audio_pretraining.made_voices(Path(folder), seed=0)
         began = time.process_time()
-        learnt = listening.learn_to_listen(voices, width=16, steps=150)
+        learnt = audio_pretraining.learn_to_listen(voices, width=16, steps=150)
     spent = time.process_time() - began
     first, last = mean(learnt.losses[:10]), mean(learnt.losses[-10:])
     return {"error at first": first, "error at last": last, "processor seconds": round(spent, 1)}

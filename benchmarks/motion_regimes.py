@@ -18,8 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gannb.params.motion_wgan_gp import ARMS
-from gannb.params.presets import HOME
+from gannb.config.presets import HOME
+from gannb.experiments.motion_wgan_gp.params import ARMS
 
 OUT = HOME / "results" / "motion_regimes.json"
 NO_LABORATORY = {"toys": '["8 Gaussians", "sequences"]', "toy_steps": 50, "defect_steps": 10, "lambda_steps": 10}

@@ -22,14 +22,14 @@ from statistics import median
 import torch
 from torch import nn
 
+from gannb.config.declaration import Experiment, param
+from gannb.control.alarms import gan_alarms
+from gannb.control.numbers import Numbers
+from gannb.control.schedules import Schedule
 from gannb.data.batches import Batches
-from gannb.draws import generator, seeded
-from gannb.dynamics.alarm import gan_alarms
-from gannb.dynamics.numbers import Numbers
-from gannb.dynamics.schedule import Schedule
 from gannb.losses.adversarial import bce
-from gannb.models import sagan
-from gannb.params.declaration import Experiment, param
+from gannb.networks import sagan
+from gannb.random import generator, seeded
 from gannb.runs import environment
 from gannb.runs.folder import Run
 from gannb.training.diversity import Diversity

@@ -21,9 +21,9 @@ from statistics import median
 import torch
 from torch import nn
 
-from gannb.draws import Draws, generator, seeded
 from gannb.losses.adversarial import bce
-from gannb.models import sagan
+from gannb.networks import sagan
+from gannb.random import Draws, generator, seeded
 from gannb.runs import environment
 
 ROOT = Path(__file__).parents[1]

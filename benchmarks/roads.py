@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from gannb.batch.sweep.plan import Sweep, Trial, find, read
-from gannb.figures.measured import Arms
+from gannb.comparison.measured import Arms
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,9 +17,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gannb.dynamics.arms import ARMS as DRIVEN
-from gannb.metrics.trials import Trials
-from gannb.params.schedules import ARMS, LEARNERS
+from gannb.comparison.trials import Trials
+from gannb.experiments.schedules.params import ARMS, LEARNERS
+from gannb.experiments.schedules.variants import ARMS as DRIVEN
 
 ROOT = Path(__file__).parents[1]
 SETTINGS: dict[str, dict[str, object]] = {

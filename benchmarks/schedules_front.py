@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gannb.figures.front import front, front_figure, quality_and_stability
-from gannb.metrics.trials import Trials
+from gannb.comparison.trials import Trials
+from gannb.experiments.schedules.pareto import front, front_figure, quality_and_stability
 
 ROOT = Path(__file__).parents[1]
 

@@ -20,7 +20,10 @@ DONE, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
 ELSEWHERE = {
     "sweep": ("gannb.batch.sweep.command", "run many trials of a notebook on a cluster"),
     "score": ("gannb.metrics.score_folders", "score a folder of generated images against a folder of real ones"),
-    "diagnose": ("gannb.figures.diagnostics", "diagnose face features, raw or cleaned by a trained identity run"),
+    "diagnose": (
+        "gannb.experiments.identity.diagnostics",
+        "diagnose face features, raw or cleaned by a trained identity run",
+    ),
 }
 
 
@@ -97,7 +100,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace) -> int:
     values, base = _checked(args)
     from gannb.batch.papermill import execute
-    from gannb.params.presets import notebook
+    from gannb.config.presets import notebook
 
     outcome = execute(notebook(args.name), values, base, ranks=args.ranks)
     complaint, code = _verdict(outcome, args.name)
@@ -110,9 +113,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _checked(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     """The parameters to inject, all valid, and where the experiment's run folders lie."""
-    from gannb.params import presets
-    from gannb.params.declaration import ParameterError
-    from gannb.runs import places
+    from gannb.config import presets
+    from gannb.config.declaration import ParameterError
+    from gannb.runs import locations
 
     try:
         declared = presets.declaration(args.name)
@@ -127,7 +130,7 @@ def _checked(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
         raise BadInput(f"--ranks: given {args.ranks}; allowed: 1 or more")
     if args.resume:
         _same_run(checked)
-    return {name: getattr(checked, name) for name in values}, places.home(checked.runs) / args.name
+    return {name: getattr(checked, name) for name in values}, locations.home(checked.runs) / args.name
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -159,10 +162,10 @@ def _execution(args: argparse.Namespace) -> dict[str, str]:
 
 def _resumed(args: argparse.Namespace) -> dict[str, Any]:
     """The parameters of the run to go on with."""
-    from gannb.params.presets import read_yaml
-    from gannb.runs import places
+    from gannb.config.presets import read_yaml
+    from gannb.runs import locations
 
-    folder = places.find(args.resume, args.runs or "", args.name)
+    folder = locations.find(args.resume, args.runs or "", args.name)
     settings = read_yaml(folder / "params.yaml")
     settings.pop("experiment", None)
     return settings | {"resume": str(folder)}
@@ -204,7 +207,7 @@ def _way_on(folder: Path | None, name: str) -> str:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from gannb.params import presets
+    from gannb.config import presets
 
     if args.names:
         print(*presets.experiments(), sep="\n")
@@ -227,7 +230,7 @@ def _title(notebook: Path) -> str:
 
 
 def _params(args: argparse.Namespace) -> int:
-    from gannb.params import presets
+    from gannb.config import presets
 
     try:
         declared = presets.declaration(args.name)
@@ -246,25 +249,25 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _report(args: argparse.Namespace) -> int:
     from gannb.batch import report
-    from gannb.runs import places
+    from gannb.runs import locations
 
     try:
-        folders = [places.find(one, args.runs or "") for one in args.folders] or places.folders(args.runs or "")
+        folders = [locations.find(one, args.runs or "") for one in args.folders] or locations.folders(args.runs or "")
     except FileNotFoundError as error:
         raise BadInput(str(error)) from error
     if not folders:
-        raise BadInput(f"no runs in {places.home(args.runs or '')}: make one with `gannb run NAME`")
-    out = Path(args.out).expanduser() if args.out else places.home(args.runs or "").parent / "report"
+        raise BadInput(f"no runs in {locations.home(args.runs or '')}: make one with `gannb run NAME`")
+    out = Path(args.out).expanduser() if args.out else locations.home(args.runs or "").parent / "report"
     print(f"report: {report.write(folders, out)}")
     return DONE
 
 
 def _export(args: argparse.Namespace) -> int:
     from gannb.batch import tensorboard
-    from gannb.runs import places
+    from gannb.runs import locations
 
     try:
-        folder = places.find(args.tensorboard)
+        folder = locations.find(args.tensorboard)
         written = tensorboard.export(folder, Path(args.out).expanduser() if args.out else folder / "tensorboard")
     except (FileNotFoundError, tensorboard.NotInstalled) as error:
         raise BadInput(str(error)) from error

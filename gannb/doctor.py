@@ -103,8 +103,8 @@ def _graph() -> list[Row]:
 
 
 def _folders() -> list[Row]:
-    from gannb.params.presets import HOME
-    from gannb.runs.places import home
+    from gannb.config.presets import HOME
+    from gannb.runs.locations import home
 
     notebooks = sorted((HOME / "notebooks").glob("[0-9]*.ipynb"))
     runs = home()
@@ -117,7 +117,7 @@ def _folders() -> list[Row]:
 
 
 def _disk() -> list[Row]:
-    from gannb.runs.places import home
+    from gannb.runs.locations import home
 
     nearest = next(folder for folder in (home(), *home().parents) if folder.exists())
     free = shutil.disk_usage(nearest).free / 2**30

@@ -14,10 +14,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gannb import cli
 from gannb.batch.papermill import Outcome
-from gannb.params import presets
+from gannb.config import presets
 
 DECLARATION = """
-from gannb.params.declaration import Experiment, param
+from gannb.config.declaration import Experiment, param
 
 class Toy(Experiment):
     name = "toy"
@@ -54,9 +54,9 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "params" / "toy").mkdir(parents=True)
     (home / "params" / "toy" / "quick.yaml").write_text("preset: quick\n")
     (home / "params" / "toy" / "slow.yaml").write_text("preset: slow\nlr: 1e-5\nepochs: 50\n")
-    module = types.ModuleType("gannb.params.toy")
+    module = types.ModuleType("gannb.experiments.toy.params")
     exec(DECLARATION, module.__dict__)
-    monkeypatch.setitem(sys.modules, "gannb.params.toy", module)
+    monkeypatch.setitem(sys.modules, "gannb.experiments.toy.params", module)
     monkeypatch.setattr(presets, "HOME", home)
     monkeypatch.setenv("GANNB_RUNS", str(home / "runs"))
     return home / "runs"

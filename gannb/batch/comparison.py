@@ -9,8 +9,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from gannb.batch.executed import Aside, figure
-from gannb.runs.catalogue import Catalogue
+from gannb.batch.html_export import Aside, figure
+from gannb.comparison.catalogue import Catalogue
 from gannb.tables import Table
 
 SCORES = 4
@@ -77,8 +77,8 @@ def of_runs(
     name: str, kind: str, runs: Catalogue, out: Path, doc: str = "", better: str = "", score: str = ""
 ) -> ComparisonPage:
     """Arms with their scores over seeds, each beside the first; and what was measured over time."""
+    from gannb.comparison.outcome import outcome_table
     from gannb.figures.curves import curves
-    from gannb.figures.outcome import outcome_table
 
     arms = runs.arms()
     kept = runs

@@ -32,7 +32,7 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from gannb.batch.connection import own_connection
-from gannb.runs.places import CLAIMS
+from gannb.runs.locations import claims_file
 
 EXECUTED = "notebook.ipynb"
 FILES = ("params.yaml", "environment.json", "events.jsonl", "summary.json", EXECUTED)
@@ -119,7 +119,7 @@ def missing(folder: Path) -> list[str]:
     Claims are owed by an experiment that has some, and what training leaves by one that trained or has claims: a
     tour and a comparison have none.
     """
-    owed = (CLAIMS / f"{folder.parent.name}.yaml").is_file()
+    owed = claims_file(folder.parent.name).is_file()
     rows = folder / "metrics.jsonl"
     found = [f"{name} is missing" for name in (*FILES, *["claims.json"] * owed) if not (folder / name).is_file()]
     if "summary.json is missing" in found:

@@ -22,8 +22,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from gannb.batch.connection import own_connection
-from gannb.batch.executed import WIDGET
-from gannb.params import presets
+from gannb.batch.html_export import WIDGET
+from gannb.config import presets
 
 OF_THE_MACHINE = {"reason:device", "reason:external"}
 """Tags of cells whose outputs say what this machine is, or what lies on it: they are not stored."""

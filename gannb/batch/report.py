@@ -134,7 +134,7 @@ def _json(path: Path, absent: Any) -> Any:
 
 
 def _notebook(run: RunPage, out: Path) -> Markup:
-    from gannb.batch.executed import Aside, body
+    from gannb.batch.html_export import Aside, body
 
     executed = read_executed(run.folder)
     if executed is None:

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data._utils.collate import default_collate
 
-from gannb import ranks
-from gannb.draws import generator
+from gannb import distributed
+from gannb.random import generator
 
 Structure = Any
 """A tensor, or a dict or tuple of tensors with one length."""
@@ -30,8 +30,8 @@ class Order:
     def __init__(self, count: int, size: int, seed: int) -> None:
         if not 1 <= size <= count:
             raise ValueError(f"batch_size: given {size}; allowed: 1 … {count}, the number of training samples")
-        if size % ranks.ranks():
-            raise ValueError(f"batch_size: given {size}; it must be a multiple of the {ranks.ranks()} ranks")
+        if size % distributed.ranks():
+            raise ValueError(f"batch_size: given {size}; it must be a multiple of the {distributed.ranks()} ranks")
         self.count, self.size, self.seed = count, size, seed
         self.per_epoch = count // size
         self._epoch, self._shuffled = -1, torch.empty(0, dtype=torch.int64)
@@ -42,8 +42,8 @@ class Order:
         if epoch != self._epoch:
             self._shuffled = torch.randperm(self.count, generator=generator("order", self.seed, epoch))
             self._epoch = epoch
-        mine = self.size // ranks.ranks()
-        start = batch * self.size + ranks.rank() * mine
+        mine = self.size // distributed.ranks()
+        start = batch * self.size + distributed.rank() * mine
         return self._shuffled[start : start + mine]
 
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageSequence, UnidentifiedImageError
 from torch import Tensor
 
-from gannb.draws import key
+from gannb.random import key
 from gannb.tables import Table
 
 Fit = Literal["crop", "resize"]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from gannb.data.images import Fit, Images, Report, read_images
-from gannb.draws import key
+from gannb.random import key
 from gannb.tables import Table
 
 RENDERED = "rendered"

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gannb.draws import generator
+from gannb.random import generator
 from gannb.tables import Table
 
 NEAR = 3.0

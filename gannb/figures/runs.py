@@ -9,11 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
+from gannb.comparison.two_runs import asked_moves
+from gannb.config.presets import read_yaml
 from gannb.figures.grids import ImageGrid
 from gannb.figures.template import COLOURS, INK, LINE, figure
-from gannb.params.presets import read_yaml
 from gannb.runs import files
-from gannb.runs.compare import asked_moves
 from gannb.runs.history import History
 
 MOST_MARKS = 40

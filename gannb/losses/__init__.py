@@ -1,1 +1,1 @@
-"""What the networks are asked: pure functions of tensors."""
+"""Losses and penalties: pure functions of tensors."""

@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from gannb.draws import generator, seeded
-from gannb.metrics.cache import content_hash, load_weights, store_weights, weights_hash
-from gannb.models.autoencoder import Autoencoder
+from gannb.metrics.feature_cache import content_hash, load_weights, store_weights, weights_hash
+from gannb.networks.autoencoder import Autoencoder
+from gannb.random import generator, seeded
 
 Precision = Literal["fp32", "bf16"]
 INCEPTION_DIMS = (64, 192, 768, 2048)
@@ -420,7 +420,7 @@ def cifar_resnet(path: Path, name: str | None = None) -> Extractor:
 
     Raises FileNotFoundError for no such file, ValueError for one with other keys.
     """
-    from gannb.models.resnet_cifar import load_resnet
+    from gannb.networks.resnet_cifar import load_resnet
 
     network = load_resnet(path)
     return classifier(network, name or f"resnet{network.depth}", size=32)

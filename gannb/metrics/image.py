@@ -16,10 +16,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from gannb.metrics.cache import load_arrays, store_arrays
-from gannb.metrics.classes import ClassifierScore
+from gannb.metrics.feature_cache import load_arrays, store_arrays
 from gannb.metrics.features import Extractor, Precision, choose
 from gannb.metrics.frechet import Frechet, Moments, StreamingMoments, frechet
+from gannb.metrics.inception_score import ClassifierScore
 from gannb.metrics.kernel import kernel_distance
 from gannb.metrics.neighbours import copies, support
 from gannb.metrics.score import Score, Scores

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gannb.draws import key
 from gannb.metrics.frechet import check_features
+from gannb.random import key
 
 ROWS_AT_ONCE = 256
 

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gannb.draws import key
 from gannb.metrics.features import WeightsMissing, check_images, hub_weights
 from gannb.metrics.score import Score
+from gannb.random import key
 
 Backbone = Literal["alex", "squeeze", "vgg"]
 SMALLEST_SIDE = 64  # AlexNet's pooling needs 63

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gannb.draws import key
 from gannb.metrics.frechet import Moments, frechet_distance
+from gannb.random import key
 
 LARGEST_HALF = 500
 

@@ -9,10 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from gannb.draws import generator as random_generator
-from gannb.draws import seeded
-from gannb.metrics.cache import content_hash
+from gannb.metrics.feature_cache import content_hash
 from gannb.metrics.features import as_8_bit, check_images
+from gannb.random import generator as random_generator
+from gannb.random import seeded
 
 BATCH = 50
 

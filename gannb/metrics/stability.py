@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gannb.draws import key
 from gannb.metrics.frechet import check_features
 from gannb.metrics.score import Score
+from gannb.random import key
 from gannb.tables import Table
 
 # ----------------------------------------------------------------------------------------------------------------------

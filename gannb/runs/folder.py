@@ -13,10 +13,10 @@ from typing import IO, Any, Self
 
 import torch
 
-from gannb import ranks
-from gannb.params.declaration import Experiment
-from gannb.params.presets import read_yaml
-from gannb.runs import environment, files, interventions, places
+from gannb import distributed
+from gannb.config.declaration import Experiment
+from gannb.config.presets import read_yaml
+from gannb.runs import environment, files, interventions, locations
 from gannb.runs.history import History
 
 _locks: dict[tuple[int, int], IO] = {}
@@ -45,7 +45,7 @@ class Run:
     def __init__(self, folder: Path, params: Experiment, device: torch.device, *, resumed: bool) -> None:
         self.folder, self.params, self.device, self.resumed = folder, params, device, resumed
         self.history = History(folder / "metrics.jsonl")
-        self.writes = ranks.rank() == 0
+        self.writes = distributed.rank() == 0
         rows = files.read_lines(folder / "events.jsonl")
         self._seq = rows[-1]["seq"] if rows else 0
 
@@ -60,10 +60,10 @@ class Run:
             ValueError: a device that is not there.
             FileNotFoundError: no log of interventions to replay.
         """
-        resumed, first = bool(params.resume), ranks.rank() == 0
-        folder = ranks.share(_resumable(params) if first else None) if resumed else None
+        resumed, first = bool(params.resume), distributed.rank() == 0
+        folder = distributed.share(_resumable(params) if first else None) if resumed else None
         device = environment.prepare(params.device, params.threads or _threads(params, folder), params.deterministic)
-        folder = folder or ranks.share(_fresh(params) if first else None)
+        folder = folder or distributed.share(_fresh(params) if first else None)
         if first:
             _lock(folder)
             _prepare(folder)
@@ -171,7 +171,7 @@ def _prepare(folder: Path) -> None:
 
 
 def _fresh(params: Experiment) -> Path:
-    base = places.home(params.runs) / params.name
+    base = locations.home(params.runs) / params.name
     stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{params.hash[:6]}"
     for suffix in ["", *(f"-{n}" for n in range(2, 1000))]:
         folder = base / f"{stamp}{suffix}"
@@ -188,7 +188,7 @@ def _resumable(params: Experiment) -> Path:
     folder = Path(params.resume).expanduser()
     if not folder.is_dir():
         try:
-            folder = places.find(params.resume, params.runs, params.name)
+            folder = locations.find(params.resume, params.runs, params.name)
         except FileNotFoundError as error:
             raise RunError(f"resume: {error}; it was moved or deleted") from error
     lost = [name for name in ("params.yaml", "events.jsonl", "metrics.jsonl") if not (folder / name).is_file()]

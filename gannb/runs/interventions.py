@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from gannb.dynamics.steering import Command
-from gannb.params.presets import parse_yaml
+from gannb.config.presets import parse_yaml
+from gannb.control.commands import Command
 from gannb.runs.files import append, drop_torn_line, write_bytes
 
 LAYOUT = 1

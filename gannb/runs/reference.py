@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from gannb.params.presets import HOME
+from gannb.config.presets import HOME
 from gannb.runs.files import write_yaml
 from gannb.runs.folder import Run
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gannb.runs.ledger import NOT_REACHED, VERDICTS, claims
-from gannb.runs.places import CLAIMS
+from gannb.runs.claims import NOT_REACHED, VERDICTS, claims
+from gannb.runs.locations import documents
 from gannb.tables import Table
 
 Row = dict[str, Any]
@@ -60,11 +60,6 @@ def claims_of(folder: Path) -> list[Row]:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     except json.JSONDecodeError:
         return []
-
-
-def documents() -> list[str]:
-    """The documents that have claims."""
-    return sorted(path.stem for path in CLAIMS.glob("*.yaml"))
 
 
 def table(standing: Iterable[Standing]) -> Table:

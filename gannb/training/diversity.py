@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gannb.draws import Draws
+from gannb.random import Draws
 from gannb.training.turn import Turn
 
 if TYPE_CHECKING:

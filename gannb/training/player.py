@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gannb import ranks
+from gannb import distributed
 from gannb.training.turn import Turn
 
 MOVED_EVERY = 50
@@ -79,7 +79,7 @@ class Player:
         scaler = self.scaler if scaled else None
         (scaler.scale(loss) if scaler else loss).backward()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        ranks.average_(gradients)
+        distributed.average_(gradients)
         if scaler:
             scaler.unscale_(self.optimiser)
         norm = nn.utils.get_total_norm(gradients)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from gannb import ranks
+from gannb import distributed
 
 WARN_SECONDS = 120
 
@@ -35,7 +35,7 @@ class Progress:
         self.start, self.target, self.per_epoch, self.device = start, target, per_epoch, device
         self.quiet = quiet
         self.began = self._told = time.perf_counter()
-        self._file = os.environ.get("GANNB_PROGRESS", "") if ranks.rank() == 0 else ""
+        self._file = os.environ.get("GANNB_PROGRESS", "") if distributed.rank() == 0 else ""
         self._warned = False
         self._bar = None
         if live:

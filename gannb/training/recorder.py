@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gannb import ranks
+from gannb import distributed
 from gannb.runs.folder import Run
 
 
@@ -68,5 +68,5 @@ class Recorder:
             return []
         device = self.run.device
         packed = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=device).reshape(()) for v in seen])
-        ranks.average_([packed])
+        distributed.average_([packed])
         return packed.tolist()

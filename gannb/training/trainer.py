@@ -12,21 +12,21 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor, nn
 
-from gannb import ranks
-from gannb.draws import Draws, seeded
-from gannb.dynamics.alarm import Alarm
-from gannb.dynamics.numbers import Now, Numbers
-from gannb.dynamics.parameter import Move
+from gannb import distributed
+from gannb.control.alarms import Alarm
+from gannb.control.numbers import Now, Numbers
+from gannb.control.parameter import Move
+from gannb.random import Draws, seeded
 from gannb.runs import environment, files
 from gannb.runs.folder import Run, RunError
-from gannb.training.beginning import begin
 from gannb.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, digest
-from gannb.training.helm import Helm
 from gannb.training.interrupt import Interrupt
 from gannb.training.player import Player
 from gannb.training.precision import Precision
 from gannb.training.progress import Progress
 from gannb.training.recorder import Recorder
+from gannb.training.session import begin
+from gannb.training.steering import Helm
 from gannb.training.turn import Turn
 
 LONG = {"G": "generator", "D": "discriminator", "C": "critic"}
@@ -168,7 +168,7 @@ class Trainer:
             self.recorder.read()
         for due, do in self._due:
             if due(self.step) and isinstance(values := do(self), dict):
-                self.recorder.note(self.step, ranks.share(values))
+                self.recorder.note(self.step, distributed.share(values))
         if self.step % self.record_every == 0:
             self._hear()
         self.seconds += time.perf_counter() - began
@@ -204,7 +204,7 @@ class Trainer:
         is never the best. To be called by what `every` does; an ordinary checkpoint follows at the end of the step,
         so that a resumed run never starts before its best.
         """
-        value = ranks.share(value)
+        value = distributed.share(value)
         if not value < self.best.get("value", math.inf):
             return False
         self.recorder.write()
@@ -241,7 +241,7 @@ class Trainer:
 
     def draws(self, turn: int | str) -> Draws:
         """The randomness of a turn of this step."""
-        return Draws(self.seed, self.step, turn, rank=ranks.rank(), ranks=ranks.ranks(), device=self.device)
+        return Draws(self.seed, self.step, turn, rank=distributed.rank(), ranks=distributed.ranks(), device=self.device)
 
     def _play(self, who: str, index: int, batch: Any, now: Now) -> dict[str, Tensor]:
         """One player's turn; the others are frozen while it lasts."""
@@ -252,7 +252,7 @@ class Trainer:
         for parameter in others:
             parameter.requires_grad_(False)
         try:
-            with seeded("dropout", self.seed, self.step, index, ranks.rank()):
+            with seeded("dropout", self.seed, self.step, index, distributed.rank()):
                 return self.players[who].update(turn, autocast, scaled)
         finally:
             for parameter in others:
@@ -331,7 +331,7 @@ class Trainer:
         self._load_alarms(state["alarms"])
         self.numbers.load_drivers(state["numbers"])
         self.recorder.forget(state["recorder"]["last"])
-        ranks.share(None)  # all have read it before it may be removed
+        distributed.share(None)  # all have read it before it may be removed
         return state["step"]
 
     def _settle_alarms(self) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from gannb.draws import Draws
-from gannb.dynamics.numbers import Now
+from gannb.control.numbers import Now
+from gannb.random import Draws
 
 
 class Turn:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gannb.dynamics.parameter import DynamicParameter
-from gannb.dynamics.steering import Command
+from gannb.control.commands import Command
+from gannb.control.parameter import DynamicParameter
 
 
 def declared(number: DynamicParameter) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Panel(anywidget.AnyWidget):
     Attributes:
         numbers: what does not change: one `controls.declared` a number.
         colours: of the lines of a chart, in their order.
-        frame: what changes, replaced as a whole at each refresh; see `gannb.widgets.live.LiveView`.
+        frame: what changes, replaced as a whole at each refresh; see `gannb.widgets.live_view.LiveView`.
         samples: the newest samples, a PNG; empty where there are none.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 
-from gannb import ranks
+from gannb import distributed
 
 DELIVERING = 7
 """The first major version of ipykernel with a thread that reads messages while a cell runs; see `overtaking`."""
@@ -17,7 +17,7 @@ def watched(live: str) -> bool:
     Args:
         live: "on", "off", or "auto": where JupyterLab started the kernel, and not under papermill or nbval.
     """
-    if live == "off" or ranks.ranks() > 1:
+    if live == "off" or distributed.ranks() > 1:
         return False
     return live == "on" or ("JPY_SESSION_NAME" in os.environ and in_kernel())
 

@@ -11,11 +11,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from gannb.batch import report
-from gannb.batch.executed import PLOTLY
+from gannb.batch.html_export import PLOTLY
 from gannb.batch.report import write
 from gannb.figures.template import figure
 from gannb.runs import verdicts
-from gannb.runs.ledger import claims
+from gannb.runs.claims import claims
 
 
 def claim(name: str, verdict: str, measured: str = "") -> dict:

@@ -10,15 +10,15 @@ import math, time
 import torch
 from torch import nn
 from gannb.data.batches import Batches
-from gannb.draws import generator, seeded
-from gannb.dynamics.alarm import Lasting
-from gannb.dynamics.numbers import Numbers
-from gannb.dynamics.schedule import Schedule
-from gannb.params.declaration import Experiment, param
+from gannb.random import generator, seeded
+from gannb.control.alarms import Lasting
+from gannb.control.numbers import Numbers
+from gannb.control.schedules import Schedule
+from gannb.config.declaration import Experiment, param
 from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
-from gannb.widgets.live import live
+from gannb.widgets.live_view import live
 
 rate = dict(group="optimiser", low=0, high=1, open_low=True, slider=(1e-6, 1e-2), scale="log", moves=True)
 
@@ -89,8 +89,8 @@ AFTER = """print("weights", trainer.weights())"""
 
 
 LATE = """
-from gannb.widgets import overtaking
-overtaking.attend = lambda kernel: False
+from gannb.widgets import message_priority
+message_priority.attend = lambda kernel: False
 """
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gannb.data.clips import FPS
-from gannb.data.gestures import STYLES, record
-from gannb.data.speech import SAMPLE_RATE, Speech
-from gannb.widgets.players import SkeletonPlayer
+from gannb.experiments.motion.data.clips import FPS
+from gannb.experiments.motion.data.speech import SAMPLE_RATE, Speech
+from gannb.experiments.motion.data.synthetic import STYLES, record
+from gannb.experiments.motion.widgets.skeleton_player import SkeletonPlayer
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")

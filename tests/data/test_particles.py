@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from gannb.data import particles
 from gannb.data.images import Images
-from gannb.metrics.particles import Detector
+from gannb.experiments.particles_sagan.metrics import Detector
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,9 @@ def project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (_, declaration), *cells = blocks(text, "python")
     (_, preset), (_, claims) = blocks(text, "yaml")
     for path, content in {
-        f"gannb/params/{NAME}.py": declaration,
+        f"gannb/experiments/{NAME}/params.py": declaration,
         f"params/{NAME}/quick.yaml": preset,
-        f"gannb/runs/claims/{NAME}.yaml": claims,
+        f"gannb/experiments/{NAME}/claims.yaml": claims,
     }.items():
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(content + "\n", encoding="utf-8")

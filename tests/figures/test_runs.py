@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gannb.figures.outcome import outcome_table
+from gannb.comparison.outcome import outcome_table
 from gannb.figures.runs import side_by_side, steering
 
 

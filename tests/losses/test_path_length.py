@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from gannb.draws import generator
 from gannb.losses.path_length import path_length_penalty, path_lengths
+from gannb.random import generator
 
 N, D, SIDE = 5, 6, 4
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gannb.metrics import image
-from gannb.metrics.cache import weights_hash
+from gannb.metrics.feature_cache import weights_hash
 from gannb.metrics.features import Extractor, classifier
 from gannb.metrics.image import Judge, judge
 

@@ -18,8 +18,9 @@ import torch
 import yaml
 
 from gannb import cli
-from gannb.params.presets import experiments
-from gannb.runs import environment, ledger, places
+from gannb.config.presets import experiments
+from gannb.runs import claims as ledger
+from gannb.runs import environment, locations
 from gannb.runs.folder import Run
 from tests.training.regimes import Toy
 
@@ -29,11 +30,11 @@ AT_LEAST = 20
 def settled() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every claim that a quick run settled by a number or a truth value: its document, and the entry."""
     for name in experiments():
-        if not (ledger.CLAIMS / f"{name}.yaml").is_file():
+        if not locations.claims_file(name).is_file():
             continue
         made = os.environ.get("CLAIMS_OF", "")
         assert made or cli.main(["run", name]) == cli.DONE
-        newest = places.folders(made, name)[-1] / "claims.json"
+        newest = locations.folders(made, name)[-1] / "claims.json"
         for entry in json.loads(newest.read_text()):
             if entry["verdict"] in (ledger.REPRODUCED, ledger.CONTRADICTED) and isinstance(entry["value"], int | float):
                 yield name, entry
@@ -63,15 +64,15 @@ def test_verdicts_follow_the_figures(tmp_path: Path, root: Path, monkeypatch: py
     monkeypatch.setenv("GANNB_RUNS", str(tmp_path / "runs"))
     rows = []
     for document, entry in settled():
-        claims = yaml.safe_load((ledger.CLAIMS / f"{document}.yaml").read_text(encoding="utf-8"))
+        claims = yaml.safe_load(locations.claims_file(document).read_text(encoding="utf-8"))
         (claim,) = [claim for claim in claims if claim["id"] == entry["id"]]
         claim["expect"] = falsified(entry["value"], claim["expect"])
         claim.pop("measure", None)
         folder = tmp_path / f"claims-{len(rows)}"
-        folder.mkdir()
-        (folder / f"{document}.yaml").write_text(yaml.safe_dump(claims, allow_unicode=True), encoding="utf-8")
+        (folder / document).mkdir(parents=True)
+        (folder / document / "claims.yaml").write_text(yaml.safe_dump(claims, allow_unicode=True), encoding="utf-8")
         with monkeypatch.context() as patch:
-            patch.setattr(ledger, "CLAIMS", folder)
+            patch.setattr(locations, "EXPERIMENTS", folder)
             ledger.claims.cache_clear()
             run = Run.open(Toy(runs=str(tmp_path / f"toy-{len(rows)}")))
             now = ledger.Ledger(run, document).check(entry["id"], entry["value"]).verdict

@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
-LARGEST = 150_000  # bytes
+LARGEST = 300_000  # bytes
 LONGEST_CELL, MEDIAN_CELL = 30, 8  # lines
 ANNOTATIONS = {"int", "float", "bool", "str", "list[int]", "list[float]", "list[str]"}  # what papermill can name
 REASONS = {"reason:timing", "reason:device", "reason:widget", "reason:external"}

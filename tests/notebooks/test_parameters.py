@@ -8,7 +8,7 @@ import pytest
 import yaml
 from nbformat import NotebookNode
 
-from gannb.params import presets
+from gannb.config import presets
 
 NAMES = presets.experiments()
 PRESETS = [(name, which) for name in NAMES for which in presets.presets(name)]

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gannb.dynamics.steering import ACTIONS, Command
+from gannb.control.commands import ACTIONS, Command
 from gannb.runs.interventions import AlteredLog, Interventions, read
 
 HEAD = {"experiment": "toy", "settings": {"lr": 1e-05, "name": "ünï: #", "none": None}, "data": "00123e4"}

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from gannb.runs import verdicts
-from gannb.runs.ledger import CONTRADICTED, NOT_REACHED, REPRODUCED, claims
+from gannb.runs import locations, verdicts
+from gannb.runs.claims import CONTRADICTED, NOT_REACHED, REPRODUCED, claims
 
 
 def row(document: str, claim: str, verdict: str, measured: str = "") -> dict:
@@ -21,13 +21,13 @@ def run(folder: Path, *rows: dict) -> Path:
 def test_without_runs_every_claim_is_there_and_open() -> None:
     found = verdicts.standings([])
     assert {(s.claim["document"], s.claim["id"]) for s in found} == {
-        (document, name) for document in verdicts.documents() for name in claims(document)
+        (document, name) for document in locations.documents() for name in claims(document)
     }
     assert all(s.open and s.folder is None and s.claim["reason"] for s in found)
 
 
 def test_the_newest_run_that_settled_it_counts(tmp_path: Path) -> None:
-    document = verdicts.documents()[0]
+    document = locations.documents()[0]
     first, second, third = list(claims(document))[:3]
     old = run(tmp_path / "1", row(document, first, REPRODUCED, "1"), row(document, second, NOT_REACHED))
     new = run(tmp_path / "2", row(document, first, NOT_REACHED), row(document, second, CONTRADICTED, "2"))

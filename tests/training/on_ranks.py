@@ -13,12 +13,12 @@ import torch
 from torch import distributed as dist
 from torch import nn
 
-from gannb import ranks
+from gannb import distributed
+from gannb.control.alarms import Lasting
+from gannb.control.commands import Command
+from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
-from gannb.draws import seeded
-from gannb.dynamics.alarm import Lasting
-from gannb.dynamics.numbers import Numbers
-from gannb.dynamics.steering import Command
+from gannb.random import seeded
 from gannb.training.interrupt import Paused
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
@@ -64,7 +64,7 @@ def plain(folder: Path) -> None:
     """One fp32 step, then 20 in float64."""
     single = build(open_run(folder / "single"), torch.float32)
     single.fit(steps=1)
-    torch.save(gradients(single), folder / f"gradients-{ranks.rank()}.pt")
+    torch.save(gradients(single), folder / f"gradients-{distributed.rank()}.pt")
     trainer = build(open_run(folder / "runs"))
     trainer.fit(steps=STEPS)
     save(folder, trainer)
@@ -74,7 +74,7 @@ def steered(folder: Path) -> None:
     """A person at rank 0 only: a move, a rollback, a pause, an interrupt; and an alarm that all hear."""
     trainer = build(open_run(folder / "steered"))
     trainer.alarms = [Lasting("late", lambda seen: "G/loss" in seen, "it rings", patience=13, action="pause")]
-    if ranks.rank() == 0:
+    if distributed.rank() == 0:
         asked = {4: Command("move", "lr", 3e-3), 9: Command("rollback", "5"), 12: Command("pause")}
         trainer.watchers.append(lambda t: t.step in asked and t.helm.inbox.put(asked.pop(t.step)))
         signals = [signal.SIGINT]
@@ -91,9 +91,9 @@ def steered(folder: Path) -> None:
 def dies(folder: Path) -> None:
     """Rank 1 is killed after step 12; called again, the run is resumed."""
     again = (folder / "runs").exists() and any((folder / "runs" / "toy").iterdir())
-    ranks.share(None)  # rank 0 opens the run only when both have looked
+    distributed.share(None)  # rank 0 opens the run only when both have looked
     trainer = build(open_run(folder / "runs", **({"resume": "last"} if again else {})))
-    if ranks.rank() == 1 and not again:
+    if distributed.rank() == 1 and not again:
         trainer.watchers.append(lambda t: t.step == 12 and os.kill(os.getpid(), signal.SIGKILL))
     trainer.fit(steps=STEPS)
     save(folder, trainer)
@@ -102,13 +102,13 @@ def dies(folder: Path) -> None:
 def save(folder: Path, trainer: Trainer, name: str = "end", **more: object) -> None:
     """What a rank holds in the end."""
     state = {"weights": trainer.weights(), "numbers": trainer.numbers.values(), **more}
-    (folder / f"{name}-{ranks.rank()}.json").write_text(json.dumps(state))
-    torch.save({k: v.clone() for k, v in trainer.tensors().items()}, folder / f"{name}-{ranks.rank()}.pt")
+    (folder / f"{name}-{distributed.rank()}.json").write_text(json.dumps(state))
+    torch.save({k: v.clone() for k, v in trainer.tensors().items()}, folder / f"{name}-{distributed.rank()}.pt")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    told = Path(sys.argv[1]) / f"in-group-at-exit-{ranks.rank()}"
+    told = Path(sys.argv[1]) / f"in-group-at-exit-{distributed.rank()}"
     atexit.register(lambda: told.write_text(str(dist.is_initialized())))  # after whatever is registered later
     for case in sys.argv[2:]:
         {"plain": plain, "steered": steered, "dies": dies}[case](Path(sys.argv[1]))

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gannb.config.declaration import Experiment, param
+from gannb.control.numbers import Numbers
+from gannb.control.parameter import DynamicParameter
+from gannb.control.schedules import Schedule
 from gannb.data.batches import Batches
-from gannb.draws import generator, seeded
-from gannb.dynamics.numbers import Numbers
-from gannb.dynamics.parameter import DynamicParameter
-from gannb.dynamics.schedule import Schedule
-from gannb.params.declaration import Experiment, param
+from gannb.experiments.schedules.lookahead import LookAhead
+from gannb.random import generator, seeded
 from gannb.runs.folder import Run
-from gannb.training.lookahead import LookAhead
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 from gannb.training.turn import Turn

@@ -152,9 +152,9 @@ def test_nothing_in_gannb_unpickles_or_evaluates(root):
     """`pickle`, `torch.load` without weights_only, `eval`, a shell: nowhere.
 
     But for CIFAR-10's own files: their reader is an unpickler that makes plain containers and arrays and nothing else
-    (tests/data/test_pictures.py hands it hostile ones).
+    (tests/experiments/schedules/test_datasets.py hands it hostile ones).
     """
-    plain_reader = ("gannb/data/pictures.py", "Unpickler")
+    plain_reader = ("gannb/experiments/schedules/datasets.py", "Unpickler")
     faults = []
     for module in sorted((root / "gannb").rglob("*.py")):
         for node in ast.walk(ast.parse(module.read_text())):

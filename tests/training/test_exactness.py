@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gannb.dynamics.steering import Command
+from gannb.control.commands import Command
 from gannb.runs.interventions import AlteredLog
 from gannb.training.interrupt import Paused
 from tests.training.regimes import REGIMES, open_run
@@ -163,7 +163,7 @@ KILLED = """
 import os, signal, sys, torch
 torch.set_num_threads(1)
 from tests.training.regimes import REGIMES, open_run
-from gannb.dynamics.steering import Command
+from gannb.control.commands import Command
 trainer = REGIMES[sys.argv[1]](open_run(sys.argv[2]))
 name = next(iter(trainer.numbers.parameters))
 def watch(trainer):

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from gannb.dynamics.steering import Command
+from gannb.control.commands import Command
 from gannb.runs import files
 from gannb.runs.folder import RunError
 from tests.training.regimes import REGIMES, open_run

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from gannb.draws import Draws, generator, seeded
-from gannb.dynamics.numbers import Numbers
+from gannb.control.numbers import Numbers
+from gannb.random import Draws, generator, seeded
 from gannb.training.player import MOVED_EVERY, Player
 from gannb.training.turn import Turn
 from tests.training.regimes import REGIMES, open_run

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
-from gannb.draws import seeded
-from gannb.dynamics.numbers import Numbers
+from gannb.random import seeded
 from gannb.training.checkpoint import Checkpoint
 from gannb.training.player import Player
 from gannb.training.precision import Precision, full_precision

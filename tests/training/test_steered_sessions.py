@@ -13,8 +13,8 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gannb.dynamics.alarm import Explodes, Lasting
-from gannb.dynamics.steering import Command
+from gannb.control.alarms import Explodes, Lasting
+from gannb.control.commands import Command
 from gannb.runs.folder import RunError
 from gannb.runs.interventions import AlteredLog
 from gannb.training.checkpoint import CheckpointError

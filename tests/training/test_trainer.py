@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from gannb.dynamics.alarm import not_finite
+from gannb.control.alarms import not_finite
 from gannb.training.diversity import Diversity, spread
 from gannb.training.trainer import Trainer
 from tests.training.regimes import REGIMES, fake, open_run

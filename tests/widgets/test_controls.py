@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gannb.dynamics.parameter import DynamicParameter
-from gannb.dynamics.steering import Command
-from gannb.params.declaration import Experiment, param
+from gannb.config.declaration import Experiment, param
+from gannb.control.commands import Command
+from gannb.control.parameter import DynamicParameter
 from gannb.widgets import controls
 
 

@@ -21,7 +21,7 @@ def test_shown_only_where_someone_watches(live, in_lab, kernel, ranks, shown, mo
     if in_lab:
         monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
     monkeypatch.setattr(presence, "in_kernel", lambda: kernel)
-    monkeypatch.setattr(presence.ranks, "ranks", lambda: ranks)
+    monkeypatch.setattr(presence.distributed, "ranks", lambda: ranks)
     assert presence.watched(live) is shown
 
 

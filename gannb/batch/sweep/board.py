@@ -163,7 +163,7 @@ def failures(now: Sequence[Standing]) -> Table:
 
 def outcome(now: Sequence[Standing], sweep: Sweep) -> Table:
     """A row an arm: seeds done, mean score with its interval, and the paired difference to the first arm."""
-    from gannb.figures.outcome import outcome_table
+    from gannb.comparison.outcome import outcome_table
 
     scores = {
         arm: {one.job.seed: one.score for one in now if one.job.arm == arm and one.score is not None}

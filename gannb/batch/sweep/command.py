@@ -12,7 +12,7 @@ from typing import Any
 from gannb.batch.sweep.board import Board, failures, outcome
 from gannb.batch.sweep.plan import FOLDER, Sweep, SweepError, find, read
 from gannb.batch.sweep.trial import FAILED, Job, jobs
-from gannb.runs import files, places
+from gannb.runs import files, locations
 
 
 def add_parser(commands: Any) -> None:
@@ -68,8 +68,8 @@ def planned(sweep: Sweep) -> Any:
 
 
 def _run(sweep: Sweep, path: Path, args: argparse.Namespace) -> int:
-    runs = places.home(args.runs or "")
-    from gannb.batch.sweep.drive import drive, to_run
+    runs = locations.home(args.runs or "")
+    from gannb.batch.sweep.driver import drive, to_run
 
     planned_jobs = jobs(sweep, runs / sweep.notebook)
     board = Board(sweep, planned_jobs)

@@ -20,8 +20,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gannb.params import presets
-from gannb.params.declaration import Experiment, ParameterError
+from gannb.config import presets
+from gannb.config.declaration import Experiment, ParameterError
 
 FOLDER = "sweeps"
 """Where sweeps lie, below `params/` and below the runs."""
@@ -212,7 +212,7 @@ def _draw(name: str, source: Range | list[Any], number: int, seed: int, declared
     """A value of its own address: another parameter, or more draws, leave it as it is. Four significant digits."""
     import numpy as np
 
-    from gannb.draws import key
+    from gannb.random import key
 
     random = np.random.default_rng(key(seed, "sweep", name, number))
     if isinstance(source, list):

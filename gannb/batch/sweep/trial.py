@@ -94,8 +94,8 @@ class Job:
 
 def jobs(sweep: Sweep, base: Path) -> list[Job]:
     """The jobs of a sweep, with the code as it is now. Run folders lie in `base`, records beside it."""
-    from gannb.batch.sweep.identity import code_digest, named_data, trial_id
-    from gannb.params.presets import notebook
+    from gannb.batch.sweep.fingerprint import code_digest, named_data, trial_id
+    from gannb.config.presets import notebook
 
     path = notebook(sweep.notebook)
     code, records = code_digest(path), records_in(base.parent)
@@ -165,7 +165,7 @@ def main() -> int:
 
 def work(job: Job) -> dict[str, Any]:
     """Run a trial, or go on with it, unless it is done already."""
-    from gannb.batch.sweep.identity import code_digest
+    from gannb.batch.sweep.fingerprint import code_digest
 
     if job.finished():
         return job.record()

@@ -7,7 +7,7 @@ import pytest
 
 from gannb.batch.sweep import cluster
 from gannb.batch.sweep.plan import SweepError
-from gannb.params.presets import HOME
+from gannb.config.presets import HOME
 
 EXAMPLE = HOME / "params" / "sweeps" / "clusters" / "slurm.yaml"
 

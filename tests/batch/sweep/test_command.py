@@ -147,7 +147,7 @@ def test_a_scheduler_of_its_own_and_a_worker_that_is_killed(home: Path, gannb, t
 def test_a_process_that_keeps_dying_is_a_failure_with_a_reason(home: Path, monkeypatch) -> None:
     from gannb.batch.sweep import plan
     from gannb.batch.sweep.trial import jobs, launch
-    from gannb.params import presets
+    from gannb.config import presets
 
     monkeypatch.setattr(presets, "HOME", presets.HOME)
     monkeypatch.setenv("TOY_HOME", str(home))

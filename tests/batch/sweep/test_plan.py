@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gannb.batch.sweep.plan import Sweep, SweepError, find, read
-from gannb.params import presets
+from gannb.config import presets
 from tests.batch.sweep import toy_project
 
 

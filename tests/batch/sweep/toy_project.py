@@ -13,7 +13,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 DECLARATION = """
-from gannb.params.declaration import Experiment, param
+from gannb.config.declaration import Experiment, param
 
 class Toy(Experiment):
     name = "toy"
@@ -71,11 +71,11 @@ def make(home: Path) -> None:
 
 def settle(home: Path) -> None:
     """Let gannb take `home` for its project."""
-    from gannb.params import presets
+    from gannb.config import presets
 
-    module = types.ModuleType("gannb.params.toy")
+    module = types.ModuleType("gannb.experiments.toy.params")
     exec(DECLARATION, module.__dict__)
-    sys.modules["gannb.params.toy"] = module
+    sys.modules["gannb.experiments.toy.params"] = module
     presets.HOME = home
 
 

@@ -1,0 +1,1 @@
+"""Variants compared over seeds: trials, intervals, and the catalogue of runs."""

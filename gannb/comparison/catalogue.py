@@ -1,0 +1,288 @@
+"""Many runs at a glance: filter, sort, pick; what they were told differently; what came out, arm by arm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gannb.comparison.filter import Condition
+from gannb.config.presets import read_yaml
+from gannb.runs import files, locations
+from gannb.runs.history import History
+from gannb.tables import Table
+
+HEAD = ("run", "experiment", "preset", "seed", "state", "steps_done", "seconds_taken")
+"""Columns that every catalogue has; parameters follow, then scores."""
+
+
+class CatalogueError(ValueError):
+    """Runs that cannot be chosen as asked."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Runs, a row each.
+
+    Attributes:
+        frame: columns `HEAD`, then every parameter (`told_state` where one is called as a column of `HEAD`), then
+            every score of a summary; "folder" is the run's.
+        told: the names of the parameters.
+        scored: the names of the scores.
+    """
+
+    frame: pd.DataFrame
+    told: tuple[str, ...]
+    scored: tuple[str, ...]
+
+    @classmethod
+    def read(cls, folders: Iterable[Path]) -> Catalogue:
+        """Read run folders. One that is damaged has that for its state."""
+        rows, told, scored = [], {}, {}
+        for folder in map(Path, folders):
+            row, settings, scores = _read(folder)
+            rows.append(row | settings | scores)
+            told |= dict.fromkeys(settings)
+            scored |= dict.fromkeys(scores)
+        columns = [*HEAD, *told, *(name for name in scored if name not in told), "folder"]
+        return cls(pd.DataFrame(rows, columns=columns, dtype=object), tuple(told), tuple(scored))
+
+    @classmethod
+    def find(cls, named: str, runs: str = "") -> Catalogue:
+        """The runs of an experiment by its name, or those in a folder (its run folders, or those of its experiments).
+
+        Raises:
+            CatalogueError: there are none.
+        """
+        place = Path(named).expanduser()
+        if place.is_dir():
+            found = sorted(path.parent for depth in ("*", "*/*") for path in place.glob(f"{depth}/params.yaml"))
+        else:
+            found = locations.folders(runs, named)
+        if not found:
+            there = sorted({folder.parent.name for folder in locations.folders(runs)})
+            raise CatalogueError(f"compare: no runs of {named!r}; in {locations.home(runs).name}/ there are runs of: "
+                                 f"{', '.join(there) or 'nothing yet'}")  # fmt: skip
+        return cls.read(found)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def folders(self) -> list[Path]:
+        """The run folders, in this order."""
+        return list(self.frame["folder"])
+
+    def where(self, condition: str) -> Catalogue:
+        """Those for which a condition holds, such as `loss == "bce" and epochs > 3`; all for an empty one.
+
+        Raises:
+            CatalogueError: a condition that cannot be read, or a name that no run has.
+        """
+        if not condition.strip():
+            return self
+        names = [name for name in self.frame.columns if name != "folder"]
+        try:
+            asked = Condition(condition)
+        except ValueError as error:
+            raise CatalogueError(f"where: given {condition!r}; {error}") from error
+        if unknown := asked.names.difference(names):
+            raise CatalogueError(
+                f"where: given {condition!r}; no run has {', '.join(unknown)}; names: {', '.join(names)}"
+            )
+        rows = self.frame[sorted(asked.names)].to_dict("records")
+        return self._of(self.frame.iloc[[i for i, row in enumerate(rows) if asked(row)]])
+
+    def sort(self, by: str, *, descending: bool = False) -> Catalogue:
+        """By a column; runs without a value come last.
+
+        Raises:
+            CatalogueError: a column that is not there.
+        """
+        if by not in self.frame.columns:
+            raise CatalogueError(f"sort: given {by!r}; allowed: {', '.join(self.frame.columns[:-1])}")
+        values = list(self.frame[by])
+        known = [i for i in range(len(self)) if not _absent(values[i])]  # NaN would spoil the order
+        unknown = [i for i in range(len(self)) if _absent(values[i])]
+        known.sort(key=lambda i: _key(values[i]), reverse=descending)
+        return self._of(self.frame.iloc[known + unknown])
+
+    def pick(self, runs: Sequence[str] | int) -> Catalogue:
+        """These runs by name, in this order; or the first so many.
+
+        Raises:
+            CatalogueError: a run that is not here.
+        """
+        if isinstance(runs, int):
+            return self._of(self.frame.iloc[:runs])
+        at = {name: index for index, name in zip(self.frame.index, self.frame["run"])}
+        unknown = [name for name in runs if name not in at]
+        if unknown:
+            raise CatalogueError(f"pick: no run {unknown[0]!r} among these {len(self)}")
+        return self._of(self.frame.loc[[at[name] for name in runs]])
+
+    def differing(self) -> tuple[str, ...]:
+        """The parameters that are not the same in all runs; the seed is no parameter here."""
+        return tuple(n for n in self.told if len({json.dumps(v, default=str) for v in self.frame[n]}) > 1)
+
+    def arms(self) -> dict[str, Catalogue]:
+        """Runs that differ in nothing but the seed, together; by what sets an arm apart, in words."""
+        names = (*(["experiment"] if self.frame["experiment"].nunique() > 1 else []), *self.differing())
+        found: dict[str, list[int]] = {}
+        for index, row in zip(self.frame.index, self.frame[list(names)].to_dict("records")):
+            label = ", ".join(f"{name}={_short(value)}" for name, value in row.items() if not _absent(value))
+            found.setdefault(label or "all alike", []).append(index)
+        return {label: self._of(self.frame.loc[rows]) for label, rows in found.items()}
+
+    def scores(self, name: str) -> dict[str, dict[int, float]]:
+        """A score by seed for every arm; the newest run where a seed has several."""
+        return {
+            label: {s: float(v) for s, v in zip(arm.frame["seed"], arm.frame[name]) if not _absent(v)}
+            for label, arm in self.arms().items()
+        }
+
+    def series(self, name: str, points: int = 200) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """A measured name over time for every arm: steps `[n]`, values `[seeds, n]` at the steps that all seeds have.
+
+        Args:
+            name: such as "D/loss".
+            points: more are boiled down to so many means of neighbouring steps.
+        """
+        found = {}
+        for label, arm in self.arms().items():
+            lines = [dict(_line(folder, name)) for folder in arm.folders]
+            common = sorted(set.intersection(*map(set, lines))) if lines else []
+            if common:
+                values = np.array([[line[step] for step in common] for line in lines], dtype=float)
+                found[label] = _boiled(np.array(common), values, points)
+        return found
+
+    def measured(self) -> list[str]:
+        """Names that all runs measured over time, as their last rows say: scores first, then players' numbers."""
+        found = [set(_last_names(folder)) for folder in self.folders]
+        return sorted(set.intersection(*found), key=lambda name: ("/" in name, name)) if found else []
+
+    def common_scores(self) -> list[str]:
+        """Scores that all finished runs have."""
+        finished = self.frame[self.frame["state"] == "finished"]
+        return [name for name in self.scored if len(finished) and not finished[name].map(_absent).any()]
+
+    def branches(self) -> Table:
+        """Runs that began at another's checkpoint: from which, at what step, told what otherwise."""
+        rows = []
+        for folder in self.folders:
+            for event in files.read_lines(folder / "events.jsonl"):
+                if event["kind"] == "branched":
+                    changed = ", ".join(f"{n}: {a} → {b}" for n, (a, b) in event.get("changed", {}).items())
+                    rows.append((folder.name, event["parent"].rpartition("/")[2], event["step"], changed or "nothing"))
+        return Table(("run", "branched from", "at step", "changed"), rows)
+
+    def newest_samples(self) -> dict[str, dict[int, Path]]:
+        """The newest picture in each run's `samples/`, by arm and seed; arms without any are left out."""
+        found: dict[str, dict[int, Path]] = {}
+        for label, arm in self.arms().items():
+            for seed, folder in zip(arm.frame["seed"], arm.folders):
+                pictures = sorted(folder.glob("samples/*.png"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+                if pictures:
+                    found.setdefault(label, {})[seed] = pictures[-1]
+        return found
+
+    def in_common(self) -> tuple[str, ...]:
+        """Those of the differing parameters that all runs have: of one experiment all, of several what they share."""
+        mixed = self.frame["experiment"].nunique() > 1
+        return tuple(n for n in self.differing() if not (mixed and self.frame[n].map(_absent).any()))
+
+    def words(self) -> dict[str, str]:
+        """Each run in a line, by its name: the seed, what differs, and the first score that all have."""
+        mixed = ["experiment"] if self.frame["experiment"].nunique() > 1 else []
+        names = [*mixed, "seed", *self.in_common(), *self.common_scores()[:1]]
+        rows = self.frame[names].to_dict("records")
+        said = [
+            [f"{n} {v:.4g}" if isinstance(v, float) else f"{n} {v}" for n, v in row.items() if not _absent(v)]
+            for row in rows
+        ]
+        return {run: ", ".join([run, *words]) for run, words in zip(self.frame["run"], said)}
+
+    def table(self, most: int = 20) -> Table:
+        """The first runs: head, what differs, scores."""
+        scores = [name for name in self.scored if not self.frame[name].map(_absent).all()][:4]
+        columns = [*HEAD, *self.in_common(), *scores]
+        rows = [
+            [None if _absent(v) else v for v in row] for row in self.frame[columns].head(most).itertuples(index=False)
+        ]
+        note = f"{len(self)} runs" + (f", the first {most} shown" if len(self) > most else "")
+        return Table(columns, rows, note=note)
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def _of(self, frame: pd.DataFrame) -> Catalogue:
+        return Catalogue(frame, self.told, self.scored)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    row: dict[str, Any] = {"run": folder.name, "experiment": folder.parent.name, "folder": folder}
+    try:
+        settings = read_yaml(folder / "params.yaml")
+        path = folder / "summary.json"
+        summary = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        return row | {"state": f"damaged: {str(error).splitlines()[0]}"}, {}, {}
+    row["experiment"] = settings.pop("experiment", folder.parent.name)
+    row |= {"seed": settings.pop("seed", None), "state": "finished" if summary else "unfinished"}
+    row |= {
+        "preset": summary.get("preset") or settings.pop("preset", None),
+        "steps_done": summary.get("steps"),
+        "seconds_taken": summary.get("seconds"),
+    }
+    settings = {f"told_{name}" if name in HEAD else name: value for name, value in settings.items() if name != "preset"}
+    metrics: Mapping[str, Any] = summary.get("metrics") or {}
+    return row, settings, {name: score.get("value") for name, score in metrics.items() if isinstance(score, dict)}
+
+
+def _line(folder: Path, name: str) -> Iterable[tuple[int, float]]:
+    history = History(folder / "metrics.jsonl")
+    if name not in history:
+        return []
+    series = history[name]
+    return zip(series.steps.tolist(), series.values.tolist())
+
+
+def _boiled(steps: np.ndarray, values: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """At most `points` steps: each the mean of a stretch."""
+    if len(steps) <= points:
+        return steps, values
+    stretches = np.array_split(np.arange(len(steps)), points)
+    return steps[[s[-1] for s in stretches]], np.stack([values[:, s].mean(axis=1) for s in stretches], axis=1)
+
+
+def _last_names(folder: Path) -> list[str]:
+    """The names in the last few rows of a run; the file is not read whole."""
+    path = folder / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 20_000))
+        lines = file.read().split(b"\n")[1 if path.stat().st_size > 20_000 else 0 : -1]
+    return [name for line in lines for name in json.loads(line) if name not in ("step", "epoch")]
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _key(value: Any) -> tuple[int, Any]:
+    """Numbers before words, so that a column may hold both."""
+    return (0, float(value)) if isinstance(value, int | float) else (1, str(value))
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

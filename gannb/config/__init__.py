@@ -1,0 +1,1 @@
+"""Configuration: one declaration per parameter, and presets."""

@@ -1,0 +1,1 @@
+"""Numbers that change during training, and what changes them."""

@@ -1,1 +1,0 @@
-"""The numbers that move while a network learns, and what moves them."""

@@ -1,0 +1,1 @@
+"""One folder per experiment: parameters, losses, claims, and what is its own."""

@@ -1,0 +1,1 @@
+"""Removing pose from face features while keeping identity."""

@@ -1,0 +1,76 @@
+"""Use a trained `identity` run: take pose out of a user's own features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gannb.experiments.identity import faces, networks
+from gannb.experiments.identity.faces import PoseUnit
+from gannb.experiments.identity.params import Identity
+from gannb.runs import locations
+from gannb.runs.folder import RunError, settings_of
+from gannb.training.checkpoint import Checkpoints
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """A trained network with the removal and blend at which its run stood.
+
+    Attributes:
+        model: the network, in eval mode.
+        removal, blend: the enhancer's factors at the end of the run.
+        params: what the run was told.
+        run: the run folder's name.
+    """
+
+    model: nn.Module
+    removal: float
+    blend: float
+    params: Identity
+    run: str
+
+    @classmethod
+    def of(cls, run: str | Path) -> Cleaner:
+        """From a run folder's path or name, or `last`: its newest whole checkpoint.
+
+        Raises:
+            FileNotFoundError: no such run.
+            RunError: not a run of `identity`, or one without a whole checkpoint.
+        """
+        folder = locations.find(str(run), name="*" if str(run) != "last" else Identity.name)
+        try:
+            params = Identity(**settings_of(folder))
+        except ValueError as error:
+            raise RunError(f"{folder.name} is no run of {Identity.name} that this gannb can read: {error}") from error
+        checkpoint, faults = Checkpoints(folder / "checkpoints").newest()
+        if checkpoint is None:
+            raise RunError(f"{folder.name} has no whole checkpoint; {'; '.join(faults) or 'train it first'}")
+        model = networks.build(params).eval()
+        weights = "model/module/"
+        model.load_state_dict(
+            {name.removeprefix(weights): t for name, t in checkpoint.tensors.items() if name.startswith(weights)}
+        )
+        values = {name: saved["value"] for name, saved in checkpoint.state["numbers"]["numbers"].items()}
+        return cls(model, values["removal"], values["blend"], params, folder.name)
+
+    def __call__(self, features: Tensor, pose: Tensor) -> Tensor:
+        """Clean features `[N, 512]` at poses `[N, 3]` in degrees; float32."""
+        return networks.clean(features, pose, self.model, removal=self.removal, blend=self.blend)
+
+
+def clean_file(path: str | Path, run: str | Path, out: str | Path, *, pose_unit: PoseUnit = "auto") -> Path:
+    """Clean an `.npz` with a trained run and write a copy of it with the cleaned features.
+
+    Args:
+        path: holds at least `features [N, 512]` and `pose [N, 3]`; `identity` is not needed.
+        run: a run folder, its name, or `last`.
+        out: the `.npz` to write; every other array of `path` is carried over.
+        pose_unit: see `gannb.experiments.identity.faces.load`.
+    """
+    given = faces.load(path, pose_unit=pose_unit, need_identity=False)
+    with torch.inference_mode():
+        return faces.save_cleaned(path, Cleaner.of(run)(given.features, given.pose), out)

@@ -1,0 +1,275 @@
+"""What a cleaning did, as one figure: improvement by angle, distribution of change, similarity, harm.
+
+Also the command `gannb diagnose FEATURES.npz [--model RUN]`, for any data a user brings. After the diagnostics of
+identity.md ("problem diagnosis"), measured on one population (contradictions I8).
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gannb.experiments.identity.metrics import (
+    HARM,
+    YAW_BINS,
+    Comparison,
+    by_yaw,
+    compare,
+    harm_rate,
+    improvement,
+    judge,
+)
+from gannb.figures.template import COLOURS, INK, TEMPLATE
+from gannb.metrics.score import Scores
+from gannb.tables import Table
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from torch import Tensor
+
+    from gannb.experiments.identity.cleaning import Cleaner
+    from gannb.experiments.identity.faces import Faces
+
+PANELS = ("improvement by yaw", "distribution of the change", "similarity to the target", "share harmed by yaw")
+BAD_INPUT = 2
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """Scores, a table by yaw and the figure of one cleaning.
+
+    Attributes:
+        comparison: similarity before and after, face by face.
+        scores: everything that `judge` measures.
+        by_yaw: a row a yaw bin.
+        title: what was cleaned by what.
+    """
+
+    comparison: Comparison
+    scores: Scores
+    by_yaw: Table
+    title: str = ""
+
+    @classmethod
+    def of(cls, cleaned: Tensor, faces: Faces, title: str = "") -> Diagnosis:
+        """Diagnose cleaned features `[N, 512]` of faces that have targets."""
+        comparison = compare(cleaned, faces)
+        return cls(comparison, judge(cleaned, faces), by_yaw(comparison), title)
+
+    def figure(self) -> go.Figure:
+        """The four panels."""
+        return diagnostics_figure(self.comparison, self.title)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Scores and table, JSON values only."""
+        rows = [dict(zip(self.by_yaw.columns, row)) for row in self.by_yaw.rows]
+        return {"title": self.title, **self.scores.as_dict(), "by_yaw": rows}
+
+    def save(self, path: str | Path) -> tuple[Path, Path]:
+        """Write `<path>.html`, which opens without a network, and `<path>.json`."""
+        path = Path(path).expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        page, data = (path.with_name(path.name + suffix) for suffix in (".html", ".json"))
+        page.write_text(self._page(), encoding="utf-8")
+        text = json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        data.write_text(text + "\n", encoding="utf-8")
+        return page, data
+
+    def _page(self) -> str:
+        title = html.escape(self.title or "diagnostics")
+        figure = self.figure().to_html(include_plotlyjs=True, full_html=False)
+        style = (
+            "body{font:15px sans-serif;max-width:1100px;margin:2em auto;color-scheme:light dark}td,th{padding:2px 9px}"
+        )
+        head = f'<head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>'
+        tables = self.by_yaw._repr_html_() + score_table(self.scores)._repr_html_()
+        return f"<!doctype html><html>{head}<body><h1>{title}</h1>{figure}{tables}</body></html>\n"
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.by_yaw!r}".lstrip()
+
+    def _repr_html_(self) -> str:
+        return self.by_yaw._repr_html_()
+
+
+def score_table(scores: Scores) -> Table:
+    """A row a score: value with its error, 95 % interval, faces and people."""
+    rows = []
+    for score in scores.values():
+        if score.had:
+            interval = "{:.4g} … {:.4g}".format(*score.interval) if score.interval else None
+            rows.append((score.name, score.text, interval, score.protocol.get("n"), score.protocol.get("people")))
+    lacking = [f"{score.name}: {score.reason}" for score in scores.values() if not score.had]
+    return Table(("score", "value", "95 % interval", "faces", "people"), rows, note="\n".join(lacking))
+
+
+def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
+    """Draw four panels: change by yaw with 95 % intervals, its histogram, similarity before and after, share harmed.
+
+    Args:
+        comparison: similarity before and after, face by face.
+        title: above the figure.
+    """
+    from plotly.subplots import make_subplots
+
+    shown = make_subplots(rows=2, cols=2, subplot_titles=PANELS, horizontal_spacing=0.1, vertical_spacing=0.22)
+    parts = [(f"{low:g}-{high:g}", comparison.within(low, high), low, high) for low, high in YAW_BINS]
+    parts = [part for part in parts if len(part[1])]
+    bins = [name for name, *_ in parts]
+    shown.add_trace(_gain_bars(parts, comparison), 1, 1)
+    shown.add_trace(_histogram(comparison), 1, 2)
+    for trace in _similarity_lines(parts):
+        shown.add_trace(trace, 2, 1)
+    shown.add_trace(_harm_bars(parts, comparison), 2, 2)
+    for index, trace in enumerate(shown.data):
+        trace.uid = f"{index}-{trace.name}"
+    for row, column in ((1, 1), (2, 1), (2, 2)):
+        shown.update_xaxes(title_text="|yaw|, degrees", type="category", categoryarray=bins, row=row, col=column)
+    shown.update_xaxes(title_text="change of the cosine", row=1, col=2)
+    shown.add_vline(-HARM, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=2)
+    shown.update_yaxes(title_text="change of the cosine", row=1, col=1)
+    shown.update_yaxes(title_text="faces", row=1, col=2)
+    shown.update_yaxes(title_text="cosine", row=2, col=1)
+    shown.update_yaxes(title_text="share of the faces", range=[0, 1], row=2, col=2)
+    return shown.update_layout(
+        template=TEMPLATE, title=title, height=700, margin_t=70, legend={"x": 0.0, "y": 0.02}, bargap=0.15
+    )
+
+
+def _gain_bars(parts: list[tuple[str, Comparison, float, float]], comparison: Comparison) -> go.Bar:
+    import plotly.graph_objects as go
+
+    gains = [improvement(comparison, low, high) for _, _, low, high in parts]
+    means = np.array([float(gain) for gain in gains])
+    edges = np.array([gain.interval or (float(gain), float(gain)) for gain in gains]).T
+    return go.Bar(
+        x=[name for name, *_ in parts],
+        y=_small(means),
+        name="change",
+        error_y=_bars(means, edges),
+        marker_color=[COLOURS[2] if mean >= 0 else COLOURS[1] for mean in means],
+        showlegend=False,
+    )
+
+
+def _histogram(comparison: Comparison) -> go.Bar:
+    """Counted here: the figure holds the bins, not every face."""
+    import plotly.graph_objects as go
+
+    counts, edges = np.histogram(comparison.change.numpy(), bins=40)
+    middles = (edges[:-1] + edges[1:]) / 2
+    return go.Bar(
+        x=_small(middles),
+        y=counts,
+        width=_small(np.diff(edges)),
+        name="faces",
+        marker_color=[COLOURS[2] if middle >= -HARM else COLOURS[1] for middle in middles],
+        showlegend=False,
+    )
+
+
+def _similarity_lines(parts: list[tuple[str, Comparison, float, float]]) -> list[go.Scatter]:
+    import plotly.graph_objects as go
+
+    lines = []
+    for which, colour in (("before", COLOURS[1]), ("after", COLOURS[0])):
+        values = [getattr(part, which).numpy() for _, part, *_ in parts]
+        spread = [np.quantile(one, (0.05, 0.95)) for one in values]
+        means = np.array([one.mean() for one in values])
+        lines.append(
+            go.Scatter(
+                x=[name for name, *_ in parts],
+                y=_small(means),
+                name=which,
+                mode="lines+markers",
+                line={"color": colour},
+                error_y={**_bars(means, np.array(spread).T), "width": 3, "thickness": 1},
+            )
+        )
+    return lines
+
+
+def _harm_bars(parts: list[tuple[str, Comparison, float, float]], comparison: Comparison) -> go.Bar:
+    import plotly.graph_objects as go
+
+    harms = [harm_rate(comparison, low, high) for _, _, low, high in parts]
+    shares = np.array([float(harm) for harm in harms])
+    return go.Bar(
+        x=[name for name, *_ in parts],
+        y=_small(shares),
+        name="harmed",
+        error_y=_bars(shares, np.array([harm.interval for harm in harms]).T),
+        marker_color=COLOURS[1],
+        showlegend=False,
+    )
+
+
+def _bars(values: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
+    """Asymmetric error bars from interval ends `[2, n]`."""
+    below, above = np.maximum(values - edges[0], 0), np.maximum(edges[1] - values, 0)
+    return {"type": "data", "symmetric": False, "array": _small(above), "arrayminus": _small(below), "color": INK}
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """Single precision: half the bytes in the notebook."""
+    return np.asarray(values, dtype=np.float32)
+
+
+# --- gannb diagnose ------------------------------------------------------------------------------------------
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add `diagnose` to the command line."""
+    parser = subparsers.add_parser("diagnose", help="diagnose face features, raw or cleaned by a trained identity run")
+    parser.add_argument("features", metavar="FEATURES.npz", help="features [N, 512], identity [N], pose [N, 3] degrees")
+    parser.add_argument("--model", metavar="RUN", help="a run of identity: its folder, its name, or last")
+    parser.add_argument("--pose-unit", choices=("auto", "degrees", "radians"), default="auto", help="of the pose")
+    parser.add_argument("--drop-singles", action="store_true", help="leave out identities with one image")
+    parser.add_argument("--target", choices=("frontal", "partner"), default="frontal", help="what is compared with")
+    parser.add_argument("--out", metavar="PATH", help="where to write PATH.html and PATH.json (default: beside it)")
+    return parser
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the HTML and the JSON; 0 when done, 2 for bad input."""
+    try:
+        diagnosis = _diagnose(args)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"gannb: {error}", file=sys.stderr)
+        return BAD_INPUT
+    source = Path(args.features).expanduser()
+    page, data = diagnosis.save(args.out or source.with_name(f"{source.stem}_diagnosis"))
+    print(diagnosis, score_table(diagnosis.scores), f"written: {page}, {data}", sep="\n\n")
+    return 0
+
+
+def _diagnose(args: argparse.Namespace) -> Diagnosis:
+    from gannb.experiments.identity import faces
+
+    given = faces.load(args.features, pose_unit=args.pose_unit, drop_singles=args.drop_singles)
+    if not args.model:
+        aimed = given.with_targets(args.target)
+        return Diagnosis.of(aimed.features, aimed, f"{given.source}, raw")
+    from gannb.experiments.identity.cleaning import Cleaner
+
+    cleaner = Cleaner.of(args.model)
+    judged, whom = _not_trained_on(given, cleaner, Path(args.features))
+    aimed = judged.with_targets(args.target)
+    return Diagnosis.of(
+        cleaner(aimed.features, aimed.pose), aimed, f"{whom} of {given.source}, cleaned by {cleaner.run}"
+    )
+
+
+def _not_trained_on(given: Faces, cleaner: Cleaner, path: Path) -> tuple[Faces, str]:
+    """Only the people that the run held out, where it was trained on this very file."""
+    trained_on = Path(cleaner.params.data).expanduser()
+    if trained_on.is_file() and trained_on.samefile(path.expanduser()):
+        return given.split(cleaner.params.held_out, seed=cleaner.params.seed)[1], "held-out people"
+    return given, "all people"

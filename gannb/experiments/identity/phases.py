@@ -1,0 +1,82 @@
+"""Training in two phases: some loss weights first, the others faded in (identity.md "two-phase training", I10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class TwoPhases:
+    """A driver: weights stand at their `first` values for a phase, then go linearly to their `final` ones.
+
+    The lengths are numbers themselves, `phase_epochs` and `ramp_epochs`, so a person may lengthen a phase while it
+    lasts.
+
+    Args:
+        first: name → weight in the first phase.
+        final: name → weight after the ramp; the same names.
+        steps_per_epoch: batches an epoch.
+
+    Raises:
+        ValueError: other names in `final` than in `first`, or fewer than one step an epoch.
+    """
+
+    reads = False
+    label = "two phases"
+
+    def __init__(self, first: Mapping[str, float], final: Mapping[str, float], *, steps_per_epoch: int) -> None:
+        if set(first) != set(final):
+            raise ValueError(f"first moves {sorted(first)}, final {sorted(final)}; the names must be the same")
+        if steps_per_epoch < 1:
+            raise ValueError(f"steps_per_epoch is {steps_per_epoch}; at least 1 is needed")
+        self.first, self.final, self.steps_per_epoch = dict(first), dict(final), steps_per_epoch
+        self.names = tuple(first)
+
+    def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
+        beyond = step / self.steps_per_epoch - values["phase_epochs"]
+        ramp = values["ramp_epochs"]
+        share = 0.0 if beyond < 0 else min(1.0, beyond / ramp) if ramp else 1.0
+        return {name: (1 - share) * self.first[name] + share * self.final[name] for name in self.names}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty: a function of the step and the two lengths."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to take back."""
+
+
+class KeepsFalling:
+    """An alarm: rings when a score has fallen `patience` times in a row, each time below the one before.
+
+    Args:
+        key: what is watched, such as "held_out/similarity"; rows without it do not count.
+        patience: falls in a row.
+        action: see `gannb.control.alarms.Alarm`.
+
+    Source: identity.md, "if similarity keeps falling, adjust in time".
+    """
+
+    def __init__(self, key: str, *, patience: int = 3, action: str = "note") -> None:
+        self.name, self.key, self.patience = f"{key} keeps falling", key, patience
+        self.action, self.changes = action, {}
+        self.last: float | None = None
+        self.count = 0
+
+    def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
+        if self.key not in seen:
+            return None
+        fell = self.last is not None and seen[self.key] < self.last
+        self.count, self.last = self.count + 1 if fell else 0, seen[self.key]
+        return f"{self.key} fell {self.patience} times in a row, to {self.last:.4g}" if self.rings else None
+
+    @property
+    def rings(self) -> bool:
+        """Whether the last score was the fall that rings; a longer fall rings once."""
+        return self.count == self.patience
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last": self.last, "count": self.count}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.last, self.count = state["last"], state["count"]

@@ -1,0 +1,1 @@
+"""Recordings of speech and motion: readers, synthetic gestures, clips, splits."""

@@ -1,0 +1,119 @@
+"""BEAT2 motion: SMPL-X axis-angle poses in an `.npz`, retargeted to the 52 joints.
+
+SMPL-X axes are ours: y up, z where the body faces, x to its left; in its rest pose the arms point sideways, palms down,
+and every joint's frame is the world's. Its rest offsets belong to a licensed body model that is not needed here: the
+rotations are kept and the bones are ours, so lengths and knuckles are average, not the speaker's.
+Rotations are taken against the upper spine (`spine3`), which is the trunk's frame. Hand rotations are read as they
+stand, zero being a straight finger.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gannb.experiments.motion.data.clips import MotionDataError
+from gannb.experiments.motion.data.retarget import refuse_nan, settle
+from gannb.experiments.motion.skeleton import ANGLES, INDEX, JOINTS, PARENTS, forward_kinematics
+
+BODY = {"spine3": 9, "neck": 12, "left_collar": 13, "right_collar": 14, "head": 15, "left_shoulder": 16}
+BODY |= {"right_shoulder": 17, "left_elbow": 18, "right_elbow": 19, "left_wrist": 20, "right_wrist": 21}
+FINGERS = ("index", "middle", "little", "ring", "thumb")  # SMPL-X's order, three joints each
+FIRST_HAND = {"left": 25, "right": 40}
+N_JOINTS = 55
+REST_ABDUCTION = {"thumb_cmc": 25.0, "index_mcp": 14.0, "ring_mcp": -12.0, "little_mcp": -24.0}
+"""Degrees by which the fingers of SMPL-X's rest pose stand apart, each continuing its metacarpal: ours."""
+
+
+def read(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Read a BEAT2 file.
+
+    Returns:
+        positions `[F, 52, 3]` at 15 fps, bone lengths `[51]`, notes.
+
+    Raises:
+        MotionDataError: not an npz; no `poses`; poses of another shape; NaN frames (named).
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {
+                name: file[name] for name in file.files if name in ("poses", "mocap_frame_rate", "mocap_framerate")
+            }
+            found = file.files
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as fault:
+        raise MotionDataError(f"{path.name}: not a readable npz ({fault}); copy it again") from fault
+    return from_arrays(arrays, path.name, found)
+
+
+def from_arrays(
+    arrays: Mapping[str, np.ndarray], name: str, found: list[str] | None = None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """As `read`, from arrays `poses` `[F, 165]` and (by option) `mocap_frame_rate`."""
+    if "poses" not in arrays:
+        keys = ", ".join(found or arrays) or "nothing"
+        raise MotionDataError(
+            f"{name}: no `poses` in it (found: {keys}); save SMPL-X axis-angle poses [F, 165] as `poses`"
+        )
+    poses = np.asarray(arrays["poses"], dtype=np.float64)
+    if poses.ndim != 2 or poses.shape[1] != 3 * N_JOINTS:
+        raise MotionDataError(f"{name}: `poses` has shape {poses.shape}, expected [F, {3 * N_JOINTS}] (55 joints x 3)")
+    refuse_nan(poses, name)
+    rate = next((float(arrays[k]) for k in ("mocap_frame_rate", "mocap_framerate") if k in arrays), None)
+    notes = (f"{rate:g} fps resampled to 15",) if rate else ("no frame rate in it: taken as BEAT2's 30 fps",)
+    positions, lengths = settle(_positions(poses.reshape(-1, N_JOINTS, 3)), rate or 30.0, name)
+    return positions, lengths, (*notes, "SMPL-X rotations on gannb's bones")
+
+
+def _positions(poses: np.ndarray) -> np.ndarray:
+    from scipy.spatial.transform import Rotation
+
+    local = {i: Rotation.from_rotvec(poses[:, i]) for i in range(N_JOINTS)}
+    turned = {"neck": local[BODY["neck"]]}
+    turned["head"] = turned["neck"] * local[BODY["head"]]
+    for side in ("left", "right"):
+        above = local[BODY[f"{side}_collar"]]
+        turned[f"{side}_collar"] = above
+        for joint in ("shoulder", "elbow", "wrist"):
+            above = turned[f"{side}_{joint}"] = above * local[BODY[f"{side}_{joint}"]]
+        for finger, first in zip(FINGERS, range(FIRST_HAND[side], FIRST_HAND[side] + 15, 3), strict=True):
+            below = above
+            for i in range(3):
+                below = turned[f"{side}_{finger}_{i}"] = below * local[first + i]
+    rest, out = _rest(), np.zeros((len(poses), len(JOINTS), 3))
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        out[:, joint] = out[:, parent] + turned[_moved_by(joint)].apply(rest[joint] - rest[parent])
+    return out
+
+
+def _rest() -> np.ndarray:
+    """The 52 joints in SMPL-X's rest pose: arms sideways, palms down, on our bones `[52, 3]`."""
+    angles = torch.zeros(len(ANGLES), dtype=torch.float64)
+    for side in ("left", "right"):
+        angles[ANGLES.index(f"{side}_shoulder_abduction")] = np.pi / 2
+        for joint, degrees in REST_ABDUCTION.items():
+            angles[ANGLES.index(f"{side}_{joint}_abduction")] = np.deg2rad(degrees)
+    return forward_kinematics(angles).numpy()
+
+
+def _moved_by(joint: int) -> str:
+    """The SMPL-X joint that turns the bone which ends at one of our joints."""
+    name = JOINTS[joint]
+    side, _, part = name.partition("_")
+    if name in ("nose", "left_eye", "right_eye"):
+        return "head"
+    if part in ("shoulder", "elbow", "wrist"):
+        return f"{side}_{ {'shoulder': 'collar', 'elbow': 'shoulder', 'wrist': 'elbow'}[part] }"
+    above = JOINTS[PARENTS[joint]]
+    if part == "hand" or above == f"{side}_hand":
+        return f"{side}_wrist"
+    finger = part.split("_")[0]
+    return f"{side}_{finger}_{joint - INDEX[_first(side, finger)] - 1}"
+
+
+def _first(side: str, finger: str) -> str:
+    return f"{side}_{finger}_{'cmc' if finger == 'thumb' else 'mcp'}"

@@ -1,0 +1,112 @@
+"""What a clip of speech and motion is: its axes, its one packing, a recording, a batch.
+
+Axis order, everywhere: pose `[B, T, J, D]` (batch, frame, joint, axis), mel `[B, 4T, n_mels]`, both on one clock:
+pose frame t is at t/15 s, mel frames 4t..4t+3 lie around it. Networks that want channels first go through `pack` and
+`unpack`, the only two places that know how joints and axes become channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from gannb.experiments.motion.data.speech import POSE_FPS, SAMPLE_RATE, Speech
+from gannb.experiments.motion.skeleton import JOINTS
+
+FPS = POSE_FPS
+FRAMES = 64
+POSE_AXES = ("batch", "frame", "joint", "axis")
+
+
+class MotionDataError(ValueError):
+    """Motion that cannot be used; the message says which file, what was found and what to do."""
+
+
+def pack(pose: Tensor) -> Tensor:
+    """Pose `[B, T, J, D]` to channels first `[B, J*D, T]`; channel j*D + d is axis d of joint j."""
+    if pose.ndim != 4:
+        raise ValueError(f"pose: shape {tuple(pose.shape)}, expected {POSE_AXES}")
+    return pose.flatten(2).transpose(1, 2).contiguous()
+
+
+def unpack(channels: Tensor, joints: int = len(JOINTS)) -> Tensor:
+    """Channels `[B, J*D, T]` back to pose `[B, T, J, D]`: the inverse of `pack`."""
+    if channels.ndim != 3 or channels.shape[1] % joints:
+        raise ValueError(f"channels: shape {tuple(channels.shape)}, expected [B, {joints} joints * axes, T]")
+    return channels.transpose(1, 2).unflatten(2, (joints, -1)).contiguous()
+
+
+@dataclass(frozen=True, repr=False)
+class Recording:
+    """One take of one speaker: motion and speech on one clock, of one length.
+
+    Attributes:
+        name, speaker: who said what.
+        pose: `[F, 52, 3]` float32 metres, the neck at the origin, in the trunk's frame (`skeleton`).
+        speech: mono 24 kHz.
+        lengths: the speaker's bone lengths `[51]` float32 metres.
+        angles: `[F, 57]` float32 radians where they are known (made-up motion), else None.
+        strokes: times of gesture strokes in seconds where they are known, else None.
+        notes: what was done to it that a person should know.
+    """
+
+    name: str
+    speaker: str
+    pose: np.ndarray
+    speech: Speech
+    lengths: np.ndarray
+    angles: np.ndarray | None = None
+    strokes: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        return len(self.pose)
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / FPS
+
+    def trimmed(self) -> Recording:
+        """Motion and speech cut to the shorter of the two, and a note of what fell away (more than a frame)."""
+        whole = int(len(self.speech.samples) * FPS // SAMPLE_RATE)
+        frames = min(self.frames, whole)
+        difference = self.frames / FPS - self.speech.seconds
+        notes = self.notes + self.speech.notes
+        if abs(difference) > 1 / FPS:
+            longer = "motion" if difference > 0 else "speech"
+            notes += (
+                f"motion {self.frames / FPS:.2f} s, speech {self.speech.seconds:.2f} s: "
+                f"the last {abs(difference):.2f} s of {longer} fell away",
+            )
+        return replace(
+            self,
+            pose=self.pose[:frames],
+            speech=self.speech.cut(0, frames / FPS),
+            angles=None if self.angles is None else self.angles[:frames],
+            strokes=None if self.strokes is None else self.strokes[self.strokes < frames / FPS],
+            notes=notes,
+        )
+
+    def __repr__(self) -> str:
+        text = f"{self.name}: {self.speaker}, {self.seconds:.1f} s, {self.frames} frames"
+        return text + "".join(f"\n  {note}" for note in self.notes)
+
+
+class Clips(NamedTuple):
+    """A batch of clips (or, without the first axis, one clip).
+
+    Attributes:
+        pose: `[B, T, 52, 3]` metres.
+        mel: `[B, 4T, n_mels]` log-mel, not normalised.
+        speaker: `[B]` int64, an index into the corpus's speakers.
+        lengths: `[B, 51]` the speaker's bones, metres.
+    """
+
+    pose: Tensor
+    mel: Tensor
+    speaker: Tensor
+    lengths: Tensor

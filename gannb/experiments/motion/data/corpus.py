@@ -1,0 +1,327 @@
+"""Clips cut from recordings: windows of 64 frames in memory or on disk, split by recording, with their statistics.
+
+A corpus is a map-style dataset: `corpus[i]` is one clip, `corpus.clips()` all of them as one batch, so
+`Batches(corpus.clips(), …)` holds a small corpus on the device and `StreamedBatches(corpus, …)` streams a long one.
+On disk it is two raw files and an index; each clip maps its own few pages, so memory does not grow with the corpus.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gannb.experiments.motion.data.clips import FPS, FRAMES, Clips, MotionDataError, Recording
+from gannb.experiments.motion.data.recordings import Fault
+from gannb.experiments.motion.data.speech import MELS_PER_FRAME, N_MELS, log_mel
+from gannb.experiments.motion.skeleton import JOINTS
+from gannb.random import key
+from gannb.tables import Table
+
+POSE_TYPE, MEL_TYPE = np.dtype("<f4"), np.dtype("<f2")  # half a percent of a log-mel step is below the noise
+STRIDE = 16
+_CHUNK = 4096  # frames read at a time when all are
+
+
+@dataclass(frozen=True)
+class Take:
+    """Where a recording lies in the corpus: `start` and `frames` in pose frames over all recordings."""
+
+    name: str
+    speaker: str
+    start: int
+    frames: int
+    lengths: list[float]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and deviation of the training clips, for z-scores and back.
+
+    Attributes:
+        pose_mean, pose_std: `[52, 3]` metres; a deviation is at least 1 cm, so that what stands still stays near 0.
+        mel_mean, mel_std: `[n_mels]`.
+    """
+
+    pose_mean: Tensor
+    pose_std: Tensor
+    mel_mean: Tensor
+    mel_std: Tensor
+
+    def normalise(self, clips: Clips) -> Clips:
+        """Clips with pose and mel as z-scores."""
+        pose = (clips.pose - self.pose_mean.to(clips.pose)) / self.pose_std.to(clips.pose)
+        return clips._replace(pose=pose, mel=self.normalise_mel(clips.mel))
+
+    def normalise_mel(self, mel: Tensor) -> Tensor:
+        """Log-mel `[..., n_mels]` as z-scores."""
+        return (mel - self.mel_mean.to(mel)) / self.mel_std.to(mel)
+
+    def metres(self, pose: Tensor) -> Tensor:
+        """Pose z-scores `[..., 52, 3]` back to metres: what physics is measured on."""
+        return pose * self.pose_std.to(pose) + self.pose_mean.to(pose)
+
+
+class Corpus(torch.utils.data.Dataset):
+    """Windows over recordings.
+
+    Args:
+        takes: where each recording lies.
+        pose: `[F, 52, 3]` in memory, or the file that holds it.
+        mel: `[4F, n_mels]` in memory, or the file that holds it.
+        n_mels: mel bands.
+        frames: pose frames a clip.
+        windows: `[W, 2]` int64, take and first frame within it.
+        speakers: their names; a clip's speaker is an index into them.
+    """
+
+    def __init__(
+        self,
+        takes: Sequence[Take],
+        pose: np.ndarray | Path,
+        mel: np.ndarray | Path,
+        *,
+        n_mels: int,
+        frames: int,
+        windows: np.ndarray,
+        speakers: Sequence[str],
+    ) -> None:
+        self.takes, self._pose, self._mel = tuple(takes), pose, mel
+        self.n_mels, self.frames, self.windows, self.speakers = n_mels, frames, windows, tuple(speakers)
+
+    # ------------------------------------------------------------------------------------------------------------
+    # making one
+
+    @classmethod
+    def of(
+        cls,
+        recordings: Iterable[Recording],
+        *,
+        frames: int = FRAMES,
+        stride: int = STRIDE,
+        n_mels: int = N_MELS,
+        cache: Path | None = None,
+    ) -> Corpus:
+        """Hold recordings in memory; `stride` is the distance of windows in frames, `cache` keeps audio features.
+
+        Raises:
+            MotionDataError: no recording is as long as one clip.
+        """
+        takes, poses, mels = [], [], []
+        for recording in recordings:
+            takes.append(_take(recording, takes))
+            poses.append(recording.pose.astype(POSE_TYPE))
+            mels.append(_features(recording, n_mels, cache))
+        windows = _windows(takes, frames, stride)
+        speakers = sorted({take.speaker for take in takes})
+        arrays = np.concatenate(poses), np.concatenate(mels)
+        return cls(takes, *arrays, n_mels=n_mels, frames=frames, windows=windows, speakers=speakers)
+
+    @classmethod
+    def build(
+        cls,
+        folder: str | Path,
+        recordings: Iterable[Recording | Fault],
+        *,
+        n_mels: int = N_MELS,
+        cache: Path | None = None,
+    ) -> list[Fault]:
+        """Write a corpus to disk, one recording in memory at a time (`read_folder` feeds it); returns the faults.
+
+        Raises:
+            MotionDataError: not one recording could be read.
+        """
+        folder, takes, faults = Path(folder), [], []
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "corpus.json").unlink(missing_ok=True)  # the index comes last: a half-written corpus cannot be opened
+        with (folder / "pose.f32").open("wb") as poses, (folder / "mel.f16").open("wb") as mels:
+            for recording in recordings:
+                if isinstance(recording, Fault):
+                    faults.append(recording)
+                    continue
+                takes.append(_take(recording, takes))
+                poses.write(recording.pose.astype(POSE_TYPE).tobytes())
+                mels.write(_features(recording, n_mels, cache).tobytes())
+        if not takes:
+            reasons = "".join(f"\n  {fault.name}: {fault.reason}" for fault in faults[:20])
+            raise MotionDataError(f"{folder}: no recording to write{reasons}")
+        index = {"n_mels": n_mels, "takes": [asdict(take) for take in takes]}
+        (folder / "corpus.json").write_text(json.dumps(index))
+        return faults
+
+    @classmethod
+    def open(cls, folder: str | Path, *, frames: int = FRAMES, stride: int = STRIDE) -> Corpus:
+        """Open a corpus that `build` wrote; clips are mapped from disk as they are asked for.
+
+        Raises:
+            FileNotFoundError: no corpus there, or one that was not finished.
+            MotionDataError: its files are not as long as its index says.
+        """
+        folder = Path(folder)
+        if not (folder / "corpus.json").is_file():
+            raise FileNotFoundError(f"{folder}: no corpus.json in it; write one with Corpus.build(folder, recordings)")
+        index = json.loads((folder / "corpus.json").read_text())
+        takes, n_mels = [Take(**take) for take in index["takes"]], index["n_mels"]
+        total = takes[-1].start + takes[-1].frames
+        for name, size in (
+            ("pose.f32", total * len(JOINTS) * 3 * POSE_TYPE.itemsize),
+            ("mel.f16", total * MELS_PER_FRAME * n_mels * MEL_TYPE.itemsize),
+        ):
+            found = (folder / name).stat().st_size if (folder / name).is_file() else 0
+            if found != size:
+                raise MotionDataError(f"{folder / name}: {found} bytes, its index says {size}; build the corpus again")
+        windows = _windows(takes, frames, stride)
+        speakers = sorted({take.speaker for take in takes})
+        paths = folder / "pose.f32", folder / "mel.f16"
+        return cls(takes, *paths, n_mels=n_mels, frames=frames, windows=windows, speakers=speakers)
+
+    # ------------------------------------------------------------------------------------------------------------
+    # reading it
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, index: int) -> Clips:
+        """One clip, without a batch axis."""
+        number, first = self.windows[index]
+        take = self.takes[number]
+        pose, mel = self._read(take.start + int(first), self.frames)
+        speaker = torch.tensor(self.speakers.index(take.speaker))
+        return Clips(torch.from_numpy(pose), torch.from_numpy(mel), speaker, torch.tensor(take.lengths))
+
+    def clips(self, index: Iterable[int] | None = None) -> Clips:
+        """Many clips as one batch; all of them when `index` is None."""
+        chosen = [self[int(i)] for i in (range(len(self)) if index is None else index)]
+        return Clips(*(torch.stack(parts) for parts in zip(*chosen, strict=True)))
+
+    def take(self, number: int) -> Clips:
+        """A whole recording as a batch of one."""
+        take = self.takes[number]
+        pose, mel = self._read(take.start, take.frames)
+        speaker = torch.tensor([self.speakers.index(take.speaker)])
+        return Clips(torch.from_numpy(pose)[None], torch.from_numpy(mel)[None], speaker, torch.tensor([take.lengths]))
+
+    def split(self, held_out: float = 0.2, seed: int = 0) -> tuple[Corpus, Corpus]:
+        """Split by recording, speaker by speaker: (training, held out); `held_out` is a share in (0, 1).
+
+        Of a speaker with one recording only, its end is held out, and no window lies on both sides.
+
+        Raises:
+            ValueError: a share out of range, or a side that would be empty.
+        """
+        if not 0 < held_out < 1:
+            raise ValueError(f"held_out: given {held_out}; allowed: a share between 0 and 1")
+        rng = np.random.default_rng(key(seed, "split"))
+        out = np.zeros(len(self), dtype=bool)
+        both = np.zeros(len(self), dtype=bool)
+        for speaker in self.speakers:
+            mine = sorted({int(n) for n in self.windows[:, 0] if self.takes[n].speaker == speaker})
+            if len(mine) == 1:
+                cut = self.takes[mine[0]].frames * (1 - held_out)
+                here, first = self.windows[:, 0] == mine[0], self.windows[:, 1]
+                out |= here & (first >= cut)
+                both |= here & (first < cut) & (first + self.frames > cut)
+            elif mine:
+                chosen = rng.permutation(mine)[: max(1, round(held_out * len(mine)))]
+                out |= np.isin(self.windows[:, 0], chosen)
+        if not out.any() or not (~out & ~both).any():
+            raise ValueError(f"held_out: {held_out} leaves one side of {len(self)} clips empty; give longer recordings")
+        return self._only(~out & ~both), self._only(out)
+
+    def statistics(self) -> Statistics:
+        """Mean and deviation over the frames that this corpus's windows cover, each frame once."""
+        sums: dict[str, np.ndarray] = {}
+        count = 0
+        for start, frames in self._covered():
+            for first in range(0, frames, _CHUNK):
+                pose, mel = self._read(start + first, min(_CHUNK, frames - first))
+                for name, values in (("pose", pose.astype(np.float64)), ("mel", mel.astype(np.float64))):
+                    sums[name] = sums.get(name, 0) + np.stack([values.sum(0), (values**2).sum(0)])
+                count += len(pose)
+        parts = []
+        for name, n, floor in (("pose", count, 0.01), ("mel", MELS_PER_FRAME * count, 1e-3)):
+            mean, square = sums[name] / n
+            deviation = np.sqrt(np.maximum(square - mean**2, 0)).clip(floor)
+            parts += [torch.from_numpy(mean).float(), torch.from_numpy(deviation).float()]
+        return Statistics(*parts)
+
+    def table(self) -> Table:
+        """Clips, recordings and minutes of each speaker."""
+        rows = []
+        for speaker in self.speakers:
+            mine = self._only(np.array([self.takes[n].speaker == speaker for n in self.windows[:, 0]]))
+            minutes = sum(frames for _, frames in mine._covered()) / FPS / 60
+            rows.append((speaker, len(mine), len(set(mine.windows[:, 0])), f"{minutes:.1f}"))
+        return Table(("speaker", "clips", "recordings", "minutes"), rows, f"{len(self)} clips of {self.frames} frames")
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _only(self, chosen: np.ndarray) -> Corpus:
+        return Corpus(
+            self.takes,
+            self._pose,
+            self._mel,
+            n_mels=self.n_mels,
+            frames=self.frames,
+            windows=self.windows[chosen],
+            speakers=self.speakers,
+        )
+
+    def _covered(self) -> list[tuple[int, int]]:
+        """Stretches (start, frames) that the windows cover, without overlap."""
+        stretches: list[tuple[int, int]] = []
+        for first in sorted(self.takes[n].start + int(f) for n, f in self.windows):
+            if stretches and first <= sum(stretches[-1]):
+                start, _ = stretches[-1]
+                stretches[-1] = (start, first + self.frames - start)
+            else:
+                stretches.append((first, self.frames))
+        return stretches
+
+    def _read(self, start: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        pose = _slice(self._pose, POSE_TYPE, start, (frames, len(JOINTS), 3))
+        mel = _slice(self._mel, MEL_TYPE, start * MELS_PER_FRAME, (frames * MELS_PER_FRAME, self.n_mels))
+        return pose, mel.astype(np.float32)
+
+
+def _slice(source: np.ndarray | Path, kind: np.dtype, start: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Copy rows out of an array, or out of a file of which only these rows are mapped."""
+    if isinstance(source, Path):
+        row = int(np.prod(shape[1:])) * kind.itemsize
+        return np.array(np.memmap(source, dtype=kind, mode="r", offset=start * row, shape=shape))
+    return source[start : start + shape[0]].copy()
+
+
+def _take(recording: Recording, before: list[Take]) -> Take:
+    start = before[-1].start + before[-1].frames if before else 0
+    return Take(recording.name, recording.speaker, start, recording.frames, recording.lengths.tolist())
+
+
+def _features(recording: Recording, n_mels: int, cache: Path | None) -> np.ndarray:
+    mel = log_mel(recording.speech, n_mels, cache)
+    needed = MELS_PER_FRAME * recording.frames
+    if len(mel) < needed:
+        raise MotionDataError(
+            f"{recording.name}: {len(mel)} mel frames for {recording.frames} pose frames; use recording.trimmed()"
+        )
+    return mel[:needed].astype(MEL_TYPE)
+
+
+def _windows(takes: list[Take], frames: int, stride: int) -> np.ndarray:
+    windows = [(n, first) for n, take in enumerate(takes) for first in range(0, take.frames - frames + 1, stride)]
+    if not windows:
+        longest = max((take.frames for take in takes), default=0)
+        raise MotionDataError(
+            f"no recording is as long as one clip of {frames} frames ({frames / FPS:.2f} s); "
+            f"the longest has {longest}: give longer recordings or fewer frames"
+        )
+    return np.asarray(windows, dtype=np.int64)

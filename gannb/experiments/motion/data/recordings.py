@@ -1,0 +1,202 @@
+"""Speech-driven motion: made up here, or read from a folder of pairs; and written out again.
+
+A folder holds motion (`.bvh`, or `.npz` with SMPL-X `poses` or our own export) and speech of the same name (`.wav`,
+`.ogg`, `.flac`), beside each other or in folders of their own, as BEAT, BEAT2 and ZEGGS have it. A pair that cannot be
+read is named with the reason and the rest go on.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gannb.experiments.motion.data import beat2, bvh, speech
+from gannb.experiments.motion.data.clips import FPS, MotionDataError, Recording
+from gannb.experiments.motion.data.retarget import settle
+from gannb.experiments.motion.data.synthetic import STYLES, Style, record
+from gannb.experiments.motion.skeleton import JOINTS
+from gannb.tables import Table
+
+SUFFIXES = (".bvh", ".npz")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file or pair that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, repr=False)
+class Recordings(Sequence):
+    """What was loaded, and what was not; shows itself as a table.
+
+    Attributes:
+        taken: the recordings.
+        faults: what was left out.
+    """
+
+    taken: tuple[Recording, ...]
+    faults: tuple[Fault, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.taken)
+
+    def __getitem__(self, index: int) -> Recording:
+        return self.taken[index]
+
+    def table(self) -> Table:
+        """One row a recording; what was left out stands below."""
+        rows = [(r.name, r.speaker, f"{r.seconds:.1f}", r.frames, "; ".join(r.notes)) for r in self.taken]
+        rows += [(fault.name, "left out", "", "", fault.reason) for fault in self.faults]
+        seconds = sum(r.seconds for r in self.taken)
+        caption = f"{len(self.taken)} recordings, {seconds:.0f} s, {len({r.speaker for r in self.taken})} speakers"
+        return Table(("recording", "speaker", "seconds", "frames", "notes"), rows, caption)
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+
+# ----------------------------------------------------------------------------------------------------------------
+# getting recordings
+
+
+def load(
+    source: str | Path = "made",
+    *,
+    seconds: float = 60.0,
+    each: int = 2,
+    seed: int = 0,
+    styles: Sequence[Style] = STYLES,
+) -> Recordings:
+    """Load recordings.
+
+    Args:
+        source: "made" for the self-made corpus, or a folder of pairs.
+        seconds, each, seed, styles: of the self-made corpus: length of a recording, recordings a speaker, speakers.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        MotionDataError: no pair in the folder can be read; every reason is named.
+    """
+    if str(source) == "made":
+        return Recordings(tuple(record(style, seconds, seed, take) for style in styles for take in range(each)))
+    outcomes = list(read_folder(source))
+    taken = tuple(outcome for outcome in outcomes if isinstance(outcome, Recording))
+    faults = tuple(outcome for outcome in outcomes if isinstance(outcome, Fault))
+    if not taken:
+        reasons = "".join(f"\n  {fault.name}: {fault.reason}" for fault in faults[:20])
+        raise MotionDataError(f"{source}: none of {len(faults)} motion files can be used{reasons}")
+    return Recordings(taken, faults)
+
+
+def read_folder(folder: str | Path) -> Iterator[Recording | Fault]:
+    """Read a folder pair by pair, in order of their names: a recording, or the fault that kept it out.
+
+    Raises:
+        FileNotFoundError: no such folder, or no motion file in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give one of motion and speech files, or 'made'")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    motions = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not motions:
+        raise FileNotFoundError(f"{folder}: no {' or '.join(SUFFIXES)} file in it")
+    voices: dict[str, list[Path]] = {}
+    for path in files:
+        if path.suffix.lower() in speech.SUFFIXES:
+            voices.setdefault(path.stem, []).append(path)
+    for motion in motions:
+        name = str(motion.relative_to(folder))
+        voice = min(voices.get(motion.stem, []), key=lambda v: (v.parent != motion.parent, v), default=None)
+        if voice is None:
+            yield Fault(name, f"no speech of its name; add {motion.stem}.wav")
+            continue
+        try:
+            yield read_pair(motion, voice)
+        except (MotionDataError, speech.SpeechError, OSError) as fault:
+            yield Fault(name, str(fault))
+
+
+def read_pair(motion: str | Path, voice: str | Path, speaker: str | None = None) -> Recording:
+    """Read one motion file and its speech, cut to the shorter of the two.
+
+    Raises:
+        MotionDataError, speech.SpeechError, FileNotFoundError: what is wrong with which file, and what to do.
+    """
+    motion = Path(motion)
+    pose, lengths, notes = read_motion(motion)
+    said = speech.read(voice)
+    recording = Recording(motion.stem, speaker or speaker_of(motion), pose, said, lengths, notes=notes).trimmed()
+    if recording.frames < 2:
+        raise MotionDataError(f"{motion.name}: nothing is left after cutting to its speech ({said.seconds:.2f} s)")
+    return recording
+
+
+def read_motion(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Read positions `[F, 52, 3]` at 15 fps, bone lengths `[51]` and notes from a `.bvh` or `.npz` file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such motion file")
+    if path.suffix.lower() == ".bvh":
+        return bvh.read(path)
+    if path.suffix.lower() == ".npz":
+        return _read_export(path) if _is_export(path) else beat2.read(path)
+    raise MotionDataError(f"{path.name}: motion is read from {' and '.join(SUFFIXES)} files")
+
+
+def speaker_of(path: Path) -> str:
+    """The speaker by the file's name: BEAT's `2_scott_0_1_1` is scott; otherwise the folder's or the file's name."""
+    if match := re.match(r"\d+_([A-Za-z]+)_\d", path.stem):
+        return match[1].lower()
+    if match := re.match(r"([A-Za-z]+)_\d+$", path.stem):
+        return match[1].lower()
+    return path.stem
+
+
+# ----------------------------------------------------------------------------------------------------------------
+# writing motion
+
+
+def export(path: str | Path, pose: np.ndarray, angles: np.ndarray | None = None) -> Path:
+    """Write motion `[F, 52, 3]` (metres, 15 fps) as `.bvh` or `.npz`, by the path's suffix; `read_motion` reads both.
+
+    The npz holds `positions`, `joints`, `fps` and, where they are given, `angles` `[F, 57]` in radians.
+
+    Raises:
+        MotionDataError: another suffix; NaN frames.
+    """
+    path, pose = Path(path), np.asarray(pose)
+    if path.suffix.lower() == ".bvh":
+        return bvh.write(path, pose)
+    if path.suffix.lower() != ".npz":
+        raise MotionDataError(f"{path.name}: motion is written as {' or '.join(SUFFIXES)}")
+    extra = {} if angles is None else {"angles": np.asarray(angles, dtype=np.float32)}
+    np.savez_compressed(path, positions=pose.astype(np.float32), joints=np.array(JOINTS), fps=FPS, **extra)
+    return path
+
+
+def _is_export(path: Path) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return "positions" in file.files
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError):
+        return False  # beat2.read says what is wrong with it
+
+
+def _read_export(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    with np.load(path, allow_pickle=False) as file:
+        positions, fps = file["positions"], float(file["fps"]) if "fps" in file.files else FPS
+    if positions.ndim != 3 or positions.shape[1:] != (len(JOINTS), 3):
+        raise MotionDataError(f"{path.name}: `positions` has shape {positions.shape}, expected [F, {len(JOINTS)}, 3]")
+    return *settle(positions.astype(np.float64), fps, path.name), ()

@@ -1,0 +1,135 @@
+"""The clips of an experiment on gesture: those to learn from, those to judge by, and what networks know of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gannb.data.batches import Batches, StreamedBatches
+from gannb.experiments.motion.data import recordings as motion
+from gannb.experiments.motion.data.augmentation import AugmentedBatches
+from gannb.experiments.motion.data.clips import Clips, Recording
+from gannb.experiments.motion.data.corpus import Corpus, Statistics
+from gannb.experiments.motion.data.recordings import Recordings
+from gannb.experiments.motion.data.speech import MELS_PER_FRAME
+from gannb.experiments.motion.params import Motion
+from gannb.tables import Table
+
+
+@dataclass(frozen=True, repr=False)
+class MotionSplit:
+    """Training and held-out clips, split by recording.
+
+    Attributes:
+        train, held_out: the clips.
+        statistics: of the training clips.
+        recordings: with their sound; None for a corpus on disk, which holds none.
+    """
+
+    train: Corpus
+    held_out: Corpus
+    statistics: Statistics
+    recordings: Recordings | None = None
+
+    @classmethod
+    def of(cls, p: Motion, cache: Path | None = None) -> MotionSplit:
+        """What a run's parameters ask for: made-up recordings, a folder of pairs, or a corpus that `build` wrote.
+
+        Args:
+            p: the run's parameters.
+            cache: a folder that keeps audio features of files.
+
+        Raises:
+            FileNotFoundError, MotionDataError: nothing there that can be used; what was found and what to do.
+        """
+        if p.data != "made" and (Path(p.data).expanduser() / "corpus.json").is_file():
+            corpus, recordings = Corpus.open(Path(p.data).expanduser(), stride=p.stride), None
+            if corpus.n_mels != p.n_mels:
+                raise motion.MotionDataError(f"{p.data}: built with n_mels={corpus.n_mels}, asked for {p.n_mels}")
+        else:
+            source = p.data if p.data == "made" else Path(p.data).expanduser()
+            recordings = motion.load(source, seconds=p.seconds, each=p.recordings, seed=p.seed)
+            kept = cache if p.data != "made" else None
+            corpus = Corpus.of(recordings, stride=p.stride, n_mels=p.n_mels, cache=kept)
+        train, held_out = corpus.split(p.held_out, seed=p.seed)
+        return cls(train, held_out, train.statistics(), recordings)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Their names; a clip's speaker is an index into them."""
+        return self.train.speakers
+
+    @property
+    def bones(self) -> Tensor:
+        """Each speaker's bone lengths `[speakers, 51]` in metres, the mean over their recordings."""
+        takes = self.train.takes
+        mine = [torch.tensor([take.lengths for take in takes if take.speaker == who]) for who in self.speakers]
+        return torch.stack([lengths.mean(0) for lengths in mine])
+
+    def scales(self) -> dict[str, Tensor]:
+        """What networks know of their data, as `gannb.experiments.motion.networks.building` takes it."""
+        s = self.statistics
+        pose = {"center": s.pose_mean, "spread": s.pose_std}
+        return pose | {"mel_center": s.mel_mean, "mel_spread": s.mel_std, "bones": self.bones}
+
+    def batches(
+        self, size: int, *, seed: int, device: torch.device | str = "cpu", noise: float = 0.0, warp: float = 0.0
+    ) -> Batches | StreamedBatches | AugmentedBatches:
+        """The training clips as batches: whole on the device, or streamed where they lie on disk.
+
+        With `noise` or `warp` each clip is augmented anew by its step (`gannb.experiments.motion.data.augmentation`).
+        """
+        if self.recordings is None:
+            plain = StreamedBatches(self.train, size, seed=seed, device=device, name="corpus")
+        else:
+            plain = Batches(self.train.clips(), size, seed=seed, device=device)
+        return AugmentedBatches(plain, seed=seed, noise=noise, warp=warp) if noise or warp else plain
+
+    def judged(self, most: int = 200) -> Clips:
+        """The held-out clips as one batch; evenly chosen where there are more than `most`."""
+        return self._some(self.held_out, most)
+
+    def learned(self, most: int = 1000) -> Clips:
+        """The training clips as one batch; evenly chosen where there are more than `most`."""
+        return self._some(self.train, most)
+
+    def example(self, frames: int = 64) -> Recording:
+        """A stretch of a held-out recording, with its sound where there is some.
+
+        Raises:
+            motion.MotionDataError: a corpus on disk, which holds no sound.
+        """
+        if self.recordings is None:
+            raise motion.MotionDataError("a corpus on disk holds no sound; give a folder of motion and speech")
+        number, first = map(int, self.held_out.windows[0])
+        whole = self.recordings[number]
+        return replace(
+            whole,
+            pose=whole.pose[first : first + frames],
+            speech=whole.speech.cut(first / motion.FPS, frames / motion.FPS),
+            angles=None,
+            strokes=None,
+        )
+
+    def table(self) -> Table:
+        """A row a side."""
+        rows = [
+            (side, len(corpus), len({int(n) for n in corpus.windows[:, 0]}), f"{corpus.frames} frames")
+            for side, corpus in (("to learn from", self.train), ("to judge by", self.held_out))
+        ]
+        note = f"speakers: {', '.join(self.speakers)}; speech {MELS_PER_FRAME} × {self.train.n_mels} mel a frame"
+        return Table(("clips", "number", "recordings", "each"), rows, note=note)
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    @staticmethod
+    def _some(corpus: Corpus, most: int) -> Clips:
+        step = max(1, -(-len(corpus) // most))
+        return corpus.clips(range(0, len(corpus), step))

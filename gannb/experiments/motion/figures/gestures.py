@@ -1,0 +1,82 @@
+"""Arms of an experiment on gesture, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+from gannb.experiments.motion.metrics.variants import Outcomes
+from gannb.experiments.motion.skeleton import BODY, INDEX, PARENTS, SIDES
+from gannb.figures.curves import curves
+from gannb.figures.intervals import interval_figure
+from gannb.figures.template import COLOURS, figure
+from gannb.runs.folder import Run
+
+
+def error_figure(outcomes: Outcomes, floor: float | None = None) -> go.Figure:
+    """Draw each arm's mean |made - real| on held-out clips with its 95 % interval.
+
+    Args:
+        outcomes: the arms.
+        floor: a level to compare with, such as the error of the mean pose.
+    """
+    of = "seeds" if len({o.seed for o in outcomes.all}) > 1 else "clips of one seed"
+    title = f"mean |made − real|, cm; bars: 95 % over {of}"
+    errors = {arm: outcomes.error(arm) for arm in outcomes.arms}
+    return interval_figure(errors, title, level=floor, level_name="mean pose", scale=100.0)
+
+
+def training_figure(runs: Mapping[str, Run], name: str, y_title: str, levels: Mapping[str, float]) -> go.Figure:
+    """Draw one measured name over the steps of several runs, lightly smoothed.
+
+    Args:
+        runs: arm → run.
+        name: such as "D/accuracy".
+        y_title: of the axis.
+        levels: name → y of a dashed line.
+    """
+    lines = {}
+    for arm, run in runs.items():
+        if name in run.history:
+            series = run.history[name]
+            lines[arm] = (series.steps, series.smooth(max(1, len(series) // 12)))
+    return curves(lines, y_title=y_title, levels=levels, max_points=80)
+
+
+def strip(motions: Mapping[str, torch.Tensor | np.ndarray], moments: int = 7) -> go.Figure:
+    """Draw motions as stick figures from the front, at evenly spaced moments, a row each.
+
+    Args:
+        motions: name → pose `[F, 52, 3]` in metres.
+        moments: how many.
+    """
+    traces, step = [], 0.9
+    for row, (name, pose) in enumerate(motions.items()):
+        pose = np.asarray(pose)
+        frames = np.linspace(0, len(pose) - 1, moments).round().astype(int)
+        x, y = [], []
+        for column, frame in enumerate(frames):
+            for joint, parent in _STICKS:
+                x += [column * step + pose[frame, parent, 0], column * step + pose[frame, joint, 0], np.nan]
+                y += [pose[frame, parent, 1] - row, pose[frame, joint, 1] - row, np.nan]
+        line = {"color": COLOURS[row % len(COLOURS)], "width": 1.6}
+        traces.append(go.Scatter(x=_single(x), y=_single(y), name=name, mode="lines", line=line, hoverinfo="skip"))
+    shown = figure(traces, height=90 + 115 * len(motions), showlegend=True)
+    shown.update_xaxes(visible=False)
+    return shown.update_yaxes(visible=False, scaleanchor="x")
+
+
+_FINGERS = [
+    (INDEX[f"{side}_{finger}_{part}"], INDEX[f"{side}_hand" if part != "tip" else f"{side}_{finger}_{base}"])
+    for side in SIDES
+    for finger, base in (("thumb", "mcp"), ("middle", "mcp"))
+    for part in (base, "tip")
+]
+_STICKS = [(j, PARENTS[j]) for j in BODY[1:]] + [(INDEX[f"{s}_hand"], INDEX[f"{s}_wrist"]) for s in SIDES] + _FINGERS
+
+
+def _single(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    return np.asarray(values, dtype=np.float32)

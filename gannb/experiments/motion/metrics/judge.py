@@ -1,0 +1,85 @@
+"""Everything that is measured of made gestures beside real ones, in one table."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gannb.experiments.motion.data.clips import Clips
+from gannb.experiments.motion.metrics import motion
+from gannb.experiments.motion.metrics.beats import beat_consistency, speech_onsets, speech_stresses
+from gannb.experiments.motion.metrics.fgd import GestureFeatures, fgd
+from gannb.metrics.score import Score, Scores
+
+
+def judge(real: Clips, made: Tensor, features: GestureFeatures | None = None, *, seed: int = 0) -> Scores:
+    """Judge motion that was made to the speech of real, held-out clips.
+
+    Args:
+        real: the clips.
+        made: `[N, T, 52, 3]` metres, to the same speech.
+        features: for FGD, fitted to other real clips; without them FGD is left out.
+        seed: of draws within scores.
+
+    Returns:
+        FGD; errors beside the real (MAJE, MAD, PCK); diversity and L1div, also as shares of the real; jerk, also of the
+        real; speeds; bones and joints; beats over shuffled speech; harmony, also of the real (M19).
+    """
+    pose = real.pose
+    found = list(fgd(features, pose, made, seed=seed)) if features is not None else []
+    found += [motion.maje(pose, made), motion.mad(pose, made), motion.pck(pose, made)]
+    spread = motion.diversity(made)
+    found += [spread, _share(spread, motion.diversity(pose)), _share(motion.l1div(made), motion.l1div(pose))]
+    found += [motion.jerk(made), motion.jerk(pose, name="jerk_real"), motion.speed_hellinger(pose, made)]
+    found += [*motion.bone_violation(made, real.lengths), motion.limit_violation(made)]
+    found += beat_consistency(made, speech_stresses(real.mel), "stroke", real=pose, seed=seed)
+    found += beat_consistency(made, speech_onsets(real.mel), "emage", real=pose, seed=seed)
+    mine, theirs = motion.harmony(made), motion.harmony(pose)
+    found += [mine.correlation, mine.isolated]
+    found += [_called(score, f"{score.name}_real") for score in (theirs.correlation, theirs.isolated)]
+    return Scores([*found, _gap(mine.correlation, theirs.correlation)])
+
+
+def diversity_share(real: Tensor, made: Tensor) -> float:
+    """How far made clips `[N, T, 52, 3]` are apart, over how far real ones are."""
+    return float(motion.diversity(made)) / max(float(motion.diversity(real)), 1e-9)
+
+
+def absolute_by_clip(real: Clips, made: Tensor) -> Tensor:
+    """Mean |made - real| of each clip `[N]`, metres: what intervals over clips resample."""
+    return (made - real.pose).abs().flatten(1).mean(1)
+
+
+def made_by(network: torch.nn.Module, clips: Clips, size: int = 64) -> Tensor:
+    """What a generator makes to the speech of clips `[N, T, 52, 3]`, on the CPU.
+
+    Args:
+        network: in eval mode.
+        clips: whose speech and speakers.
+        size: clips at a time.
+    """
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        parts = [
+            network(mel.to(device), who.to(device)).cpu()
+            for mel, who in zip(clips.mel.split(size), clips.speaker.split(size))
+        ]
+    return torch.cat(parts)
+
+
+def _share(made: Score, real: Score) -> Score:
+    name = f"{made.name}_share"
+    if not float(real):
+        return Score.missing(name, "the real clips do not differ")
+    error = made.error / float(real) if made.error is not None else None
+    return Score(name, float(made) / float(real), error, protocol=dict(made.protocol) | {"of": "the real clips'"})
+
+
+def _gap(mine: Score, theirs: Score) -> Score:
+    if not (mine.had and theirs.had):
+        return Score.missing("harmony_gap", (mine if not mine.had else theirs).reason or "")
+    return Score("harmony_gap", abs(float(mine) - float(theirs)), protocol={"of": "hand_arm_correlation"})
+
+
+def _called(score: Score, name: str) -> Score:
+    return Score.from_dict(name, score.as_dict())

@@ -1,0 +1,115 @@
+"""Does the speaker matter? The same speech in each speaker's manner, against that speaker's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gannb.experiments.motion import skeleton
+from gannb.experiments.motion.data.clips import FPS, Clips
+from gannb.experiments.motion.metrics.judge import made_by
+from gannb.metrics.score import Score
+from gannb.tables import Table
+
+TRAITS = ("height of wrists", "wrists apart", "speed of wrists", "open hands", "nodding")
+"""Metres, metres, metres a second, metres from hand root to fingertips, metres a second of the nose."""
+
+_WRISTS = [skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES]
+_ROOTS = [skeleton.INDEX[f"{side}_hand"] for side in skeleton.SIDES]
+_TIPS = [
+    [skeleton.INDEX[f"{side}_{finger}_tip"] for finger in ("index", "middle", "ring", "little")]
+    for side in skeleton.SIDES
+]
+_NOSE = skeleton.INDEX["nose"]
+
+
+def traits(pose: Tensor) -> Tensor:
+    """The `TRAITS` of each clip `[N, 5]` of poses `[N, T, 52, 3]`, metres."""
+    wrists = pose[:, :, _WRISTS]
+    apart = (wrists[:, :, 0] - wrists[:, :, 1]).norm(dim=-1).mean(1)
+    speed = wrists.diff(dim=1).norm(dim=-1).mean((1, 2)) * FPS
+    reach = torch.stack(
+        [(pose[:, :, tips] - pose[:, :, [root]]).norm(dim=-1).mean((1, 2)) for tips, root in zip(_TIPS, _ROOTS)]
+    )
+    nodding = pose[:, :, _NOSE].diff(dim=1).norm(dim=-1).mean(1) * FPS
+    return torch.stack([wrists[..., 1].mean((1, 2)), apart, speed, reach.mean(0), nodding], dim=1)
+
+
+@dataclass(frozen=True, repr=False)
+class Manners:
+    """Traits of speakers, as they are and as they are made to the same speech.
+
+    Attributes:
+        speakers: their names.
+        real: `[S, 5]`, the mean over each speaker's own clips.
+        made: `[S, 5]`, the mean over all speech, made in each speaker's manner.
+        spread: `[5]`, how far real clips are apart, by which traits are compared.
+    """
+
+    speakers: tuple[str, ...]
+    real: np.ndarray
+    made: np.ndarray
+    spread: np.ndarray
+
+    @property
+    def direction(self) -> Score:
+        """The mean cosine, over ordered pairs of speakers, of the change of traits made and the change in the data.
+
+        1 where changing the speaker moves the motion towards the other's, 0 where it moves it anywhere or nowhere.
+        """
+        cosines = []
+        for one, other in permutations(range(len(self.speakers)), 2):
+            changes = [(who[other] - who[one]) / self.spread for who in (self.made, self.real)]
+            size = np.linalg.norm(changes[0]) * np.linalg.norm(changes[1])
+            cosines.append(float(changes[0] @ changes[1] / size) if size > 1e-9 else 0.0)
+        protocol = {"speakers": len(self.speakers), "traits": len(TRAITS), "pairs": len(cosines)}
+        return Score("speaker_direction", float(np.mean(cosines)), protocol=protocol)
+
+    @property
+    def size(self) -> Score:
+        """How far the made speakers are apart, over how far the real ones are."""
+        sizes = [float(np.linalg.norm((who - who.mean(0)) / self.spread)) for who in (self.made, self.real)]
+        return Score("speaker_size", sizes[0] / sizes[1], protocol={"speakers": len(self.speakers)})
+
+    def table(self) -> Table:
+        """A row a speaker: each trait as it is and as it is made."""
+        columns = [f"{name}, {kind}" for name in TRAITS for kind in ("real", "made")]
+        rows = [
+            (who, *(float(v) for pair in zip(self.real[i], self.made[i]) for v in pair))
+            for i, who in enumerate(self.speakers)
+        ]
+        return Table(("speaker", *columns), rows, note=f"{self.direction!r}\n{self.size!r}")
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def manners(G: nn.Module, clips: Clips, speakers: Sequence[str]) -> Manners:
+    """Let every speaker say everything, and compare with what they do themselves.
+
+    Args:
+        G: a generator with a speaker embedding, in eval mode.
+        clips: real ones, of each speaker at least one.
+        speakers: their names; a clip's speaker is an index into them.
+
+    Raises:
+        ValueError: fewer than two speakers, or one without a clip.
+    """
+    counts = [int((clips.speaker == i).sum()) for i in range(len(speakers))]
+    if len(speakers) < 2 or not all(counts):
+        raise ValueError(f"manners need two speakers with clips each; found {dict(zip(speakers, counts))}")
+    own = traits(clips.pose)
+    real = torch.stack([own[clips.speaker == i].mean(0) for i in range(len(speakers))])
+    made = []
+    for i in range(len(speakers)):
+        made.append(traits(made_by(G, clips._replace(speaker=torch.full_like(clips.speaker, i)))).mean(0))
+    spread = own.std(0).clamp_min(1e-6)
+    return Manners(tuple(speakers), *(part.double().numpy() for part in (real, torch.stack(made), spread)))

@@ -1,0 +1,1 @@
+"""Networks from speech to gesture: audio encoder, generator, discriminator, graph layers."""

@@ -1,0 +1,38 @@
+"""Networks from a run's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from gannb.experiments.motion.networks.discriminator import Discriminator, Norm
+from gannb.experiments.motion.networks.generator import Generator
+from gannb.experiments.motion.networks.multiscale import TimeScales
+from gannb.experiments.motion.params import Motion
+
+
+def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None) -> Generator:
+    """The generator that the parameters describe.
+
+    Args:
+        p: the run's parameters.
+        speakers: how many there are.
+        scales: what it knows of its data: `center`, `spread`, `mel_center`, `mel_spread`, `bones`
+            (`gannb.experiments.motion.data.split`); None where weights are to be loaded into it.
+    """
+    return Generator(p.n_mels, speakers, p.width, p.head, p.body_hand, graph=p.graph, **(scales or {}))
+
+
+def discriminator(
+    p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None, norm: Norm = "batch"
+) -> Discriminator | TimeScales:
+    """The discriminator (`batch`), or the critic (`layer`), that the parameters describe; see `generator`.
+
+    With more `time_scales` it is one discriminator a scale (`gannb.experiments.motion.networks.multiscale`).
+    """
+    known = {name: scale for name, scale in (scales or {}).items() if name != "bones"}
+    hears, told = p.n_mels if p.d_hears else None, speakers if p.d_knows_speaker else 0
+    if p.time_scales == (1,):
+        return Discriminator(p.d_width, norm, hears, told, **known)
+    return TimeScales(lambda: Discriminator(p.d_width, norm, hears, told, **known), p.time_scales)

@@ -1,0 +1,218 @@
+"""From a trained generator to a gesture: speech of any length without a seam, and controls to shape it afterwards.
+
+The controls are pure functions of joint angles `[F, 57]` (radians) and stay within the joint limits, so whatever the
+sliders say, bones and joints hold.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gannb.experiments.motion import skeleton
+from gannb.experiments.motion.networks.audio_encoder import MEL_FRAMES, check_mel
+from gannb.experiments.motion.networks.generator import Generator
+
+WINDOW, HOP = 64, 32
+_HEIGHTS = 16  # steps in which hands are raised from 0 to 1
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """A motion.
+
+    Attributes:
+        pose: `[F, 52, 3]` metres.
+        angles: `[F, 57]` radians; None for a generator of coordinates that no control has shaped.
+    """
+
+    pose: Tensor
+    angles: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Controls:
+    """How a gesture is shaped after training; the defaults leave it as it is.
+
+    Attributes:
+        amplitude: of every movement around the clip's mean posture, 0..2.
+        speed: at which the motion is gone through, 0.25..2; the clip keeps its length.
+        height: of the hands, -1 (lap) .. 1 (chest); 1 bends elbows by 26 and shoulders by 14 degrees.
+        coupling: 0..1; at 1 fingers move only as much as their arm does.
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    amplitude: float = 1.0
+    speed: float = 1.0
+    height: float = 0.0
+    coupling: float = 0.0
+
+    def __post_init__(self) -> None:
+        wrong = [
+            f"{field.name} is {getattr(self, field.name):g}, allowed {low:g} to {high:g}"
+            for field in fields(self)
+            for low, high in [CONTROL_RANGES[field.name]]
+            if not low <= getattr(self, field.name) <= high
+        ]
+        if wrong:
+            raise ValueError("controls: " + "; ".join(wrong))
+
+
+CONTROL_RANGES = {"amplitude": (0.0, 2.0), "speed": (0.25, 2.0), "height": (-1.0, 1.0), "coupling": (0.0, 1.0)}
+
+
+# ----------------------------------------------------------------------------------------------------------------
+# speech of any length
+
+
+def generate(
+    network: Generator, mel: Tensor, speaker: int, bones: Tensor | None = None, controls: Controls = Controls()
+) -> Gesture:
+    """Gesture to speech of any length.
+
+    Windows of 64 frames that overlap by half are generated together and faded into each other; under the `angles` head
+    angles are faded, so what lies between two possible poses is possible too.
+
+    Args:
+        network: a generator (its moving average, where there is one).
+        mel: log-mel `[4·F, n_mels]` as `data.speech.log_mel` gives it; frames beyond a multiple of four are left
+            out.
+        speaker: whose style.
+        bones: lengths `[51]`, metres; the speaker's by default.
+        controls: how it is shaped.
+
+    Raises:
+        ValueError: a speaker the network does not know, or speech shorter than one pose frame.
+    """
+    if not 0 <= speaker < network.speakers:
+        raise ValueError(f"speaker {speaker}: this generator knows 0 to {network.speakers - 1}")
+    check_mel(mel[None, : len(mel) // MEL_FRAMES * MEL_FRAMES], network.audio.n_mels)
+    frames = len(mel) // MEL_FRAMES
+    if not frames:
+        raise ValueError(f"speech of {len(mel)} mel frames is shorter than one pose frame ({MEL_FRAMES})")
+    with torch.inference_mode():
+        windows, starts = _windows(mel[: frames * MEL_FRAMES])
+        bones = network.bones[speaker] if bones is None else bones
+        who = torch.full((len(windows),), speaker, dtype=torch.long, device=mel.device)
+        draw = network.angles if network.head == "angles" else network
+        faded = fade(torch.cat([draw(w, s) for w, s in zip(windows.split(32), who.split(32))]), starts, frames)
+        if network.head == "angles":
+            return shaped(faded, controls, bones)
+        return Gesture(faded) if controls == Controls() else shaped(readable(faded), controls, bones)
+
+
+def shaped(angles: Tensor, controls: Controls, bones: Tensor | None = None) -> Gesture:
+    """A gesture from angles `[F, 57]` under controls: what a slider redraws, without asking the network again."""
+    angles = shape(angles, controls)
+    return Gesture(skeleton.forward_kinematics(angles, bones), angles)
+
+
+def readable(pose: Tensor) -> Tensor:
+    """Angles `[F, 57]` of free positions `[F, 52, 3]`, brought within the limits."""
+    return within(skeleton.joint_angles(pose))
+
+
+def fade(parts: Tensor, starts: list[int], frames: int) -> Tensor:
+    """Fade windows `[W, 64, …]` that begin at `starts` into one motion `[frames, …]`; weights sin², summing to 1."""
+    length = parts.shape[1]
+    weights = torch.sin(math.pi * (torch.arange(length, device=parts.device) + 0.5) / length).square()
+    total = torch.zeros(starts[-1] + length, *parts.shape[2:], device=parts.device)
+    share = torch.zeros(starts[-1] + length, device=parts.device)
+    for part, start in zip(parts, starts):
+        total[start : start + length] += part * weights.view(-1, *[1] * (part.ndim - 1))
+        share[start : start + length] += weights
+    return (total / share.view(-1, *[1] * (total.ndim - 1)))[:frames]
+
+
+def _windows(mel: Tensor) -> tuple[Tensor, list[int]]:
+    """Windows of speech `[W, 256, n_mels]` and the pose frames they begin at; the last frame is held to fill up."""
+    frames = len(mel) // MEL_FRAMES
+    starts = list(range(0, max(frames - WINDOW, 0) + HOP, HOP)) if frames > WINDOW else [0]
+    missing = (starts[-1] + WINDOW) * MEL_FRAMES - len(mel)
+    padded = torch.cat([mel, mel[-1:].expand(missing, -1)]) if missing > 0 else mel
+    return torch.stack([padded[s * MEL_FRAMES : (s + WINDOW) * MEL_FRAMES] for s in starts]), starts
+
+
+# ----------------------------------------------------------------------------------------------------------------
+# controls, on angles
+
+
+def shape(angles: Tensor, controls: Controls) -> Tensor:
+    """All controls in turn: speed, coupling, amplitude, height."""
+    angles = go_at(angles, controls.speed)
+    angles = couple(angles, controls.coupling)
+    angles = amplify(angles, controls.amplitude)
+    return raise_hands(angles, controls.height)
+
+
+def within(angles: Tensor) -> Tensor:
+    """Angles `[..., 57]` brought within their limits."""
+    low, high = skeleton.LIMITS.to(angles).unbind(-1)
+    return angles.clamp(low, high)
+
+
+def amplify(angles: Tensor, by: float) -> Tensor:
+    """Scale movement around the clip's mean posture; no angle's deviation ever shrinks as `by` grows."""
+    mean = angles.mean(0, keepdim=True)
+    return angles if by == 1.0 else within(mean + by * (angles - mean))
+
+
+def go_at(angles: Tensor, speed: float) -> Tensor:
+    """Go through the motion `speed` times as fast, in a clip of the same length: past its end it is gone back."""
+    if speed == 1.0 or len(angles) < 2:
+        return angles
+    last = len(angles) - 1
+    at = (torch.arange(len(angles), device=angles.device, dtype=angles.dtype) * speed) % (2 * last)
+    at = torch.where(at > last, 2 * last - at, at)
+    before = at.floor().long().clamp(max=last - 1)
+    return torch.lerp(angles[before], angles[before + 1], (at - before).unsqueeze(-1))
+
+
+def raise_hands(angles: Tensor, height: float) -> Tensor:
+    """Raise (or lower) both hands by bending elbows and shoulders; up to 26 and 14 degrees at `height` 1.
+
+    Where an arm is up already, bending further would lower its hand: each arm goes only as far as its hand's mean
+    height still follows, so that more height never means a lower hand.
+    """
+    count = int(abs(height) * _HEIGHTS + 1e-6)
+    if not count:
+        return angles
+    sign = math.copysign(1.0, height)
+    steps = sign * torch.arange(count + 1, device=angles.device, dtype=angles.dtype) / _HEIGHTS
+    changes = torch.stack([_bend(side, angles) for side in skeleton.SIDES])  # [2, 57]
+    tried = within(angles + steps[:, None, None] * changes.sum(0))  # [steps, F, 57]
+    wrists = [skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES]
+    heights = sign * skeleton.forward_kinematics(tried)[..., wrists, 1].mean(1)  # [steps, 2]
+    follows = (heights.diff(dim=0) > 0).long().cumprod(0).sum(0)  # how many steps each hand goes along
+    return within(angles + (steps[follows][:, None] * changes).sum(0))
+
+
+def _bend(side: str, like: Tensor) -> Tensor:
+    change = torch.zeros(len(skeleton.ANGLES), device=like.device, dtype=like.dtype)
+    change[skeleton.ANGLES.index(f"{side}_elbow_flexion")] = math.radians(26.0)
+    change[skeleton.ANGLES.index(f"{side}_shoulder_flexion")] = math.radians(14.0)
+    return change
+
+
+def couple(angles: Tensor, coupling: float, smooth: int = 9) -> Tensor:
+    """Let fingers move as much as their arm does: their deviation is scaled by how lively the arm is just then.
+
+    The arm's liveliness is the mean rate of its seven angles, averaged over `smooth` frames, over its mean (at most 2).
+    """
+    if coupling == 0.0 or len(angles) < 2:
+        return angles
+    shaped = angles.clone()
+    for first in (0, 27):
+        rate = angles[:, first : first + 7].diff(dim=0).abs().mean(1)
+        rate = F.avg_pool1d(torch.cat([rate[:1], rate])[None], smooth, 1, smooth // 2, count_include_pad=False)[0]
+        lively = (rate / rate.mean().clamp_min(1e-6)).clamp(max=2.0).unsqueeze(-1)
+        fingers = angles[:, first + 7 : first + 27]
+        mean = fingers.mean(0, keepdim=True)
+        shaped[:, first + 7 : first + 27] = mean + ((1 - coupling) + coupling * lively) * (fingers - mean)
+    return within(shaped)

@@ -1,0 +1,1 @@
+"""Players and controls for generated gestures."""

@@ -1,0 +1,1 @@
+"""Speech-driven gesture with strict balance between discriminator and generator."""

@@ -1,0 +1,144 @@
+"""What motion_balance.md says of its curriculum and its rules, worked out: claim → value, without any training.
+
+The claims themselves, with what they expect, are `gannb/experiments/motion_balance/claims.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from gannb.experiments.motion.curriculum import Stages, label_offset, weight
+from gannb.experiments.motion_balance.balance import Balance, Limits, SkipRule, ThrottleRule, replay, strategy
+
+WRITTEN = Stages(10, 50)
+DETAIL, PHYSICS = (0.3, 1.0), (0.5, 2.0)
+LOG = {"D/loss": 0.3215, "G/loss": 0.5123}  # the document's log at epoch 10, above "D too strong"
+LOGGED_RATES = {"G": 5.50e-06, "D": 4.00e-06}  # right after one trigger
+
+Trace = Sequence[Mapping[str, float]]
+
+
+def curriculum_claims() -> dict[str, float]:
+    """M1, M2, M3, M15, M17."""
+    rise = [weight(epoch + 1, *DETAIL, WRITTEN) - weight(epoch, *DETAIL, WRITTEN) for epoch in range(60)]
+    smooth = [weight(e + 1, *DETAIL, WRITTEN, "smooth") - weight(e, *DETAIL, WRITTEN, "smooth") for e in range(60)]
+    said = [(0, 10), (10, 50), (50, 500)]  # the stages as the document writes them, both ends in
+    twice = sum(sum(first <= epoch <= last for first, last in said) > 1 for epoch in range(501))
+    early = (weight(2, *DETAIL, WRITTEN) - weight(0, *DETAIL, WRITTEN), _mixed(2) - _mixed(0))
+    return {
+        "M1.detail_0": weight(0, *DETAIL, WRITTEN),
+        "M1.physics_0": weight(0, *PHYSICS, WRITTEN),
+        "M1.detail_25": weight(25, *DETAIL, WRITTEN),
+        "M1.physics_25": weight(25, *PHYSICS, WRITTEN),
+        "M1.detail_50": weight(50, *DETAIL, WRITTEN),
+        "M1.physics_50": weight(50, *PHYSICS, WRITTEN),
+        "M1.when": next(e for e in range(500) if weight(e, *DETAIL, WRITTEN) >= 0.65 - 1e-9),
+        "M2.gradual": max(rise),
+        "M2.smooth": max(smooth),
+        "M3.disjoint": twice,
+        "M3.duration": WRITTEN.end - WRITTEN.warmup,
+        "M15.curriculum": early[0],
+        "M15.mixed": early[1],
+        "M17.offset": label_offset(0, 0.02, 10) - label_offset(10, 0.02, 10),
+    }
+
+
+def rule_claims() -> dict[str, float]:
+    """M4 to M8, M10, M11: what the rules do in cases that can be worked out."""
+    strict, legacy = strategy("merged"), strategy("legacy")
+    strong = {"D/loss": 0.0, "G/loss": 2.0, "G/adversarial": 2.0, "D/accuracy": 1.0}
+    literal, repaired = (_skips(SkipRule(strict, kind), strong, 210) for kind in ("literal", "repaired"))
+    falls, up = _throttled("literal", strong, 12), _throttled("literal", strong, 1)
+    quiet = {"D/loss": 0.25, "G/loss": 0.4, "G/adversarial": 0.4, "D/accuracy": 0.5}
+    weak = {"D/loss": 2.0, "G/loss": 0.2, "G/adversarial": 0.2, "D/accuracy": 0.5}
+    return {
+        "M4.resets": sum(literal),
+        "M4.consecutive": max(_longest(literal), _longest(repaired)),
+        "M5.perfect_d": strict.g_loss_at_perfect_d - strict.g_weak_above,
+        "M5.overshoot": strict.d_fake_where_skip_fires - strict.fake_label,
+        "M6.stricter": strict.d_strong_below - legacy.d_strong_below,
+        "M7.ratio": LOG["D/loss"] / LOG["G/loss"],
+        "M7.fires": float(_state(LOG) == "d_too_strong"),
+        "M8.one_base": (LOGGED_RATES["G"] / 1.1) / (LOGGED_RATES["D"] / strict.d_lr_factor),
+        "M10.d_falls": up[-1]["d_turns"] - Limits().d_turns,
+        "M10.reaches_2": max(now["d_turns"] for now in _throttled("literal", weak, 12)),
+        "M10.repaired_2": max(now["d_turns"] for now in _throttled("repaired", weak, 12)),
+        "M11.triggers": next(i for i, now in enumerate(falls, 1) if now["lr_d_scale"] <= 0.1 + 1e-9),
+        "M11.cap": max(now["lr_g_scale"] for now in falls),
+        "M11.way_back": _throttled("literal", quiet, 40, falls[-1])[-1]["lr_d_scale"],
+        "M11.repaired": _throttled("repaired", quiet, 40, falls[-1])[-1]["lr_d_scale"],
+        "table.g_turns": up[-1]["g_turns"] - Limits().g_turns,
+        "table.g_limit": max(now["g_turns"] for now in falls),
+        "table.d_rate": up[-1]["lr_d_scale"],
+    }
+
+
+def trace_claims(trace: Trace, *, check_every: int = 20, window: int = 10) -> dict[str, float]:
+    """M5, M6, M9: what the rules do over recorded losses."""
+    settings = {"check_every": check_every, "window": window}
+    over = {
+        (name, kind): replay(Balance(strategy(name), kind, Limits(), **settings), trace)
+        for name in ("merged", "legacy")
+        for kind in ("literal", "repaired")
+    }
+    skips = {arm: sum("skip" in row["action"] for row in rows) for arm, rows in over.items()}
+    strict = strategy("merged")
+    unweighted = sum(
+        row["D/loss"] < strict.d_strong_below and row["G/adversarial"] > strict.g_weak_above for row in trace
+    )
+    rows = over["merged", "literal"]
+    pairs = list(pairwise(rows))
+    turned = [later["g_turns"] != now["g_turns"] for now, later in pairs]
+    rated = [later["lr_d_scale"] != now["lr_d_scale"] for now, later in pairs]
+    alone = sum(
+        turn != rate for turn, rate, (now, _) in zip(turned, rated, pairs) if now["g_turns"] < Limits().max_g_turns
+    )
+    return {
+        "M5.unweighted": unweighted,
+        "M5.literal": skips["merged", "literal"],
+        "M5.repaired": skips["merged", "repaired"],
+        "M6.skips_more": skips["merged", "literal"] - skips["legacy", "literal"],
+        "M9.one_trigger": alone,
+    }
+
+
+def _mixed(epoch: int) -> float:
+    return float(epoch >= WRITTEN.warmup)
+
+
+def _skips(rule: SkipRule, seen: Mapping[str, float], steps: int) -> list[bool]:
+    """Which of some steps D sits out, where the same is seen at every step."""
+    skipped: list[bool] = []
+    for _ in range(steps):
+        skipped.append(rule(seen, not (skipped and skipped[-1])) == "skip")
+    return skipped
+
+
+def _state(seen: Mapping[str, float]) -> str:
+    rule = ThrottleRule(strategy("merged"))
+    for _ in range(rule.window):
+        rule.see(seen)
+    return rule.state()
+
+
+def _throttled(
+    kind: str, seen: Mapping[str, float], checks: int, start: Mapping[str, float] | None = None
+) -> list[dict[str, float]]:
+    """The numbers after each of some checks, where the same is seen all the time."""
+    rule = ThrottleRule(strategy("merged"), rules="repaired" if kind == "repaired" else "literal")
+    for _ in range(rule.window):
+        rule.see(seen)
+    now, after = dict(start or Limits().start()), []
+    for _ in range(checks):
+        now = rule.shift(rule.state(), now)
+        after.append(now)
+    return after
+
+
+def _longest(skipped: Sequence[bool]) -> int:
+    longest = row = 0
+    for one in skipped:
+        row = row + 1 if one else 0
+        longest = max(longest, row)
+    return longest

@@ -1,0 +1,160 @@
+"""The motion curriculum and the balance rules, drawn before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gannb.experiments.motion.curriculum import Curriculum, Stages, label_offset
+from gannb.experiments.motion_balance.balance import Balance, Limits, Strategy, replay
+from gannb.figures.curves import curves
+from gannb.figures.template import COLOURS, INK, TEMPLATE
+from gannb.tables import Table
+
+ACTIONS = {"skip": COLOURS[3], "forced": COLOURS[4], "d_too_strong": COLOURS[5], "g_too_strong": COLOURS[2]}
+"""What is marked in a replay, and its colour."""
+MOVED = {
+    "g_turns": ("G's turns", COLOURS[1], "solid"), "d_turns": ("D's turns", COLOURS[0], "solid"),
+    "lr_d_scale": ("D's rate ×", COLOURS[0], "dot"), "lr_g_scale": ("G's rate ×", COLOURS[1], "dot"),
+}  # fmt: skip
+"""The numbers that the rules move: what they are called, in their player's colour, turns solid and rates dotted."""
+
+Trace = Sequence[Mapping[str, float]]
+"""Per step, what was seen ("D/loss", "G/loss", "G/adversarial", "D/accuracy"), with D playing at every step."""
+
+
+def curriculum_figure(
+    stages: Stages,
+    detail: tuple[float, float] = (0.3, 1.0),
+    physics: tuple[float, float] = (0.5, 2.0),
+    offset: float = 0.02,
+    epochs: int = 0,
+) -> go.Figure:
+    """Draw both weights by epoch, along the document's ramp and the smooth one, and the label offset.
+
+    Args:
+        stages: where they begin and end.
+        detail, physics: (initial, final) weights.
+        offset: the largest label offset.
+        epochs: how far to draw; a fifth beyond the curriculum's end by default.
+    """
+    last = epochs or stages.end + max(1, stages.end // 5)
+    at = np.unique(np.concatenate([np.linspace(0, last, 41), [stages.warmup - 1e-6, stages.warmup, stages.end]]))
+    lines = {}
+    for ramp in ("document", "smooth"):
+        moved = [_weights(epoch, stages, detail, physics, ramp) for epoch in at]
+        for name in ("detail", "physics"):
+            lines[f"{name}, {ramp}"] = (at, np.array([weights[name] for weights in moved]))
+    lines["label offset × 10"] = (at, np.array([10 * label_offset(epoch, offset, stages.warmup) for epoch in at]))
+    marks = {"warm-up ends": stages.warmup, "curriculum ends": stages.end}
+    shown = curves(lines, x_title="epoch", y_title="weight", marks=marks)
+    for trace in shown.data:
+        trace.line.dash = "dot" if "smooth" in trace.name else "solid"
+        trace.line.shape = "hv" if "document" in trace.name else "linear"  # it moves once an epoch
+        trace.line.color = COLOURS[0 if "detail" in trace.name else 1 if "physics" in trace.name else 5]
+    return shown
+
+
+def _weights(
+    epoch: float, stages: Stages, detail: tuple[float, float], physics: tuple[float, float], ramp: str
+) -> dict[str, float]:
+    steps = 1_000_000  # an epoch, so that fractions of one are steps
+    moved = Curriculum(steps, stages, detail, physics, ramp="smooth" if ramp == "smooth" else "document")
+    now = moved(int(epoch * steps), {}, {})
+    return {"detail": now["detail_weight"], "physics": now["physics_weight"]}
+
+
+def replay_figure(
+    trace: Trace, strategy: Strategy, rules: str = "literal", *, check_every: int = 200, window: int = 10
+) -> go.Figure:
+    """Draw what the rules would have done over recorded losses: what they read and when they act; turns and rates.
+
+    Args:
+        trace: the losses.
+        strategy: with its thresholds.
+        rules: "literal" or "repaired".
+        check_every, window: of the throttle rule.
+    """
+    from plotly.subplots import make_subplots
+
+    balance = Balance(strategy, rules, Limits(), check_every=check_every, window=window)
+    rows = replay(balance, trace)
+    shown = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4])
+    for line in _read_lines(trace, rules):
+        shown.add_trace(line, 1, 1)
+    for marker in _action_markers(rows, trace):
+        shown.add_trace(marker, 1, 1)
+    for line in _moved_lines(rows):
+        shown.add_trace(line.update(legend="legend2"), 2, 1)  # a legend beside each plot
+    for name, level in (("D too strong below", strategy.d_strong_below), ("G too weak above", strategy.g_weak_above)):
+        shown.add_hline(level, row=1, col=1, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
+    for index, drawn in enumerate(shown.data):
+        drawn.uid = f"{index}-{drawn.name}"
+    shown.update_xaxes(title_text="step", row=2, col=1)
+    shown.update_yaxes(title_text="loss", row=1, col=1)
+    shown.update_yaxes(title_text="turns, scale", row=2, col=1)
+    shown.update_layout(legend2={"y": shown.layout.yaxis2.domain[1], "yanchor": "top"})
+    return shown.update_layout(template=TEMPLATE, height=460, title=f"{rules} rules over recorded losses")
+
+
+def replay_table(trace: Trace, arms: Mapping[str, tuple[Strategy, str]], **rules: Any) -> Table:
+    """How often rules act over one trace: a row an arm, name → (strategy, kind of rules)."""
+    rows = []
+    for name, (strategy, kind) in arms.items():
+        made = replay(Balance(strategy, kind, Limits(), **rules), trace)
+        done = [action for row in made for action in row["action"].split("+")]
+        acts = [done.count(action) for action in ("skip", "forced", "d_too_strong", "g_too_strong", "recover")]
+        longest, last = max((row["consecutive_skips"] for row in made), default=0), made[-1]
+        rows.append((name, *acts, longest, last["g_turns"], f"{last['lr_d_scale']:.3g}"))
+    names = ("skipped", "forced", "D too strong", "G too strong", "recovered", "longest row", "G turns", "D rate ×")
+    return Table(("rules", *names), rows, note=f"{len(trace)} recorded steps, D playing at each")
+
+
+def _read_lines(trace: Trace, rules: str) -> list[go.Scatter]:
+    """The two losses that the rules read."""
+    read = {"D/loss": COLOURS[0], ("G/loss" if rules == "literal" else "G/adversarial"): COLOURS[1]}
+    steps = _thinned(len(trace))
+    return [
+        go.Scatter(
+            x=steps, y=_single([trace[i][name] for i in steps]), name=name, mode="lines",
+            line={"color": colour, "width": 1.2},
+        )
+        for name, colour in read.items()
+    ]  # fmt: skip
+
+
+def _action_markers(rows: list[dict[str, Any]], trace: Trace) -> list[go.Scatter]:
+    """A mark on D's loss wherever a rule acted."""
+    markers = []
+    for action, colour in ACTIONS.items():
+        at = [row["step"] for row in rows if action in row["action"].split("+")]
+        if at:
+            values = _single([trace[step]["D/loss"] for step in at])
+            look = {"color": colour, "size": 6, "symbol": "x" if action == "skip" else "diamond"}
+            x = np.array(at, dtype=np.int32)
+            name = action.replace("_", " ").replace("d too", "D too").replace("g too", "G too")
+            markers.append(go.Scatter(x=x, y=values, name=name, mode="markers", marker=look))
+    return markers
+
+
+def _moved_lines(rows: list[dict[str, Any]]) -> list[go.Scatter]:
+    """The numbers that the rules move."""
+    steps = _thinned(len(rows))
+    return [
+        go.Scatter(
+            x=steps, y=_single([rows[i][name] for i in steps]), name=shown, mode="lines",
+            line={"color": colour, "width": 1.4, "shape": "hv", "dash": dash},
+        )
+        for name, (shown, colour, dash) in MOVED.items()
+    ]  # fmt: skip
+
+
+def _thinned(count: int, most: int = 120) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int32))
+
+
+def _single(values: Sequence[float]) -> np.ndarray:
+    return np.asarray(values, dtype=np.float32)

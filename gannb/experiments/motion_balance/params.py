@@ -1,0 +1,261 @@
+"""What a run of `motion_balance` may be told, and the arms that are compared with it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from gannb.config.declaration import execution, param, rule
+from gannb.experiments.motion.curriculum_params import Curriculum
+from gannb.experiments.motion.params import Motion
+from gannb.experiments.motion_balance.balance import STRATEGIES, THRESHOLDS, Limits, Strategy, strategy
+
+_RATE = {
+    "group": "optimiser", "low": 0.0, "open_low": True, "high": 1.0, "slider": (1e-6, 1e-2), "scale": "log",
+    "moves": True,
+}  # fmt: skip
+_WEIGHT = {"group": "losses", "low": 0.0, "high": 1000.0, "slider": (0.0, 20.0), "moves": True}
+_LABEL = {"group": "labels", "low": 0.0, "high": 1.0, "moves": True}
+_SCALE = {"group": "balance", "low": 0.0, "high": 10.0, "slider": (0.0, 2.0), "moves": True}
+
+_WARMUP = 2
+
+STRATEGY_NUMBERS = (*THRESHOLDS, "real_label", "fake_label", "label_noise", "label_offset", "curriculum")
+"""Parameters that are called as in the table of strategies."""
+
+INGREDIENTS: dict[str, dict[str, Any]] = {
+    "attention": {"body_hand": "off"},
+    "curriculum": {"curriculum": False},
+    "physics": {"physics_initial": 0.0, "physics_final": 0.0},
+    "mixed-precision": {"mixed_from": -1},
+}
+"""Name → what takes one ingredient away from a run."""
+
+NO_RULES = {"d_strong_below": 0.0, "check_every": 100_000}
+"""Neither rule ever acts."""
+
+ROADS: dict[str, dict[str, Any]] = {
+    "augmented": {"speech_noise": 0.5, "time_warp": 0.2},
+    "transformer-layers": {"graph_layers": "ATATA"},
+    "contrastive": {"contrast_weight": 0.2},
+    "time-scales": {"d_time_scales": [1, 2, 4]},
+    "pretrained-ears": {"ears": "made"},
+}
+"""Name → what a further road changes in a run (motion_balance.md names them and took none)."""
+
+
+def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
+    """A strategy's column, as parameters."""
+    chosen: Strategy = strategy(name)
+    numbers = {field: getattr(chosen, field) for field in STRATEGY_NUMBERS}
+    return numbers | {
+        "mixed_from": warmup_epochs if chosen.mixed_precision else -1,
+        "body_hand": "parallel" if chosen.body_hand_attention else "off",
+    }
+
+
+class MotionBalance(Motion, Curriculum):
+    """Parameters of `01_motion_balance`; defaults are the quick preset.
+
+    `strategy` sets the numbers of its column in the document's table; any of them that is given as well goes before.
+    """
+
+    name: ClassVar[str] = "motion_balance"
+    filled: ClassVar[tuple[str, ...]] = (*STRATEGY_NUMBERS, "mixed_from", "body_hand")
+
+    strategy: str = param(
+        "merged", "the document's column of balance numbers and ingredients", group="balance", choices=tuple(STRATEGIES)
+    )
+    rules: str = param(
+        "literal", "the rules as written, or repaired (M4-M11)", group="balance", choices=("literal", "repaired")
+    )
+    d_strong_below: float = param(
+        0.08, "D too strong: its loss below this …", group="balance", low=0.0, high=10.0, slider=(0.0, 1.0), moves=True
+    )
+    g_weak_above: float = param(
+        0.90, "… and G's loss above this: skip D", group="balance", low=0.0, high=100.0, slider=(0.0, 2.0), moves=True
+    )
+    max_skips: int = param(
+        20, "skips before D is forced to play", group="balance", low=0, high=1000, slider=(0, 50), moves=True
+    )
+    g_turns_up: int = param(2, "turns G gains when throttled", group="balance", low=0, high=8, moves=True)
+    d_lr_factor: float = param(
+        0.8, "D's rate is multiplied by this when throttled", group="balance", low=0.0, open_low=True, high=1.0,
+        slider=(0.5, 1.0), moves=True,
+    )  # fmt: skip
+    check_every: int = param(
+        6, "batches between checks of the throttle rule (M9; the document: 200)", group="balance", low=1, high=100_000
+    )
+    window: int = param(5, "losses in its moving averages (ours: 10, M9)", group="balance", low=1, high=10_000)
+    d_turns: int = param(1, "D's turns a step; 0: skipped", group="balance", low=0, high=2, moves=True)
+    g_turns: int = param(4, "G's turns a step", group="balance", low=1, high=8, moves=True)
+    lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", **_SCALE)
+    lr_g_scale: float = param(1.0, "multiplies lr_g: what the rules move", **_SCALE)
+
+    real_label: float = param(0.90, "D's target for real motion", **_LABEL)
+    fake_label: float = param(0.10, "D's target for made motion", **_LABEL)
+    label_noise: float = param(0.005, "standard deviation of the noise on labels", **_LABEL)
+    label_offset: float = param(
+        0.02, "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)", **_LABEL
+    )
+
+    warmup_epochs: int = param(
+        _WARMUP, "end of the warm-up (the document: 10)", group="curriculum", low=0, high=10_000, slider=(0, 100)
+    )
+    curriculum_epochs: int = param(
+        7, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
+        slider=(1, 500),
+    )  # fmt: skip
+    detail_weight: float = param(
+        0.15, "of adversarial, acceleration and jerk terms: the curriculum moves it", **_WEIGHT
+    )
+    absolute_weight: float = param(10.0, "of |made - real| (ours)", **_WEIGHT)
+    velocity_weight: float = param(5.0, "of the difference of velocities (ours)", **_WEIGHT)
+
+    speech_noise: float = param(
+        0.0, "share of clips with noise under the speech (a further road)", group="roads", low=0.0, high=1.0
+    )
+    time_warp: float = param(
+        0.0, "the most by which time runs faster or slower, for speech and motion alike (a further road)",
+        group="roads", low=0.0, high=0.9,
+    )  # fmt: skip
+    graph_layers: str = param(
+        "AGAGA", "G's graph layers: attention, graph convolution, or a transformer T (a further road)", group="roads"
+    )
+    d_time_scales: list[int] = param(
+        [1], "frames that each discriminator averages over: 1, 2, 4 (a further road)", group="roads", low=1, high=4
+    )
+    contrast_weight: float = param(
+        0.0, "of telling speech and motion of other moments apart (a further road)", group="roads", low=0.0,
+        high=100.0, slider=(0.0, 2.0), moves=True,
+    )  # fmt: skip
+    ears: str = param(
+        "",
+        "speech that the audio encoder learns from first: a folder, a file of weights, made; empty: none",
+        group="roads",
+    )
+
+    epochs: int = param(9, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
+    batch_size: int = param(16, "clips a step (ours)", group="training", low=2, high=4096)
+    precision: str = param(
+        "bf16", "of forward passes, from mixed_from on (the document: fp16)", group="training",
+        choices=("fp32", "bf16", "fp16"),
+    )  # fmt: skip
+    mixed_from: int = param(
+        _WARMUP, "epoch from which precision holds, the warm-up's end; fp32 before; -1: never", group="training",
+        low=-1, high=100_000,
+    )  # fmt: skip
+    lr_g: float = param(2e-3, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", **_RATE)
+    lr_d: float = param(1e-3, "D's learning rate (ours, M8)", **_RATE)
+    beta1: float = param(0.5, "Adam's first decay (ours)", group="optimiser", low=0.0, high=0.9999)
+    beta2: float = param(0.999, "Adam's second decay (ours)", group="optimiser", low=0.0, high=0.99999)
+    clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing (ours)", group="optimiser", low=0.0)
+    ema: float = param(0.9, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
+    judge_every: int = param(3, "epochs between looks at the held-out clips (ours)", group="judging", low=1)
+    judged: int = param(200, "held-out clips that are judged, at most (ours)", group="judging", low=4, high=100_000)
+    compared: list[str] = param(
+        ["repaired", "coordinates-head"], "arms that are trained beside this run (see `arm`)", group="training"
+    )
+    seeds: int = param(1, "seeds of each arm; intervals over seeds need 2 (ours: 5)", group="training", low=1, high=100)
+
+    threads: int = execution(
+        1, "CPU threads; one is nearly as fast as two on networks this small; 0 leaves them to torch", low=0
+    )
+
+    def __init__(self, **given: Any) -> None:
+        chosen = given.get("strategy", "merged")
+        if isinstance(chosen, str) and chosen in STRATEGIES:
+            given = _of_strategy(chosen, given.get("warmup_epochs", _WARMUP)) | given
+        super().__init__(**given)
+
+    @rule("real_label", "fake_label", "label_offset")
+    def _labels(v: Any) -> str | None:
+        apart = v.real_label - v.fake_label > 2 * v.label_offset
+        return None if apart else "allowed: real_label above fake_label by more than twice label_offset"
+
+    @rule("graph_layers")
+    def _layers(v: Any) -> str | None:
+        return None if v.graph_layers and set(v.graph_layers) <= set("AGT") else "allowed: letters A, G and T"
+
+    @rule("d_time_scales")
+    def _scales(v: Any) -> str | None:
+        fit = v.d_time_scales and {*v.d_time_scales} <= {1, 2, 4} and len({*v.d_time_scales}) == len(v.d_time_scales)
+        return None if fit else "allowed: some of 1, 2 and 4, each once"
+
+    @rule("compared")
+    def _known_arms(v: Any) -> str | None:
+        unknown = [arm for arm in v.compared if arm not in arms()]
+        return f"no arm {', '.join(unknown)}; allowed: {', '.join(arms())}" if unknown else None
+
+    def arm(self, name: str, *, seed: int | None = None, runs: str = "") -> Self:
+        """These parameters as a named arm (`arms()`): a strategy, a kind of rules, or this run without an ingredient.
+
+        An arm never resumes, replays or branches this run.
+
+        Args:
+            name: one of `arms()`.
+            seed: its own; this run's by default.
+            runs: where the arm's own run folder goes; empty: beside this run's.
+
+        Raises:
+            ValueError: an unknown arm.
+        """
+        if name not in arms():
+            raise ValueError(f"no arm is called {name!r}; there are: {', '.join(arms())}")
+        anew = "strategy" in arms()[name]
+        kept = {n: v for n, v in self if not anew or n not in self.filled}
+        own = {"seed": self.seed if seed is None else seed, "compared": [], "seeds": 1, "preset": name}
+        own |= {"resume": "", "replay": "", "branch": "", "runs": runs or self.runs}
+        return type(self)(**kept | own | arms()[name])
+
+    @classmethod
+    def baseline_for(cls, params: Motion, *, name: str, seed: int, runs: str) -> Self:
+        """Least squares under repaired balance rules with the data, networks, curriculum and batches of another run.
+
+        Adam's decays and learning rates stay those of `motion_balance`: each regime gets what suits it.
+
+        Args:
+            params: the other run's parameters.
+            name: the label of this run.
+            seed: of all draws.
+            runs: where its run folder goes.
+        """
+        shared = [n for n in {**Motion.model_fields, **Curriculum.model_fields} if n in cls.model_fields]
+        shared += ["batch_size", "clip_norm", "ema", "judged", "precision"]
+        values = {n: getattr(params, n) for n in shared if hasattr(params, n)}
+        own = {"seed": seed, "runs": runs, "preset": name, "rules": "repaired", "compared": []}
+        alone = {"resume": "", "replay": "", "branch": ""}
+        return cls(**values | alone | own | {"mixed_from": -1, "body_hand": params.body_hand})
+
+    @property
+    def graph(self) -> str:
+        """`graph_layers`, under the name by which networks are built."""
+        return self.graph_layers
+
+    @property
+    def time_scales(self) -> tuple[int, ...]:
+        """`d_time_scales`, likewise."""
+        return tuple(self.d_time_scales)
+
+    @property
+    def limits(self) -> Limits:
+        """Where the rules' numbers begin, and how far they may go."""
+        return Limits(g_turns=self.g_turns, d_turns=self.d_turns)
+
+    @property
+    def balance(self) -> Strategy:
+        """The strategy with this run's own numbers."""
+        own = {field: getattr(self, field) for field in STRATEGY_NUMBERS}
+        flags = {"mixed_precision": self.mixed_from >= 0, "body_hand_attention": self.body_hand != "off"}
+        return Strategy(**own | flags)
+
+
+def arms() -> dict[str, dict[str, Any]]:
+    """Name → the parameters by which an arm differs from the run; a strategy fills in its whole column."""
+    strategies = {name: {"strategy": name} for name in STRATEGIES}
+    rules = {kind: {"rules": kind} for kind in ("literal", "repaired")}
+    both = {f"{name}-repaired": {"strategy": name, "rules": "repaired"} for name in STRATEGIES}
+    without = {f"without-{name}": change for name, change in INGREDIENTS.items()}
+    others = {"no-rules": NO_RULES, "smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}}
+    heads = {f"{head}-head": {"head": head} for head in ("angles", "coordinates")}
+    others |= {"sequential-attention": {"body_hand": "sequential"}}
+    return strategies | rules | both | without | others | heads | ROADS

@@ -1,0 +1,1 @@
+"""Speech-driven gesture as WGAN-GP, with a laboratory of its rules."""

@@ -1,0 +1,70 @@
+"""One training on a toy, put together: networks, numbers, players."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from gannb.control.numbers import Numbers
+from gannb.control.schedules import annealed
+from gannb.data.batches import Batches
+from gannb.data.toys import Toy
+from gannb.experiments.motion_wgan_gp.laboratory_params import Laboratory
+from gannb.experiments.motion_wgan_gp.penalty_defects import critic_options
+from gannb.networks.toys import PointCritic, PointGenerator, SequenceCritic, SequenceGenerator
+from gannb.random import seeded
+from gannb.runs.folder import Run
+from gannb.training.player import Player
+from gannb.training.trainer import Trainer
+from gannb.training.turn import Turn
+
+Loss = Callable[[Turn], Tensor]
+
+
+def networks(p: Laboratory, toy: Toy) -> tuple[nn.Module, nn.Module]:
+    """Generator and critic of a toy: perceptrons for points, convolutions and patch scores for sequences.
+
+    A defect of the critic is planted here, one of the penalty in the loss.
+    """
+    options, spread = critic_options(p.defect), float(toy.train.std())
+    with seeded(p.seed, "G"):
+        if toy.train.ndim == 2:
+            G: nn.Module = PointGenerator(p.latent_dim, p.width, spread=spread)
+        else:
+            G = SequenceGenerator(toy.train.shape[2], p.latent_dim, p.width)
+    with seeded(p.seed, "D"):
+        if toy.train.ndim == 2:
+            D: nn.Module = PointCritic(p.width, spread=spread, **options)
+        else:
+            D = SequenceCritic(toy.train.shape[2], p.width, patches=True, **options)
+    return G, D
+
+
+def bench(run: Run, toy: Toy, d_loss: Loss, g_loss: Loss) -> Trainer:
+    """A trainer on a toy: a step is a turn of the critic, and G plays at every n-th.
+
+    Args:
+        run: of a `Laboratory`.
+        toy: its data.
+        d_loss, g_loss: what the critic "D" and "G" are asked.
+    """
+    p: Laboratory = run.params
+    G, D = (network.to(run.device) for network in networks(p, toy))
+    numbers = Numbers.of(p)
+    if p.lr_falls:  # in a hundred moves
+        numbers.drive(annealed("lr_scale", 1.0, 0.01, "linear", epochs=100, steps_per_epoch=max(1, p.steps // 100)))
+    adam = {"betas": (p.beta1, p.beta2)}
+    return Trainer(
+        [
+            Player("D", D, d_loss, lr=lambda now: now.lr_d * now.lr_scale, **adam),
+            Player("G", G, g_loss, lr=lambda now: now.lr_g * now.lr_scale, ema=p.ema, **adam),
+        ],
+        Batches(toy.train, p.batch_size, seed=p.seed, device=run.device),
+        numbers,
+        run,
+        turns=lambda now, step: ["D"] + ["G"] * ((step + 1) % now.n_critic == 0),
+        precision="bf16" if p.defect == "autocast" else "fp32",  # there is nothing to lose in full precision
+        checkpoint_every=0,
+        record_every=100,
+    )

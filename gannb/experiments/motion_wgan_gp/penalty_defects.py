@@ -1,0 +1,136 @@
+"""The gradient penalty as it should be, and six ways to get it wrong, each by its name.
+
+Four of the defects are in the penalty and made here; BatchNorm and dropout are in the critic, whose constructor takes
+them (`critic_options`). All penalties take the same arguments and return the same, so that a parameter can choose.
+Source: motion_wgan_gp.md; contradictions W4, W5, W10, W13, W15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gannb.losses.adversarial import Critic, gradient_penalty
+
+Penalty = Callable[..., tuple[Tensor, Tensor]]
+"""`(critic, real [N, …], fake [N, …], mix [N], one_sided=False)` to (penalty, norms)."""
+
+DEFECTS: dict[str, str] = {
+    "none": "norm over all but the batch, one draw a sample, float32, patches averaged",
+    "dim_1": "norm over dimension 1 only: on [B, T, F] that is time, so each feature is pushed to slope 1 (W4)",
+    "batch_norm": "BatchNorm in the critic: a sample's slope depends on the others of its batch (W10)",
+    "dropout": "dropout in the critic: the penalty sees another network than the scores (W13)",
+    "one_mix": "one draw a batch instead of one a sample: few places between real and fake are looked at",
+    "autocast": "the penalty in the step's reduced precision (W5)",
+    "summed_patches": "patch scores summed instead of averaged: with P patches the critic is pushed to slope 1/P (W15)",
+}
+"""What each defect is; "none" is no defect."""
+
+
+def per_sample(critic: Critic) -> Critic:
+    """The same critic with one score a sample `[N]`: the mean over whatever it scores besides (W15)."""
+
+    def scores(x: Tensor) -> Tensor:
+        return _by_sample(critic(x)).mean(dim=1)
+
+    return scores
+
+
+def correct(
+    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`gradient_penalty` on the mean over patches."""
+    return gradient_penalty(per_sample(critic), real, fake, mix, one_sided=one_sided)
+
+
+def dim_1(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False) -> tuple[Tensor, Tensor]:
+    """The document's line: `sum(dim=1)` of a gradient that was not flattened."""
+    with torch.autocast(real.device.type, enabled=False):
+        gradient = _gradient(per_sample(critic), _between(_full(real), _full(fake), mix))
+        return _to_one((gradient.square().sum(dim=1) + 1e-12).sqrt(), one_sided)
+
+
+def one_mix(
+    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
+) -> tuple[Tensor, Tensor]:
+    """The first sample's draw for all."""
+    return correct(critic, real, fake, mix[:1].expand_as(mix), one_sided=one_sided)
+
+
+def under_autocast(
+    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Whatever precision the step runs in; the same as `correct` in a step of full precision."""
+    gradient = _gradient(per_sample(critic), _between(real, fake, mix))
+    return _to_one((gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt(), one_sided)
+
+
+def summed_patches(
+    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`gradient_penalty` on the sum over patches; the same as `correct` on a critic of one score a sample."""
+    return gradient_penalty(lambda x: _by_sample(critic(x)).sum(dim=1), real, fake, mix, one_sided=one_sided)
+
+
+_PENALTIES: dict[str, Penalty] = {
+    "dim_1": dim_1,
+    "one_mix": one_mix,
+    "autocast": under_autocast,
+    "summed_patches": summed_patches,
+}
+_CRITICS: dict[str, dict[str, Any]] = {"batch_norm": {"norm": "batch"}, "dropout": {"dropout": 0.2}}
+
+
+def penalty_with(defect: str) -> Penalty:
+    """The penalty that has a defect; the correct one where the defect is in the critic, or "none".
+
+    Raises:
+        ValueError: a defect that is not known; the message lists them.
+    """
+    return _PENALTIES.get(_known(defect), correct)
+
+
+def critic_options(defect: str) -> dict[str, Any]:
+    """What a critic of `gannb.networks.toys` is made with to have a defect; empty where the defect is in the penalty.
+
+    Raises:
+        ValueError: a defect that is not known; the message lists them.
+    """
+    return dict(_CRITICS.get(_known(defect), {}))
+
+
+def drawing(penalty: Penalty) -> Callable[[Critic, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """A penalty that draws `mix` itself from torch's generator, as `checklist` takes it."""
+    return lambda critic, real, fake: penalty(critic, real, fake, torch.rand(len(real), device=real.device))
+
+
+def _known(defect: str) -> str:
+    if defect not in DEFECTS:
+        raise ValueError(f"defect {defect!r} is not known; allowed: {', '.join(DEFECTS)}")
+    return defect
+
+
+def _by_sample(scores: Tensor) -> Tensor:
+    """Scores `[N]` or `[N, …]` as `[N, P]`."""
+    return scores.unsqueeze(1) if scores.ndim == 1 else scores.flatten(1)
+
+
+def _between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    mix = mix.view(-1, *[1] * (real.ndim - 1))
+    return (mix * real.detach() + (1 - mix) * fake.detach()).requires_grad_(True)
+
+
+def _full(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _gradient(critic: Critic, x: Tensor) -> Tensor:
+    return torch.autograd.grad(critic(x).sum(), x, create_graph=True)[0]
+
+
+def _to_one(norms: Tensor, one_sided: bool) -> tuple[Tensor, Tensor]:
+    excess = (norms - 1).relu() if one_sided else norms - 1
+    return excess.square().mean(), norms.detach()

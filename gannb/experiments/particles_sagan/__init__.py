@@ -1,0 +1,1 @@
+"""A SAGAN on few particle images."""

@@ -1,0 +1,197 @@
+"""Experiment 4: SAGAN on few particle images (particles_sagan.md). Defaults are the quick preset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gannb.config.declaration import Experiment, execution, param, rule
+
+NETWORKS = ("sagan", "stylegan2")
+LOSSES = ("bce", "hinge", "relativistic")
+OPERATIONS = (
+    "hflip",
+    "vflip",
+    "quarter_turns",
+    "translation",
+    "cutout",
+    "brightness",
+    "contrast",
+    "rotation",
+    "affine",
+    "jitter",
+)
+
+
+class ParticlesSagan(Experiment):
+    """What a run of `04_particles_sagan` may be told."""
+
+    name = "particles_sagan"
+
+    data: str = param(
+        "rendered", 'what to learn from: "rendered", or a folder of grey images, or an .npz', group="data"
+    )
+    seed: int = param(0, "every random draw follows from it", low=0)
+    image_size: int = param(32, "height and width", group="data", unit="px", low=16, high=128)
+    fit: str = param("crop", "how larger images become that size", group="data", choices=("crop", "resize"))
+    exclude_worst: int = param(
+        0, "learn without this many of the poorest images (blur, contrast, saturation)", group="data", low=0
+    )
+    held_out: float = param(0.2, "share kept for judging, by file order", group="data", low=0.05, high=0.5)
+
+    epochs: int = param(120, "passes over the training images", group="training", low=1, grows=True)
+    batch_size: int = param(16, "images a step", group="training", low=2, high=1024)
+    precision: str = param("bf16", "of forward passes", group="training", choices=("fp32", "bf16", "fp16"))
+    lr_g: float = param(
+        4e-4,
+        "G's learning rate",
+        group="optimiser",
+        low=0,
+        high=1,
+        open_low=True,
+        slider=(1e-6, 1e-2),
+        scale="log",
+        moves=True,
+    )
+    lr_d: float = param(
+        8e-4,
+        "D's learning rate",
+        group="optimiser",
+        low=0,
+        high=1,
+        open_low=True,
+        slider=(1e-6, 1e-2),
+        scale="log",
+        moves=True,
+    )
+    lr_drop_every: int = param(0, "epochs between drops of both rates; 0: none", group="optimiser", low=0)
+    lr_drop_factor: float = param(
+        0.5, "what a drop multiplies them by", group="optimiser", low=0, high=1, open_low=True
+    )
+    beta1: float = param(0.0, "Adam's first decay", group="optimiser", low=0, high=0.999)
+    beta2: float = param(0.99, "Adam's second decay", group="optimiser", low=0, high=0.9999)
+    clip_norm: float = param(0.0, "largest gradient norm; 0 clips nothing", group="optimiser", low=0)
+    ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0, high=0.99999)
+    settle: bool = param(True, "estimate G's BatchNorm anew before looking at it (ours)", group="optimiser")
+    d_steps: int = param(1, "D's turns a step", group="training", low=0, high=8, moves=True)
+    g_steps: int = param(1, "G's turns a step", group="training", low=0, high=8, moves=True)
+
+    network: str = param(
+        "sagan", "G and D: the document's, or a compact StyleGAN2 (ours)", group="networks", choices=NETWORKS
+    )
+    latent_dim: int = param(128, "length of the latent", group="networks", low=1, high=4096)
+    ngf: int = param(16, "width of G", group="networks", low=1, high=512)
+    ndf: int = param(16, "width of D", group="networks", low=1, high=512)
+    attention_at: str = param(
+        "16", "sagan: where self-attention stands, such as 8,16,32; empty: nowhere", group="networks"
+    )
+    mapping_layers: int = param(
+        4, "stylegan2: layers of its mapping network (the paper: 8)", group="networks", low=1, high=16
+    )
+
+    loss: str = param(
+        "relativistic", "the adversarial loss (the document names none: bce)", group="loss", choices=LOSSES
+    )
+    real_label: float = param(0.9, "target for real images in D's loss", group="loss", low=0, high=1, moves=True)
+    fake_label: float = param(0.0, "target for generated images in D's loss", group="loss", low=0, high=1, moves=True)
+    r1_weight: float = param(0.0, "weight of the R1 penalty (ours)", group="loss", low=0, slider=(0, 20), moves=True)
+    r1_every: int = param(8, "steps between R1 penalties (ours)", group="loss", low=1)
+    path_length_weight: float = param(
+        0.0,
+        "stylegan2: weight of the path length penalty (the paper: 2)",
+        group="loss",
+        low=0,
+        slider=(0, 4),
+        moves=True,
+    )
+    path_length_every: int = param(4, "steps between path length penalties (the paper: 4)", group="loss", low=1)
+    path_length_target: float = param(
+        0.0,
+        "stylegan2: the length asked for; follows the mean of those seen",
+        group="loss",
+        low=0,
+        slider=(0, 2),
+        moves=True,
+    )
+    augment: str = param("hflip,vflip,quarter_turns", "operations on real and fake images", group="augmentation")
+    augment_probability: float = param(1.0, "chance of each operation", group="augmentation", low=0, high=1, moves=True)
+    augment_strength: float = param(1.0, "magnitude of each operation", group="augmentation", low=0, high=1, moves=True)
+    adaptive: bool = param(
+        False, "let D's certainty on real images set the probability, up to 0.8 (ours)", group="augmentation"
+    )
+
+    features: str = param("auto", "what judges: auto | inception | faed", group="judging")
+    fid_samples: int = param(500, "images generated for a score", group="judging", low=10)
+    choose_by: str = param(
+        "kid", "which score keeps the best moment (the document: FID)", group="judging", choices=("kid", "frechet")
+    )
+    score_every: int = param(40, "epochs between scores; 0: the document's 10, 20, 50", group="judging", low=0)
+    samples_every: int = param(20, "epochs between sample grids", group="judging", low=1)
+    on_collapse: str = param(
+        "note", "what the collapse alarm does", group="alarms", choices=("note", "pause", "stop", "rollback")
+    )
+
+    threads: int = execution(
+        1, "CPU threads; one is nearly as fast as two on networks this small; 0 leaves them to torch", low=0
+    )
+
+    @rule("real_label", "fake_label")
+    def _labels(v):
+        return "allowed: real_label above fake_label" if v.real_label <= v.fake_label else None
+
+    @rule("image_size", "attention_at")
+    def _attention(v):
+        places = [int(place) for place in v.attention_at.split(",") if place.strip().isdigit()]
+        if v.image_size & (v.image_size - 1):
+            return "image_size must be a power of two: 16, 32, 64 or 128"
+        wrong = v.attention_at.strip() and (len(places) != len(v.attention_at.split(",")))
+        far = [place for place in places if place >= v.image_size or place < 8 or place & (place - 1)]
+        return f"attention_at: numbers among 8, 16, 32 … below image_size={v.image_size}" if wrong or far else None
+
+    @rule("adaptive", "loss")
+    def _certainty(v):
+        if v.adaptive and v.loss == "relativistic":
+            return (
+                "in pairs only differences count, so D's sign on real images says nothing: adaptive needs bce or hinge"
+            )
+        return None
+
+    @rule("network", "path_length_weight")
+    def _paths(v):
+        missing = v.network == "sagan" and v.path_length_weight > 0
+        return "path lengths need a mapping network: network = stylegan2" if missing else None
+
+    @rule("augment")
+    def _operations(v):
+        unknown = [o for o in v.augment.split(",") if o.strip() and o.strip() not in OPERATIONS]
+        return f"augment: unknown {', '.join(unknown)}; allowed: {', '.join(OPERATIONS)}" if unknown else None
+
+    @rule("d_steps", "g_steps")
+    def _turns(v):
+        return "allowed: at least one turn a step" if v.d_steps + v.g_steps < 1 else None
+
+    @property
+    def attention(self) -> tuple[int, ...]:
+        """`attention_at` as numbers."""
+        return tuple(int(place) for place in self.attention_at.split(",") if place.strip())
+
+    @property
+    def g_options(self) -> dict[str, Any]:
+        """What G's network takes besides sizes: `attention_at`, or `mapping_layers`."""
+        if self.network == "sagan":
+            return {"attention_at": self.attention}
+        return {"mapping_layers": self.mapping_layers}
+
+    @property
+    def d_options(self) -> dict[str, Any]:
+        """What D's network takes besides sizes: `attention_at`, or nothing."""
+        return {"attention_at": self.attention} if self.network == "sagan" else {}
+
+    @property
+    def policy(self) -> tuple[str, ...]:
+        """`augment` as names."""
+        return tuple(o.strip() for o in self.augment.split(",") if o.strip())
+
+
+def cadence(epoch: int) -> int:
+    """Epochs between scores: 10 up to epoch 200, 20 up to 800, 50 after (particles_sagan.md, section 6)."""
+    return 10 if epoch <= 200 else 20 if epoch <= 800 else 50

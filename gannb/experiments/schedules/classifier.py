@@ -1,0 +1,110 @@
+"""A small classifier fitted to pictures with classes: eyes for data that no pretrained network knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gannb.experiments.schedules.datasets import DIGITS, Pictures
+from gannb.metrics.feature_cache import content_hash, load_weights, store_weights
+from gannb.metrics.features import Extractor, as_8_bit, check_images, classifier
+from gannb.random import generator, seeded
+
+STEPS, BATCH, RATE, WIDTH = 250, 64, 3e-3, 64
+
+
+class SmallClassifier(nn.Module):
+    """Images `[N, channels, size, size]` → logits `[N, classes]`, with `WIDTH` features before the last layer.
+
+    The features are normalised, so that distances in them have one scale on every data set.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(),
+            nn.Linear(512, WIDTH), nn.LayerNorm(WIDTH), nn.ReLU(),
+        )  # fmt: skip
+        self.head = nn.Linear(WIDTH, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `[N, classes]`."""
+        return self.head(self.body(x))
+
+
+def fitted_classifier(images: Tensor, classes: Tensor, name: str, *, steps: int = STEPS, seed: int = 0) -> Extractor:
+    """A feature space from a classifier fitted to images and their classes; scores are named `fd_<name>`.
+
+    The fit depends on images, classes and `seed` alone, so arms that share their images share their judge; it is kept
+    in the cache. Its accuracy on held-out images says whether it sees anything (`accuracy`).
+
+    Args:
+        images: `[N, C, H, W]` in [-1, 1], square.
+        classes: whole numbers from 0 `[N]`.
+        name: an identifier, such as "digits".
+        steps, seed: of the fit.
+
+    Raises:
+        ValueError: not one class an image, or one class alone.
+    """
+    check_images(images, "training")
+    if len(classes) != len(images) or int(classes.max()) < 1:
+        raise ValueError(f"{len(classes)} classes up to {int(classes.max())} for {len(images)} images; wanted ≥ 2 each")
+    pixels, size = as_8_bit(images).cpu(), images.shape[2]
+    with seeded(seed, "fitted"):
+        network = SmallClassifier(images.shape[1], int(classes.max()) + 1)
+    address = content_hash(pixels, classes.cpu(), "fitted-2", steps, seed)
+    if not load_weights("fitted", address, network):
+        with one_thread():  # sums in another order would make other weights
+            _fit(network, (pixels - 0.5) / 0.5, classes.cpu(), steps, seed)
+        store_weights("fitted", address, network)
+    half = [0.5] * images.shape[1]
+    made = classifier(network, name, size, mean=half, std=half)
+    made.network.to(images.device)
+    return made
+
+
+def eyes_for(features: str, pictures: Pictures) -> str | Extractor:
+    """What judges these pictures: "fitted" is a classifier of their own classes, or FAED where they have none.
+
+    Any other name is left to `features.choose`. The digits' is called "digits", any other "fitted".
+    """
+    if features != "fitted":
+        return features
+    if "train" not in pictures.classes:
+        return "faed"
+    name = pictures.train.source if pictures.train.source == DIGITS else "fitted"
+    return fitted_classifier(pictures.train.pixels, pictures.classes["train"], name)
+
+
+def accuracy(eyes: Extractor, images: Tensor, classes: Tensor) -> float:
+    """The share of images whose class a classifier's features name rightly."""
+    return float((eyes(images).logits.argmax(1) == classes.cpu()).float().mean())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one CPU thread, and on as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fit(network: nn.Module, images: Tensor, classes: Tensor, steps: int, seed: int) -> None:
+    optimiser = torch.optim.Adam(network.parameters(), RATE)
+    order = generator("fitted", "order", seed)
+    with torch.enable_grad():
+        for _ in range(steps):
+            some = torch.randint(len(images), (BATCH,), generator=order)
+            loss = F.cross_entropy(network(images[some]), classes[some])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()

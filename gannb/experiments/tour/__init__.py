@@ -1,0 +1,1 @@
+"""A first look: a small GAN on points in the plane."""

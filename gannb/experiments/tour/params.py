@@ -1,0 +1,42 @@
+"""The tour: a generator of points in the plane, small enough to be watched and moved within a minute."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from gannb.config.declaration import Experiment, execution, param, rule
+
+_RATE = {"group": "training", "low": 0.0, "open_low": True, "high": 1.0, "slider": (1e-5, 1e-1), "scale": "log",
+         "moves": True}  # fmt: skip
+
+
+class Tour(Experiment):
+    """What a run of `00_tour` may be told; defaults are the quick preset."""
+
+    name: ClassVar[str] = "tour"
+
+    toy: str = param(
+        "8 Gaussians", "which points to learn", group="data", choices=("8 Gaussians", "25 Gaussians", "Swiss roll")
+    )
+    seed: int = param(0, "every random draw follows from it", low=0)
+    steps: int = param(1500, "steps to train", group="training", low=1, high=1_000_000, grows=True)
+    batch_size: int = param(128, "points a step", group="training", low=2, high=8192)
+    width: int = param(64, "of the hidden layers of G and D", group="networks", low=4, high=1024)
+    lr_g: float = param(2e-3, "G's learning rate", **_RATE)
+    lr_d: float = param(2e-3, "D's learning rate", **_RATE)
+    d_steps: int = param(1, "D's turns a step", group="training", low=0, high=8, moves=True)
+    g_steps: int = param(1, "G's turns a step", group="training", low=0, high=8, moves=True)
+    real_label: float = param(1.0, "what D is to answer for real points", group="loss", low=0.0, high=1.0, moves=True)
+    noise: float = param(
+        0.1, "standard deviation of the noise on all that D sees", group="loss", low=0.0, high=2.0, slider=(0.0, 1.0),
+        moves=True,
+    )  # fmt: skip
+    look_every: int = param(125, "steps between looks at what is made", group="training", low=1)
+
+    threads: int = execution(
+        1, "CPU threads; networks this small gain nothing from more; 0 leaves them to torch", low=0
+    )
+
+    @rule("d_steps", "g_steps")
+    def _turns(v: Any) -> str | None:
+        return "allowed: at least one turn a step" if v.d_steps + v.g_steps < 1 else None

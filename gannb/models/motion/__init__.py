@@ -1,1 +1,0 @@
-"""Speech to gesture: audio encoder, generator, discriminator, and the graph layers they share."""

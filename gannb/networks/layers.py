@@ -1,0 +1,145 @@
+"""Parts that several networks share: self-attention, up and down blocks, initial weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+Wrap = Callable[[nn.Module], nn.Module]
+SIZES = (16, 32, 64, 128)
+
+
+def plain(layer: nn.Module) -> nn.Module:
+    """Leave a layer as it is: the counterpart of `spectral_norm` where a network may do without."""
+    return layer
+
+
+class SelfAttention(nn.Module):
+    """Every place looks at every other: x + γ·Wₒ·softmax(QKᵀ)V, γ learned from 0.
+
+    Query and key have an eighth of the channels, the value half, and no 1/√d, as in Zhang et al. 2019 (SAGAN,
+    section 3). With `pooled`, keys and values are max-pooled by 2 as in its published code, which quarters the
+    attention map. Softmax and products are written out: `scaled_dot_product_attention` is several times slower on CPU
+    where key and value differ in width.
+
+    Args:
+        channels: channels in and out; at least 8.
+        wrap: what each convolution is wrapped in, such as `spectral_norm`.
+        pooled: whether keys and values are pooled; needs an even height and width.
+    """
+
+    def __init__(self, channels: int, wrap: Wrap = plain, *, pooled: bool = True) -> None:
+        super().__init__()
+        if channels < 8:
+            raise ValueError(f"self-attention needs at least 8 channels, got {channels}")
+        self.query = wrap(nn.Conv2d(channels, channels // 8, 1, bias=False))
+        self.key = wrap(nn.Conv2d(channels, channels // 8, 1, bias=False))
+        self.value = wrap(nn.Conv2d(channels, channels // 2, 1, bias=False))
+        self.out = wrap(nn.Conv2d(channels // 2, channels, 1, bias=False))
+        self.gamma = nn.Parameter(torch.zeros(()))
+        self.pooled = pooled
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[N, C, H, W]` to the same shape."""
+        query, key, value = self.query(x), self.key(x), self.value(x)
+        if self.pooled:
+            key, value = F.max_pool2d(key, 2), F.max_pool2d(value, 2)
+        weights = (query.flatten(2).transpose(1, 2) @ key.flatten(2)).softmax(dim=-1)  # [N, H·W, places]
+        seen = (value.flatten(2) @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])  # [N, C/2, H, W]
+        return x + self.gamma * self.out(seen)
+
+
+def dcgan_init(layer: nn.Module) -> nn.Module:
+    """Initialise one layer as DCGAN does and return it: weights N(0, 0.02²), BatchNorm's scale N(1, 0.02²), biases 0.
+
+    Comes before `spectral_norm`, whose first power iterations look at the weight (Radford et al. 2016, section 4).
+    """
+    nn.init.normal_(layer.weight, 1.0 if isinstance(layer, nn.BatchNorm2d) else 0.0, 0.02)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def up(channels: int, to: int, *, kernel: int = 4, stride: int = 2, padding: int = 1) -> nn.Sequential:
+    """Double height and width (by default): transposed convolution, BatchNorm, ReLU."""
+    convolution = nn.ConvTranspose2d(channels, to, kernel, stride, padding, bias=False)
+    return nn.Sequential(dcgan_init(convolution), dcgan_init(nn.BatchNorm2d(to)), nn.ReLU())
+
+
+def down(channels: int, to: int, *, spectral: bool, normalised: bool = True) -> nn.Sequential:
+    """Halve height and width: convolution and LeakyReLU, with spectral norm or (where `normalised`) BatchNorm."""
+    batch_norm = normalised and not spectral
+    convolution = dcgan_init(nn.Conv2d(channels, to, 4, stride=2, padding=1, bias=not batch_norm))
+    parts = [spectral_norm(convolution) if spectral else convolution]
+    parts += [dcgan_init(nn.BatchNorm2d(to))] if batch_norm else []
+    return nn.Sequential(*parts, nn.LeakyReLU(0.2))
+
+
+def resolutions(size: int) -> list[int]:
+    """The heights from 8 up to half the image: where a network has features and attention may sit.
+
+    Raises:
+        ValueError: a size that is not 16, 32, 64 or 128.
+    """
+    if size not in SIZES:
+        raise ValueError(f"image size {size}; allowed are {', '.join(map(str, SIZES))}")
+    return [8 << i for i in range((size // 16).bit_length())]
+
+
+def check_attention(places: Sequence[int], size: int) -> None:
+    """Raise ValueError where attention is asked for at a height that a network of this size does not have."""
+    wrong = [place for place in places if place not in resolutions(size)]
+    if wrong:
+        allowed = ", ".join(map(str, resolutions(size)))
+        raise ValueError(f"attention at {wrong} for images of {size} pixels; allowed are {allowed}")
+
+
+@torch.no_grad()
+def spectral_norms(network: nn.Module) -> dict[str, float]:
+    """The exact spectral norm of every convolution's and linear layer's weight, as a matrix `[out, rest]`.
+
+    Give it a network in eval mode: in train mode, reading a spectrally normalised weight moves its buffers.
+    """
+    layers = {
+        name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear)
+    }
+    return {n: float(torch.linalg.matrix_norm(layer.weight.float().flatten(1), 2)) for n, layer in layers.items()}
+
+
+@torch.no_grad()
+def settled(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Module:
+    """Estimate BatchNorm's statistics anew for the weights as they are, in place; returns the network in eval mode.
+
+    The running statistics that training leaves belong to the weights of the last hundred steps, and an average of the
+    weights has none of its own. A network without BatchNorm stays as it is.
+
+    Args:
+        network: a copy (`trainer.ema("G")`); never a player's own network, whose statistics would change.
+        inputs: `[N, …]`, what it is fed; a few hundred are enough.
+        batch_size: inputs at once.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return network.eval()
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over all batches
+    network.train()
+    for part in inputs.split(batch_size):
+        network(part)
+    for norm, momentum in zip(norms, before):
+        norm.momentum = momentum
+    return network.eval()
+
+
+class FrameNorm(nn.LayerNorm):
+    """LayerNorm over the channels of each frame of `[B, C, T]`: no clip and no frame sees another."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[B, C, T]` to the same shape."""
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)

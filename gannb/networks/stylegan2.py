@@ -1,0 +1,292 @@
+"""A compact StyleGAN2 for 16 to 128 pixels (Karras et al. 2020, "Analyzing and Improving … StyleGAN").
+
+Mapping network, modulated and demodulated convolutions, noise inputs and image skips in G; residual blocks and the
+batch's standard deviation in D; equalised learning rates throughout. Compact (ours): a mapping of 4 layers as wide as
+the latent, channels from 8·width at 4×4 down to width, one latent for all layers (no style mixing),
+and a tanh at the end, as images here lie in (-1, 1).
+
+Noise: while G trains, fresh from torch's default generator, which the trainer seeds by step and turn as it does for
+dropout; in eval mode the constant noise that G was born with, so that the same latent gives the same image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gannb.networks.layers import resolutions
+
+GAIN = math.sqrt(2)
+"""Keeps the variance through a LeakyReLU(0.2)."""
+
+
+def channels_at(height: int, width: int, size: int) -> int:
+    """Channels of a map: `width` at the image's and half its height, doubled a halving, up to 8 times."""
+    return width * min(8, max(1, size // (2 * height)))
+
+
+class Linear(nn.Module):
+    """A linear layer with an equalised learning rate: weights N(0, 1), scaled by 1/√inputs when they are used.
+
+    Args:
+        inputs, outputs: how many.
+        bias: where the bias starts.
+        rate: what its learning rate is multiplied by, beside the equalisation.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, bias: float = 0.0, rate: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / rate))
+        self.scale, self.rate = rate / math.sqrt(inputs), rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, inputs]` → `[N, outputs]`."""
+        return F.linear(x, self.weight * self.scale, self.bias * self.rate)
+
+
+class Convolution(nn.Module):
+    """A convolution with an equalised learning rate; with `halve` it blurs first and then takes every second place."""
+
+    def __init__(self, channels: int, to: int, kernel: int, *, halve: bool = False, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(to, channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(to)) if bias else None
+        self.scale, self.kernel, self.halve = 1 / math.sqrt(channels * kernel**2), kernel, halve
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, channels, H, W]` → `[N, to, H, W]`, or half as high and wide."""
+        weight = self.weight * self.scale
+        if not self.halve:
+            return F.conv2d(x, weight, self.bias, padding=self.kernel // 2)
+        return F.conv2d(blurred(x, padding=self.kernel // 2 + 1), weight, self.bias, stride=2)
+
+
+class ModulatedConvolution(nn.Module):
+    """A convolution whose weights follow a style (ibid., equations 1 and 3).
+
+    Each sample's weights are w·s, s its style an input channel, divided by their norm an output channel (demodulation).
+    Scaling inputs by s and outputs by 1/‖w·s‖ comes to the same and lets a batch share one convolution.
+
+    Args:
+        channels, to: in and out.
+        latent_dim: length of the latents that styles are read from.
+        kernel: 1 or 3.
+        double: whether the map becomes twice as high and wide, blurred after.
+        demodulate: whether outputs are brought to unit variance.
+    """
+
+    def __init__(
+        self, channels: int, to: int, latent_dim: int, kernel: int = 3, *, double: bool = False, demodulate: bool = True
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(to, channels, kernel, kernel))
+        self.style = Linear(latent_dim, channels, bias=1.0)
+        self.scale, self.kernel = 1 / math.sqrt(channels * kernel**2), kernel
+        self.double, self.demodulate = double, demodulate
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Map `[N, channels, H, W]` and latents `[N, latent_dim]` → `[N, to, H, W]` (or doubled)."""
+        weight, style = self.weight * self.scale, self.style(w)
+        x = x * style[:, :, None, None].to(x.dtype)
+        if self.double:
+            made = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+            x = blurred(made, padding=1, gain=4.0)
+        else:
+            x = F.conv2d(x, weight, padding=self.kernel // 2)
+        if not self.demodulate:
+            return x
+        energy = style.float().square() @ weight.float().square().sum(dim=(2, 3)).T  # [N, to]
+        return x * (energy + 1e-8).rsqrt()[:, :, None, None].to(x.dtype)
+
+
+class StyledLayer(nn.Module):
+    """A modulated convolution, noise with a learned strength, a bias and a LeakyReLU."""
+
+    def __init__(self, channels: int, to: int, latent_dim: int, height: int, *, double: bool = False) -> None:
+        super().__init__()
+        self.convolution = ModulatedConvolution(channels, to, latent_dim, double=double)
+        self.strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(to, 1, 1))
+        self.register_buffer("noise", torch.randn(1, 1, height, height))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x = self.convolution(x, w)
+        noise = torch.randn_like(x[:, :1]) if self.training else self.noise.to(x.dtype)
+        return F.leaky_relu(x + self.strength.to(x.dtype) * noise + self.bias.to(x.dtype), 0.2) * GAIN
+
+
+class StyledBlock(nn.Module):
+    """The layers of one height: two, of which the first doubles it; one at 4×4."""
+
+    def __init__(self, channels: int, to: int, latent_dim: int, height: int) -> None:
+        super().__init__()
+        first = [] if height == 4 else [StyledLayer(channels, to, latent_dim, height, double=True)]
+        self.layers = nn.ModuleList([*first, StyledLayer(to, to, latent_dim, height)])
+
+    def forward(self, x: Tensor, latents: Sequence[Tensor]) -> Tensor:
+        """A latent a layer, `[N, latent_dim]` each."""
+        for layer, w in zip(self.layers, latents, strict=True):
+            x = layer(x, w)
+        return x
+
+
+class ToImage(nn.Module):
+    """What a height adds to the image: a modulated 1×1 convolution that is not demodulated, and a bias."""
+
+    def __init__(self, channels: int, to: int, latent_dim: int) -> None:
+        super().__init__()
+        self.convolution = ModulatedConvolution(channels, to, latent_dim, 1, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(to, 1, 1))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return self.convolution(x, w) + self.bias
+
+
+class Generator(nn.Module):
+    """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in (-1, 1).
+
+    Args:
+        latent_dim: numbers in a latent, before and after the mapping.
+        width: channels at the image's height.
+        size: height of the images: 16, 32, 64 or 128.
+        channels: 1 for grey, 3 for colour.
+        mapping_layers: of the mapping network (the paper's 8; ours 4).
+
+    Attributes:
+        layers: how many latents `synthesis` takes where each layer has its own.
+    """
+
+    def __init__(
+        self, latent_dim: int = 128, width: int = 32, size: int = 64, channels: int = 1, *, mapping_layers: int = 4
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.size, self.channels = latent_dim, size, channels
+        mapping: list[nn.Module] = []
+        for _ in range(mapping_layers):
+            mapping += [Linear(latent_dim, latent_dim, rate=0.01), Activation()]
+        self.mapping = nn.Sequential(UnitLength(), *mapping)
+        heights = [4, *resolutions(size), size]
+        wide = {height: channels_at(height, width, size) for height in heights}
+        self.start = nn.Parameter(torch.randn(1, wide[4], 4, 4))
+        self.blocks = nn.ModuleDict(
+            {str(h): StyledBlock(wide[max(4, h // 2)], wide[h], latent_dim, h) for h in heights}
+        )
+        self.images = nn.ModuleDict({str(h): ToImage(wide[h], channels, latent_dim) for h in heights})
+        self.layers = sum(len(block.layers) for block in self.blocks.values()) + 1
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
+        return self.synthesis(self.mapping(z))
+
+    def synthesis(self, w: Tensor) -> Tensor:
+        """Mapped latents → images `[N, channels, size, size]`.
+
+        Args:
+            w: `[N, latent_dim]`, one for all layers; or `[N, layers, latent_dim]`, one each. What a height adds to the
+                image has that of the next height's first layer, as in the paper's code.
+        """
+        latents = w.unbind(1) if w.ndim == 3 else [w] * self.layers
+        x, image, used = self.start.expand(len(w), -1, -1, -1), None, 0
+        for block, to_image in zip(self.blocks.values(), self.images.values()):
+            x = block(x, latents[used : used + len(block.layers)])
+            used += len(block.layers)
+            added = to_image(x, latents[used])
+            image = added if image is None else doubled(image) + added
+        return image.tanh()
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a linear skip, half as high and wide after (ibid., figure 7c)."""
+
+    def __init__(self, channels: int, to: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(Convolution(channels, channels, 3), Activation())
+        self.second = nn.Sequential(Convolution(channels, to, 3, halve=True), Activation())
+        self.skip = Convolution(channels, to, 1, halve=True, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, channels, H, W]` → `[N, to, H/2, W/2]`."""
+        return (self.second(self.first(x)) + self.skip(x)) / math.sqrt(2)
+
+
+class Discriminator(nn.Module):
+    """Images `[N, channels, size, size]` → one logit an image `[N]`.
+
+    Args:
+        width: channels at the image's height.
+        size: height of the images: 16, 32, 64 or 128.
+        channels: 1 for grey, 3 for colour.
+        group: samples over which the standard deviation is taken (ibid.: 4); a batch that it does not divide takes
+            the largest part that does.
+        spectral: spectral norm on every layer in the place of the equalised scale (ours, for comparisons).
+    """
+
+    def __init__(
+        self, width: int = 32, size: int = 64, channels: int = 1, *, group: int = 4, spectral: bool = False
+    ) -> None:
+        super().__init__()
+        heights = [size, *reversed(resolutions(size)), 4]
+        wide = {height: channels_at(height, width, size) for height in heights}
+        self.image = nn.Sequential(Convolution(channels, wide[size], 1), Activation())
+        self.blocks = nn.ModuleDict({str(h): ResidualBlock(wide[h], wide[h // 2]) for h in heights[:-1]})
+        self.group = group
+        self.last = nn.Sequential(Convolution(wide[4] + 1, wide[4], 3), Activation())
+        self.head = nn.Sequential(Linear(wide[4] * 16, wide[4]), Activation(), Linear(wide[4], 1))
+        for layer in [m for m in self.modules() if spectral and isinstance(m, Linear | Convolution)]:
+            layer.scale = 1.0
+            spectral_norm(layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images `[N, channels, size, size]` → logits `[N]`."""
+        x = self.image(x)
+        for block in self.blocks.values():
+            x = block(x)
+        return self.head(self.last(with_deviation(x, self.group)).flatten(1)).flatten()
+
+
+class Activation(nn.Module):
+    """LeakyReLU(0.2) times √2."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x, 0.2) * GAIN
+
+
+class UnitLength(nn.Module):
+    """Latents `[N, d]` brought to a root mean square of 1."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+def with_deviation(x: Tensor, group: int) -> Tensor:
+    """Add one channel to `[N, C, 4, 4]`: the standard deviation over a group of samples, averaged over its features.
+
+    What lets D see that a batch lacks variety (Karras et al. 2018, section 3).
+    """
+    group = next(g for g in range(min(group, len(x)), 0, -1) if len(x) % g == 0)
+    grouped = x.float().unflatten(0, (group, -1))  # [G, N/G, C, H, W]
+    deviation = (grouped.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    channel = deviation.repeat(group).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
+    return torch.cat([x, channel.to(x.dtype)], dim=1)
+
+
+def blurred(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:
+    """Smooth a map by [1, 3, 3, 1] down and across, zeros beyond its edge: `[N, C, H + 2·padding − 3, …]`."""
+    return F.conv2d(x, _kernel(x, gain).expand(x.shape[1], 1, 4, 4), padding=padding, groups=x.shape[1])
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Twice as high and wide, between pixels by [1, 3, 3, 1], zeros beyond the edge."""
+    kernel = _kernel(x, 4.0).expand(x.shape[1], 1, 4, 4)
+    return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+
+
+def _kernel(x: Tensor, gain: float) -> Tensor:
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 8
+    return (row[:, None] * row * gain)[None, None].to(x.dtype)

@@ -1,0 +1,87 @@
+"""The parameters of `identity`: arms differ by what they are named after, and impossible combinations are refused."""
+
+import pytest
+
+from gannb.config.declaration import ParameterError
+from gannb.config.presets import HOME, read_yaml
+from gannb.experiments.identity.params import ARMS, Identity
+
+
+def changed(one: Identity, other: Identity) -> set[str]:
+    return {name for name, value in one.settings().items() if value != other.settings()[name]}
+
+
+def test_the_defaults_are_the_quick_preset() -> None:
+    assert Identity(**read_yaml(HOME / "params/identity/quick.yaml")).settings() == Identity().settings()
+
+
+def test_the_document_preset_is_the_second_version_at_full_scale() -> None:
+    p = Identity(**read_yaml(HOME / "params/identity/document.yaml"))
+    assert (p.batch_size, p.epochs, p.lr, p.precision) == (32, 150, 1e-4, "fp16")
+    assert (p.removal, p.blend) == (0.3, 0.5)
+    assert list(p.loss_weights().values()) == [2.0, 0.3, 0.05, 0.2, 0.5, 0.5]
+    assert changed(p, p.arm("after")) == set()
+
+
+def test_the_tuned_preset_is_valid() -> None:
+    assert Identity(**read_yaml(HOME / "params/identity/tuned.yaml")).model == "residual"
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_every_arm_is_valid(name: str) -> None:
+    assert all(getattr(Identity().arm(name), field) == value for field, value in ARMS[name].items())
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("conservative-removal", {"removal", "blend"}),
+        ("in-512", {"similarity_width"}),
+        ("protection", {"lambda_protection"}),
+        (
+            "new-weights",
+            {"lambda_identity", "lambda_pose", "lambda_orthogonality", "lambda_contrast", "lambda_reconstruction"},
+        ),
+    ],
+)
+def test_an_ingredient_alone_changes_nothing_else(name: str, fields: set[str]) -> None:
+    p = Identity()
+    assert changed(p.arm("before"), p.arm(name)) == fields
+
+
+def test_before_and_after_differ_by_the_four_ingredients_together() -> None:
+    p = Identity()
+    alone = [changed(p.arm("before"), p.arm(name)) for name in ("conservative-removal", "in-512", "protection")]
+    assert changed(p.arm("before"), p.arm("after")) == set().union(
+        *alone, changed(p.arm("before"), p.arm("new-weights"))
+    )
+
+
+def test_an_arm_does_not_resume_the_run_it_is_compared_with() -> None:
+    assert Identity(resume="last").arm("after").resume == ""
+    with pytest.raises(ValueError, match="no arm is called 'aftr'"):
+        Identity().arm("aftr")
+
+
+def test_first_phases() -> None:
+    p = Identity()
+    assert p.first_phase() == {}
+    first = p.arm("identity-first").first_phase()
+    assert first.pop("lambda_identity") == 5.0 and set(first.values()) == {0.0} and len(first) == 5
+    assert list(p.arm("small-identity-first").first_phase()) == ["lambda_identity"]
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({"similarity_width": 300}, "256 or 512"),
+        ({"similarity_width": 256}, "the residual has no 256-d identity"),
+        ({"width": 36}, "multiple of 8"),
+        ({"people": 4}, "at least 2 people"),
+        ({"compared": ["after", "bfore"]}, "no arm bfore; allowed: before"),
+        ({"removal": 1.5}, r"\[0, 1\]"),
+    ],
+)
+def test_what_cannot_be_is_said(told: dict[str, object], says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        Identity(**told)

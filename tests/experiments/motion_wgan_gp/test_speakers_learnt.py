@@ -1,0 +1,50 @@
+"""A short training under WGAN-GP is enough for a change of speaker to point towards that speaker's data (W14)."""
+
+from pathlib import Path
+
+from gannb.control.numbers import Numbers
+from gannb.experiments.motion import physics
+from gannb.experiments.motion.data.split import MotionSplit
+from gannb.experiments.motion.metrics.speakers import manners
+from gannb.experiments.motion.networks import building
+from gannb.experiments.motion_wgan_gp.params import MotionWganGp
+from gannb.experiments.motion_wgan_gp.penalty_defects import correct
+from gannb.losses.adversarial import wasserstein, wasserstein_g
+from gannb.random import seeded
+from gannb.runs.folder import Run
+from gannb.training.player import Player
+from gannb.training.trainer import Trainer
+
+
+def critic(turn):
+    real, made = turn.batch, turn.G(turn.batch.mel, turn.batch.speaker)
+
+    def score(pose):
+        return turn.D(pose, real.mel, real.speaker)
+
+    penalty, _ = correct(score, real.pose, made, turn.draws.rand("mix", len(made)))
+    return -wasserstein(score(real.pose), score(made)) + turn.now.gp_weight * penalty
+
+
+def generator(turn):
+    real, made = turn.batch, turn.G(turn.batch.mel, turn.batch.speaker)
+    near = 10 * physics.absolute(made, real.pose) + 5 * physics.velocity(made, real.pose)
+    return near + 0.01 * wasserstein_g(turn.D(made, real.mel, real.speaker))
+
+
+def test_a_change_of_speaker_points_towards_that_speakers_data(tmp_path: Path) -> None:
+    p = MotionWganGp(runs=str(tmp_path), seconds=20.0, batch_size=16, threads=1, n_critic=1)
+    split = MotionSplit.of(p)
+    with seeded(p.seed, "networks"):
+        G = building.generator(p, len(split.speakers), split.scales())
+        D = building.discriminator(p, len(split.speakers), split.scales(), "layer")
+    batches, judged = split.batches(p.batch_size, seed=p.seed), split.judged(32)
+    players = [
+        Player("D", D, critic, lr=lambda now: now.lr_d, betas=(0.0, 0.9)),
+        Player("G", G, generator, lr=lambda now: 2 * now.lr_g, betas=(0.5, 0.9)),
+    ]
+    trainer = Trainer(players, batches, Numbers.of(p), Run.open(p), turns=lambda now, step: ["D", "G"])
+    untaught = float(manners(G.eval(), judged, split.speakers).direction)
+    trainer.fit(steps=100, quiet=True)
+    taught = float(manners(trainer.network("G").eval(), judged, split.speakers).direction)
+    assert untaught < 0.35 and taught > 0.5

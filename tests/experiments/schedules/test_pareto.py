@@ -1,0 +1,47 @@
+"""Pareto's front in closed form, and its figure."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gannb.comparison.trials import Trial, Trials
+from gannb.experiments.schedules.pareto import front, front_figure, quality_and_stability
+from gannb.metrics.score import Score, Scores
+
+POINTS = {"quality": (1.0, 9.0), "both": (2.0, 3.0), "stability": (7.0, 1.0), "beaten": (3.0, 4.0), "worst": (8.0, 9.0)}
+
+
+def test_the_front_is_what_nothing_beats():
+    assert front(POINTS) == ["quality", "both", "stability"]
+    assert front({"a": (1.0, 1.0), "twin": (1.0, 1.0)}) == ["a", "twin"], "twins do not beat each other"
+    assert front({"a": (1.0, 2.0), "as good": (1.0, 3.0)}) == ["a"], "as good in one and worse in the other"
+
+
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), min_size=1, max_size=12))
+def test_along_the_front_one_wish_falls_as_the_other_rises(given_points):
+    points = {str(i): point for i, point in enumerate(given_points)}
+    best = [points[name] for name in front(points)]
+    assert best and all(a[0] <= b[0] and a[1] >= b[1] for a, b in itertools.pairwise(best))
+    for point in points.values():
+        assert any(b[0] <= point[0] and b[1] <= point[1] for b in best), "each is on it, or beaten by one that is"
+
+
+def test_the_figure_names_every_point_and_joins_the_front():
+    shown = front_figure(POINTS, "distance", "spread")
+    line, marks = shown.data
+    assert list(line.x) == [1.0, 2.0, 7.0] and list(line.y) == [9.0, 3.0, 1.0]
+    assert list(marks.text) == list(POINTS) and len({*marks.marker.color}) == 2
+    assert (shown.layout.xaxis.title.text, shown.layout.yaxis.title.text) == ("distance", "spread")
+    with pytest.raises(ValueError, match="at least one"):
+        front_figure({}, "", "")
+
+
+def test_points_are_the_end_and_what_was_lost_again():
+    def trial(arm, seed, *over):
+        scores = Scores([Score("fd", over[-1])]) if over else Scores([Score("fd", 1.0)])
+        return Trial(arm, seed, scores, dict(enumerate(over)))
+
+    trials = Trials([trial("a", 0, 4.0, 2.0, 3.0), trial("a", 1, 4.0, 1.0), trial("b", 0)], metric="fd")
+    assert quality_and_stability(trials) == {"a": (2.0, 1.25)}

@@ -1,0 +1,26 @@
+"""What the tour and the comparison may be told."""
+
+import pytest
+
+from gannb.config.declaration import ParameterError
+from gannb.experiments.compare_runs.params import CompareRuns
+from gannb.experiments.tour.params import Tour
+
+
+def test_somebody_has_to_play() -> None:
+    with pytest.raises(ParameterError, match="at least one turn a step"):
+        Tour(d_steps=0, g_steps=0)
+    assert {number.name for number in Tour().dynamic()} == {"lr_g", "lr_d", "d_steps", "g_steps", "real_label", "noise"}
+
+
+@pytest.mark.parametrize("given, said", [({"toy": "8 gaussians"}, "did you mean '8 Gaussians'"), ({"lr_g": 0}, "lr_g")])
+def test_what_the_tour_refuses(given: dict, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        Tour(**given)
+
+
+def test_what_the_comparison_refuses() -> None:
+    with pytest.raises(ParameterError, match="better"):
+        CompareRuns(better="lower")
+    with pytest.raises(ParameterError, match="most"):
+        CompareRuns(most=0)

@@ -1,0 +1,31 @@
+"""Spectral norm beside the penalty: every weight of the motion critic has norm 1, and the penalty still trains it."""
+
+import torch
+from torch import nn
+
+from gannb.experiments.motion.networks.discriminator import Discriminator
+from gannb.experiments.motion_wgan_gp.penalty_defects import correct
+from gannb.networks.spectral_norm import spectrally_normed
+from gannb.random import generator, seeded
+
+
+def test_every_convolution_and_linear_layer_has_norm_one() -> None:
+    with seeded(0, "spectral"):
+        critic = spectrally_normed(Discriminator(width=16, norm="layer"))
+        pose = 0.1 * torch.randn(4, 16, 52, 3, generator=generator("pose"))
+        for _ in range(30):
+            critic(pose)
+    layers = [m for m in critic.eval().modules() if isinstance(m, nn.Conv1d | nn.Linear)]
+    assert len(layers) > 8
+    for layer in layers:
+        norm = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+        torch.testing.assert_close(norm, torch.ones(()), rtol=0.05, atol=0)
+
+
+def test_the_penalty_trains_it() -> None:
+    with seeded(0, "spectral"):
+        critic = spectrally_normed(Discriminator(width=16, norm="layer"))
+    real, fake = (0.1 * torch.randn(4, 16, 52, 3, generator=generator(part)) for part in ("real", "fake"))
+    correct(critic, real, fake, torch.rand(4, generator=generator("mix")))[0].backward()
+    found = [p.grad for name, p in critic.named_parameters() if p.grad is not None and "original" in name]
+    assert found and all(g.isfinite().all() for g in found)

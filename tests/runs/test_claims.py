@@ -1,0 +1,105 @@
+"""The ledger: verdicts as a pure function, scores that settle only their own claims, and what was not reached."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gannb.metrics.score import Score
+from gannb.runs.claims import CONTRADICTED, NOT_REACHED, PARTLY, REPRODUCED, Ledger, claims, holds, verdict
+from gannb.runs.folder import Run
+from gannb.runs.locations import documents
+from tests.training.regimes import Toy
+
+DOCUMENTS = documents()
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(Run.open(Toy(runs=str(tmp_path))), "particles_sagan")
+
+
+@pytest.mark.parametrize(
+    ("value", "expect", "held"),
+    [
+        (49.9, {"below": 50}, True),
+        (50, {"below": 50}, False),
+        (50, {"at_most": 50}, True),
+        (0.1, {"above": 0.1}, False),
+        (0.1, {"at_least": 0.1}, True),
+        (0.5, {"between": [0.5, 0.8]}, True),
+        (0.81, {"between": [0.5, 0.8]}, False),
+        (0.54, {"equals": 0.5, "within": 0.05}, True),
+        (0.56, {"equals": 0.5, "within": 0.05}, False),
+        (74, {"equals": 74}, True),
+        (True, {"holds": True}, True),
+        (False, {"holds": True}, False),
+        (float("nan"), {"below": 50}, False),
+    ],
+)
+def test_what_holds(value, expect, held):
+    assert holds(value, expect) is held
+
+
+@given(st.lists(st.floats(-10, 10), max_size=5))
+def test_all_some_none(values):
+    held = [value < 0 for value in values]
+    wanted = NOT_REACHED if not held else REPRODUCED if all(held) else PARTLY if any(held) else CONTRADICTED
+    assert verdict(values, {"below": 0}) == wanted
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(45.0, REPRODUCED), (49.0, PARTLY), (53.0, CONTRADICTED)])
+def test_a_score_whose_errors_straddle_the_bound_is_partly(ledger, value, wanted):
+    assert ledger.check("P1.goal", Score("fid_500_all", value, error=1.0)).verdict == wanted
+
+
+def test_an_interval_goes_before_errors_and_is_shown(ledger):
+    entry = ledger.check("P1.goal", Score("fid_500_all", 45.0, error=1.0, interval=(40.0, 55.0)))
+    assert (entry.verdict, entry.measured, entry.value) == (PARTLY, "45.0 [40.0, 55.0]", 45.0)
+    assert ledger.check("P1.goal", Score("fid_500_all", 49.5, error=1.0, interval=(49.0, 49.9))).verdict == REPRODUCED
+
+
+def test_a_faed_never_settles_a_claim_on_fid(ledger):
+    assert ledger.check("P1.goal", Score("faed_500_all", 12.0)).verdict == NOT_REACHED
+    assert ledger.check("P1.goal", Score("fid_500_all", 42.0)).verdict == REPRODUCED
+    assert ledger.check("P1.goal", Score("fid_500_all", 80.0)).verdict == CONTRADICTED
+    missing = ledger.check("P1.goal", Score.missing("fid_500_all", "no weights here"))
+    assert (missing.verdict, missing.reason) == (NOT_REACHED, "no weights here")
+
+
+def test_every_claim_is_in_claims_json_with_its_verdict(ledger):
+    ledger.check("P3.dx_band", 0.6)
+    rows = {row["id"]: row for row in json.loads((ledger.run.folder / "claims.json").read_text())}
+    assert rows.keys() == claims("particles_sagan").keys()
+    assert rows["P3.dx_band"]["verdict"] == REPRODUCED and rows["P3.dx_band"]["value"] == 0.6
+    assert rows["P7.epoch_200"]["verdict"] == NOT_REACHED and "Inception" in rows["P7.epoch_200"]["reason"]
+
+
+def test_a_misspelt_claim_is_an_error_that_names_the_nearest(ledger):
+    with pytest.raises(KeyError, match=r"P3\.dx_band"):
+        ledger.check("P3.dx_bend", 0.6)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_claims_are_well_formed(document):
+    for claim in claims(document).values():
+        assert claim.says and claim.section and 1 <= claim.weight <= 3, claim.id
+        assert claim.note if not claim.executable else holds(0.0, claim.expect) in (True, False), claim.id
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_nine_of_ten_claims_are_executable(document):
+    asked = [claim.executable for claim in claims(document).values()]
+    assert sum(asked) >= 0.9 * len(asked)
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
+def test_a_falsified_figure_turns_the_verdict(figure, by):
+    """Each kind of expectation: the value that met it does not meet the one whose figure was moved past it."""
+    for kind, way in (("below", 1), ("at_most", 1), ("above", -1), ("at_least", -1)):
+        met = figure - way * by
+        assert verdict([met], {kind: figure}) == REPRODUCED
+        assert verdict([met], {kind: met - way * by}) == CONTRADICTED
+    assert verdict([figure], {"equals": figure, "within": by}) == REPRODUCED
+    assert verdict([figure], {"equals": figure + 3 * by, "within": by}) == CONTRADICTED

@@ -1,0 +1,196 @@
+"""The live view: what it shows, what it hands on, what it leaves alone."""
+
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gannb.control.alarms import Lasting
+from gannb.control.commands import Command
+from gannb.training.interrupt import Paused
+from gannb.widgets.live_view import LiveView, Pace, live, png
+from tests.training.regimes import open_run, sagan
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    return sagan(open_run(tmp_path))
+
+
+def act(view, **message):
+    """What the page sends, as ipywidgets hands it over."""
+    view.panel._handle_custom_msg(message, [])
+
+
+def at(trainer, step, do):
+    trainer.watchers.append(lambda trainer: do() if trainer.step == step else None)
+
+
+def told(view, kind):
+    return [line["says"] for line in view.panel.frame["told"] if line["kind"] == kind]
+
+
+def standing(view, name):
+    index = [number["name"] for number in view.panel.numbers].index(name)
+    return view.panel.frame["numbers"][index]
+
+
+def test_in_batch_it_is_not_there(trainer, capsys, monkeypatch):
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert live(trainer) is None
+    assert trainer.watchers == [] and not trainer.helm.live
+    assert capsys.readouterr() == ("", "")
+
+
+def test_run_again_it_replaces_itself(tmp_path, capsys):
+    trainer = sagan(open_run(tmp_path, live="on"))
+    live(trainer)
+    live(trainer)
+    assert len(trainer.watchers) == 1
+
+
+def test_it_shows_where_the_run_stands(trainer):
+    view = LiveView(trainer, lambda trainer: torch.zeros(4, 1, 8, 8), version="7.3.0")
+    assert view.panel.frame["state"] == "ready" and trainer.helm.live
+    trainer.watchers.append(view)
+    trainer.fit(steps=12)
+    frame = view.panel.frame
+    assert (frame["state"], frame["step"], frame["target"], frame["running"]) == ("done", 12, 12, False)
+    assert [chart["title"] for chart in frame["charts"]][:3] == ["loss", "discriminator", "gradient norm"]
+    losses = {line["name"]: np.frombuffer(line["y"], np.float32) for line in frame["charts"][0]["lines"]}
+    assert losses.keys() == {"D", "G"} and len(losses["D"]) == 12
+    np.testing.assert_allclose(losses["D"], trainer.run.history["D/loss"].values, rtol=1e-5)
+    assert standing(view, "real_label") == {
+        "value": trainer.numbers["real_label"].value, "held": False, "driver": "schedule",
+    }  # fmt: skip
+    assert Image.open(io.BytesIO(view.panel.samples)).size == (4 * 66, 66)
+
+
+def test_looking_changes_nothing(trainer, tmp_path):
+    alone = sagan(open_run(tmp_path / "alone"))
+    alone.fit(steps=12)
+    view = LiveView(trainer, lambda trainer: trainer.ema("G")(torch.randn(4, 4)).reshape(4, 1, 1, 2), version="7.3.0")
+    view._frames.shortest = view._pictures.shortest = 0.0
+    view._frames.share = view._pictures.share = 1e9
+    trainer.watchers.append(view)
+    trainer.fit(steps=12)
+    assert trainer.weights() == alone.weights()
+    assert trainer.run.history.rows() == alone.run.history.rows()
+
+
+def test_what_a_person_does_reaches_the_run(trainer):
+    view = LiveView(trainer, version="7.3.0")
+    trainer.watchers.append(view)
+    at(trainer, 2, lambda: act(view, do="move", name="real_label", value=0.7))
+    at(trainer, 4, lambda: act(view, do="move", name="real_label", value=1.5))
+    trainer.fit(steps=6)
+    assert standing(view, "real_label") == {"value": 0.7, "held": True, "driver": "schedule"}
+    assert view.panel.frame["refused"] == {"real_label": "refused: 1.5 is outside [0, 1]"}
+    assert told(view, "refused") == ["real_label, by you: refused: 1.5 is outside [0, 1]"]
+    assert any(says.startswith("real_label ") and says.endswith("→ 0.7 by you") for says in told(view, "note"))
+    act(view, do="release", name="real_label")
+    trainer.fit(steps=8)
+    assert not standing(view, "real_label")["held"] and "released real_label by you" in told(view, "note")
+
+
+def test_interrupt_move_run_again_works_where_clicks_arrive_late(trainer):
+    view = LiveView(trainer, version="6.31.0")
+    assert not trainer.helm.live and "ipykernel 6.31.0" in view.panel.frame["notice"]
+    trainer.watchers.append(view)
+    at(trainer, 3, lambda: trainer.helm.inbox.put(Command("pause")))  # with nobody there to go on it ends the call
+    with pytest.raises(Paused):
+        trainer.fit(steps=6)
+    assert view.panel.frame["state"] == "interrupted"
+    trainer.watchers.pop()
+    act(view, do="move", name="lr", value=1e-3)
+    assert standing(view, "lr")["value"] == 2e-3
+    trainer.fit(steps=6)
+    assert (standing(view, "lr")["value"], view.panel.frame["state"]) == (1e-3, "done")
+    assert trainer.run.events("move")[-1]["step"] >= 3
+
+
+def test_a_pause_waits_for_the_person(trainer):
+    view = LiveView(trainer, version="7.3.0")
+    trainer.watchers.append(view)
+    at(trainer, 3, lambda: act(view, do="pause"))  # taken at the next boundary
+    seen = []
+
+    def person():
+        for _ in range(500):
+            if view.panel.frame["state"] == "paused":
+                seen.append(view.panel.frame["step"])
+                act(view, do="resume")
+                return
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    trainer.fit(steps=6)
+    thread.join()
+    assert seen == [4] and trainer.step == 6
+
+
+def test_a_page_that_never_answers_is_found_out(trainer):
+    view = LiveView(trainer, version="7.3.0")
+    trainer.helm.running = True
+    view._listen(10.0)
+    view._listen(12.0)
+    assert trainer.helm.live
+    view._listen(14.0)
+    assert not trainer.helm.live and "this page" in view._frame()["notice"]
+    act(view, do="hello")
+    assert trainer.helm.live and view._frame()["notice"] == ""
+    assert trainer.helm.inbox.take() == []
+
+
+def test_alarms_are_told(tmp_path):
+    trainer = sagan(open_run(tmp_path))
+    trainer.alarms.append(Lasting("high", lambda seen: True, "it is high", patience=3))
+    view = LiveView(trainer, version="7.3.0")
+    trainer.watchers.append(view)
+    trainer.fit(steps=10)
+    assert told(view, "alarm") == ["high: it is high"]
+
+
+def test_samples_that_fail_are_told_and_stop_no_training(trainer):
+    view = LiveView(trainer, lambda trainer: 1 / 0, version="7.3.0")
+    trainer.watchers.append(view)
+    trainer.fit(steps=2)
+    assert told(view, "alarm") == ["samples: ZeroDivisionError: division by zero"]
+
+
+def test_the_newest_file_is_shown_by_default(trainer):
+    folder = trainer.run.path("samples", "a.png").parent
+    (folder / "a.png").write_bytes(png(torch.zeros(1, 1, 4, 4)))
+    assert LiveView(trainer, version="7.3.0").panel.samples == (folder / "a.png").read_bytes()
+
+
+def test_pace_keeps_to_its_share():
+    for took, pause in ((0.001, 0.2), (0.05, 5.0)):  # 1 ms: the shortest interval; 50 ms: one per cent of 5 s
+        pace = Pace(shortest=0.2, share=0.01)
+        pace.did(8.0, 9.0)
+        assert pace.next == pytest.approx(9.2), "the first time loads much, and says nothing of the next"
+        pace.did(10.0, 10.0 + took)
+        assert pace.next == pytest.approx(10.0 + took + pause)
+
+
+def test_the_last_samples_are_shown_however_long_they_take(trainer):
+    seen = []
+    view = LiveView(trainer, lambda trainer: seen.append(trainer.step) or torch.zeros(1, 1, 4, 4), version="7.3.0")
+    view._pictures.shortest = 1e9
+    view._pictures.did(0.0, time.perf_counter())
+    trainer.watchers.append(view)
+    trainer.fit(steps=5)
+    assert (seen[0], seen[-1], view.panel.frame["pictured"]) == (0, 5, 5)
