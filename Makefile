@@ -35,9 +35,11 @@ test: $(STAMP)  ## Run the tests: units, notebooks against their committed outpu
 gates: $(STAMP)  ## Run the long checks and show what each measured
 	$(BIN)/python -m pytest -m gate -rA --durations=0
 
-lint: $(STAMP)  ## Check style and format
+lint: $(STAMP)  ## Check style, format, types, docstrings, sizes and layers
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pytest -q tests/test_docstrings.py tests/test_sizes.py tests/test_layering.py
 
 bench: $(STAMP)  ## Measure speed beside the peers, as ratios (the other benchmarks train for hours: see each)
 	@for name in $(SPEED); do \
