@@ -67,7 +67,8 @@ def test_files_and_functions_stay_short(path: Path) -> None:
 
 
 def test_lines_are_counted_right() -> None:
-    source = '"""Doc."""\n\n# note\ndef f():\n    """One\n\n    two."""\n    return (\n        1\n    )\n\n\nx = """a\nb"""\n'
+    source = '"""Doc."""\n\n# note\ndef f():\n    """One\n\n    two."""\n    return (\n        1\n    )\n\n\n'
+    source += 'x = """a\nb"""\n'
     assert code_lines(source) == 1 + 3 + 2
     assert long_functions("def f():\n" + "    x = 1\n" * FUNCTION) == [f"f: {FUNCTION + 1}"]
     assert long_functions("def f():\n" + "    x = 1\n" * (FUNCTION - 1)) == []
