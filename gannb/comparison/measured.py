@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
-import plotly.graph_objects as go
-
 from gannb.comparison.intervals import paired_difference, seeds_text
 from gannb.config.presets import HOME
-from gannb.figures.intervals import interval_figure
 from gannb.metrics.score import Score
 from gannb.tables import Table
 
@@ -87,16 +84,6 @@ class Arms:
             spread = stdev(values) if len(values) > 1 else None
             rows.append((arm, len(values), mean(values), spread, *self.point(arm, *also)))
         return Table(("arm", "seeds", self.metric, "sd", *also), rows, note=self.command)
-
-    def figure(self, over: str, without: Sequence[str] = ()) -> go.Figure:
-        """Draw what each arm brings beside another, with its interval over the seeds of both.
-
-        Args:
-            over: the arm that all are compared with.
-            without: arms to leave out, such as one so far off that the others could not be told apart.
-        """
-        apart = {arm: self.difference(arm, over) for arm in self.arms if arm not in (over, *without)}
-        return interval_figure(apart, f"{self.metric}, less {over}; bars: 95 % over seeds", level=0.0)
 
     def beside(self, over: str, *also: str, more: Sequence[str] = ()) -> Table:
         """A row an arm: what it brings beside another, 95 % over the same seeds, and what it costs.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
+from gannb.comparison.measured import Arms
 from gannb.figures.template import COLOURS, INK, figure
 from gannb.metrics.score import Score
 
@@ -38,3 +39,15 @@ def interval_figure(
         named = {"annotation_text": level_name} if level_name else {}
         shown.add_vline(scale * level, line=line, **named)
     return shown
+
+
+def difference_figure(arms: Arms, over: str, without: Sequence[str] = ()) -> go.Figure:
+    """Draw each variant's difference from one of them in the deciding score, with its 95 % interval over paired seeds.
+
+    Args:
+        arms: the variants.
+        over: the variant that all are compared with.
+        without: variants to leave out, such as one so far off that the others could not be told apart.
+    """
+    apart = {arm: arms.difference(arm, over) for arm in arms.arms if arm not in (over, *without)}
+    return interval_figure(apart, f"{arms.metric}, less {over}; bars: 95 % over seeds", level=0.0)

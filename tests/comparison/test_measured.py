@@ -52,12 +52,6 @@ def test_an_arm_that_shares_no_seed_is_shown_without_a_difference(tmp_path):
     assert other.beside("document").rows[1] == ("elsewhere", 1, 1.0, None, None)
 
 
-def test_the_figure_has_a_row_an_arm_but_the_one_that_all_are_compared_with(tmp_path):
-    arms = stored(tmp_path, document=[1.0, 2.0], tuned=[0.5, 1.0], longer=[3.0], far=[9.0, 99.0])
-    (points,) = arms.figure("document", without=["far"]).data
-    assert list(points.y) == ["tuned"] and points.x[0] == -0.75, "one seed has no interval"
-
-
 def test_a_swing_is_the_largest_over_the_smallest_by_seed(tmp_path):
     arms = stored(tmp_path, half=[1.0, 4.0], whole=[2.0, 2.0], twice=[8.0, 3.0, 9.0])
     assert arms.swing(["half", "whole", "twice"]) == {0: 8.0, 1: 2.0}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gannb.figures.intervals import interval_figure
+from gannb.comparison.measured import Arms
+from gannb.figures.intervals import difference_figure, interval_figure
 from gannb.metrics.score import Score
 
 
@@ -24,3 +25,14 @@ def test_a_line_without_a_name_has_no_text():
 
 def test_without_any_score_it_is_empty():
     assert not len(interval_figure({"a": Score.missing("a", "why")}, "x").data[0].x)
+
+
+def test_differences_are_a_row_per_variant_but_the_one_that_all_are_compared_with():
+    values = {"document": [1.0, 2.0], "tuned": [0.5, 1.0], "longer": [3.0], "far": [9.0, 99.0]}
+    trials = [
+        {"arm": arm, "seed": seed, "scores": {"kid": {"value": value}}}
+        for arm, mine in values.items()
+        for seed, value in enumerate(mine)
+    ]
+    (points,) = difference_figure(Arms(tuple(trials), "kid", ""), "document", without=["far"]).data
+    assert list(points.y) == ["tuned"] and points.x[0] == -0.75, "one seed has no interval"
