@@ -232,13 +232,13 @@ class Wide(nn.Module):
 
 def memory(n: int) -> list[dict]:
     """Peak memory of all scores of `n` against `n` images, above what the process holds with its network loaded."""
-    from gannb.metrics.features import Extractor
-    from gannb.metrics.image import judge
+    from gannb.metrics.evaluator import evaluate
+    from gannb.metrics.features import FeatureExtractor
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["GANNB_CACHE"] = cache
-        extractor = Extractor("inception", Wide().eval().requires_grad_(False), lambda x: x, "none", "wide")
-        judge(generator=Endless(60, 1), real=Endless(60, 2), features=extractor)  # libraries load on first use
+        extractor = FeatureExtractor("inception", Wide().eval().requires_grad_(False), lambda x: x, "none", "wide")
+        evaluate(generator=Endless(60, 1), real=Endless(60, 2), features=extractor)  # libraries load on first use
         process, peak, done = psutil.Process(), [0], threading.Event()
         before = process.memory_info().rss
 
@@ -248,7 +248,7 @@ def memory(n: int) -> list[dict]:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        took = timed(lambda: float(judge(generator=Endless(n, 1), real=Endless(n, 2), features=extractor).fid))
+        took = timed(lambda: float(evaluate(generator=Endless(n, 1), real=Endless(n, 2), features=extractor).fid))
         done.set()
         watcher.join()
     above = (peak[0] - before) / 1e6

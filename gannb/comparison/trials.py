@@ -71,7 +71,7 @@ class Trial:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON; scores without their protocols, which are one for all."""
-        had = {n: {"value": s.value, "error": s.error} for n, s in self.scores.items() if s.had}
+        had = {n: {"value": s.value, "error": s.error} for n, s in self.scores.items() if s.available}
         head = {"arm": self.arm, "seed": self.seed, "steps": self.steps, "seconds": round(self.seconds, 2)}
         paths = {n: [[step, float(f"{value:.4g}")] for step, value in path] for n, path in self.paths.items()}
         return head | {"scores": had, "over": {k: float(f"{v:.5g}") for k, v in self.over.items()}, "paths": paths}
@@ -141,7 +141,7 @@ class Trials:
         if name in ("seconds", "mean_over_training"):
             over = {trial.seed: float(np.mean(list(trial.over.values()))) for trial in mine}
             return over if name != "seconds" else {trial.seed: trial.seconds for trial in mine}
-        return {t.seed: float(t.scores[name]) for t in mine if name in t.scores and t.scores[name].had}
+        return {t.seed: float(t.scores[name]) for t in mine if name in t.scores and t.scores[name].available}
 
     def over_seeds(self, arm: str, name: str = "") -> Score:
         """Mean over seeds with its bootstrap interval; missing, with the reason, where there are no two seeds."""
@@ -228,7 +228,7 @@ class Trials:
 
 def concluded(difference: Score, enough: int = ENOUGH) -> str:
     """What a paired difference (`arm − other`, lower is better) allows to say: a sentence."""
-    if not difference.had:
+    if not difference.available:
         return f"{difference.name}: undecided, {difference.reason}"
     low, high = difference.interval
     seeds, told = difference.protocol["seeds"], difference.ranged(signed=True)

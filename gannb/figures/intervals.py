@@ -18,13 +18,13 @@ def interval_figure(
     """Draw each score as a point with its 95 % interval, in their order from the top.
 
     Args:
-        scores: name → score; those that could not be had are left out.
+        scores: name → score; unavailable ones are left out.
         x_title: of the axis.
         level: where a dashed line stands, such as 0 for differences.
         level_name: written beside it.
         scale: what values are multiplied by (100 for metres in centimetres); the level too.
     """
-    had = {name: score for name, score in scores.items() if score.had}
+    had = {name: score for name, score in scores.items() if score.available}
     ends = [score.interval or (float(score),) * 2 for score in had.values()]
     low, high = scale * np.array(ends, dtype=np.float32).reshape(-1, 2).T
     centres = scale * np.array([float(score) for score in had.values()], dtype=np.float32)

@@ -2,7 +2,7 @@
 
     inception              pytorch-fid's Inception, 2048-d with its class logits     → fid, kid, inception_score
     inception_64/192/768   its earlier layers                                        → fd_inception_768, …
-    faed                   an autoencoder fitted to the real images, always to be had → faed, kid_faed
+    faed                   an autoencoder fitted to the real images, always available → faed, kid_faed
     any classifier         given by the user                                         → fd_<name>, kid_<name>
 
 Images come in as float `[N, C, H, W]` in [-1, 1] and are first rounded to the 8 bits that a PNG would hold, so that a
@@ -51,7 +51,7 @@ class Activations:
 
 
 @dataclass(frozen=True)
-class Extractor:
+class FeatureExtractor:
     """A named feature space.
 
     Args:
@@ -108,20 +108,23 @@ def as_8_bit(images: Tensor) -> Tensor:
     return ((images.float() + 1) * 127.5).round_().clamp_(0, 255).div_(255)
 
 
-def choose(features: str | Extractor, real: Tensor, precision: Precision | Literal["auto"] = "auto") -> Extractor:
+def choose(
+    features: str | FeatureExtractor, real: Tensor, precision: Precision | Literal["auto"] = "auto"
+) -> FeatureExtractor:
     """Find a feature space by name.
 
     Args:
         features: `auto` (Inception where its weights are found or can be downloaded, else FAED), `faed`, `inception`,
-            `inception_64`, `inception_192`, `inception_768`, `NAME=PATH` (a CIFAR-10 ResNet's weights), an Extractor.
+            `inception_64`, `inception_192`, `inception_768`, `NAME=PATH` (a CIFAR-10 ResNet's weights), an
+            instance.
         real: the real images `[N, C, H, W]`; FAED is fitted to them, and the networks go to their device.
         precision: of Inception; `auto` takes bf16 for 1000 and more images on a CPU that multiplies it in hardware, if
             `bf16_agrees` finds that it does not move the distance.
 
     Raises:
-        ValueError: no such feature space. WeightsMissing: Inception was asked for by name and could not be had.
+        ValueError: no such feature space. WeightsMissing: Inception was asked for by name and is unavailable.
     """
-    if isinstance(features, Extractor):
+    if isinstance(features, FeatureExtractor):
         return features
     if features == "faed":
         return faed(real, device=real.device)
@@ -138,7 +141,7 @@ def choose(features: str | Extractor, real: Tensor, precision: Precision | Liter
         found = cifar_resnet(Path(path), name=name)
         found.network.to(real.device)
         return found
-    allowed = "auto, faed, inception, inception_64, inception_192, inception_768, NAME=PATH or an Extractor"
+    allowed = "auto, faed, inception, inception_64, inception_192, inception_768, NAME=PATH or an FeatureExtractor"
     raise ValueError(f"features: {features!r} is unknown; allowed: {allowed}")
 
 
@@ -179,7 +182,7 @@ class InceptionFeatures(nn.Module):
             return features, features @ self.classes.weight.T
 
 
-def inception(dims: int = 2048, precision: Precision = "fp32", device: torch.device | str = "cpu") -> Extractor:
+def inception(dims: int = 2048, precision: Precision = "fp32", device: torch.device | str = "cpu") -> FeatureExtractor:
     """pytorch-fid's Inception; its weights come from torch's hub cache, or are downloaded into it.
 
     Raises:
@@ -195,14 +198,14 @@ def inception(dims: int = 2048, precision: Precision = "fp32", device: torch.dev
 
 
 @functools.lru_cache(maxsize=4)
-def _inception_from(path: Path, _changed: int, dims: int, precision: Precision, device: str) -> Extractor:
+def _inception_from(path: Path, _changed: int, dims: int, precision: Precision, device: str) -> FeatureExtractor:
     from pytorch_fid.inception import fid_inception_v3
 
     torch.load(path, map_location="cpu", weights_only=True)  # refuses a file that holds anything but weights
     network = InceptionFeatures(_folded(fid_inception_v3().eval()), dims).requires_grad_(False)
     network = network.eval().to(device, memory_format=torch.channels_last)
     name = "inception" if dims == 2048 else f"inception_{dims}"
-    return Extractor(
+    return FeatureExtractor(
         name=name,
         network=network,
         prepare=functools.partial(_to_rgb, size=299, antialias=False),
@@ -220,7 +223,7 @@ def _folded(inception: nn.Module) -> nn.Module:
     return inception
 
 
-def _inception_for(real: Tensor, dims: int, precision: Precision | Literal["auto"]) -> Extractor:
+def _inception_for(real: Tensor, dims: int, precision: Precision | Literal["auto"]) -> FeatureExtractor:
     """Inception in fp32, or in bf16 where that is faster and agrees."""
     if precision != "auto":
         return inception(dims, precision, real.device)
@@ -236,7 +239,9 @@ def has_fast_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def bf16_agrees(fp32: Extractor, bf16: Extractor, images: Tensor, n: int = 64, within: float = 1e-3) -> bool:
+def bf16_agrees(
+    fp32: FeatureExtractor, bf16: FeatureExtractor, images: Tensor, n: int = 64, within: float = 1e-3
+) -> bool:
     """Whether bf16 moves the Fréchet distance between two halves of `n` images by at most `within` (relative)."""
     from gannb.metrics.frechet import frechet_distance
 
@@ -301,7 +306,7 @@ class _Standardised(nn.Module):
         return (self.autoencoder.encode(2 * x - 1) - self.centre) / self.spread, None
 
 
-def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.device | str = "cpu") -> Extractor:
+def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.device | str = "cpu") -> FeatureExtractor:
     """An autoencoder fitted to the real images `[N, C, H, W]`, by gradient descent on the squared error.
 
     The fit depends on the images and `seed` alone, never on a run's seed: arms that share their real images are judged
@@ -321,7 +326,7 @@ def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.devi
     address = content_hash(pixels, "faed-2", steps, seed, size)
     network = _fitted(address, pixels, size, steps, seed).eval().requires_grad_(False)
     as_is = tuple(real.shape[-2:]) == (size, size)
-    return Extractor(
+    return FeatureExtractor(
         name="faed",
         network=network.to(device, memory_format=torch.channels_last),
         prepare=functools.partial(_to_size, size=size),
@@ -385,7 +390,7 @@ def classifier(
     size: int,
     mean: Iterable[float] = (0.485, 0.456, 0.406),
     std: Iterable[float] = (0.229, 0.224, 0.225),
-) -> Extractor:
+) -> FeatureExtractor:
     """Any classifier as a feature space: the input of its last `nn.Linear` is the features, its output the logits.
 
     Args:
@@ -412,10 +417,10 @@ def classifier(
     prepare = functools.partial(_to_rgb if len(mean) == 3 else _to_size, size=size)
     fingerprint = content_hash(name, weights_hash(whole), type(network).__qualname__, size)
     resize = f"bilinear to {size}×{size}, antialiased, where another size"
-    return Extractor(name, whole, prepare, resize, fingerprint, channels=len(mean))
+    return FeatureExtractor(name, whole, prepare, resize, fingerprint, channels=len(mean))
 
 
-def cifar_resnet(path: Path, name: str | None = None) -> Extractor:
+def cifar_resnet(path: Path, name: str | None = None) -> FeatureExtractor:
     """A CIFAR-10 ResNet from its checkpoint (key layout of akamaster/pytorch_resnet_cifar10).
 
     Raises FileNotFoundError for no such file, ValueError for one with other keys.
@@ -461,7 +466,7 @@ def _to_size(x: Tensor, size: int, antialias: bool = True) -> Tensor:
     return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False, antialias=antialias)
 
 
-def _with_note(extractor: Extractor, *notes: str) -> Extractor:
+def _with_note(extractor: FeatureExtractor, *notes: str) -> FeatureExtractor:
     from dataclasses import replace
 
     return replace(extractor, note="\n".join(filter(None, notes)))

@@ -1,7 +1,7 @@
 """A score that carries its protocol, and a table of scores.
 
 A number such as "FID 48" means nothing without its protocol: how many real and generated images, which split, which
-features, which resizing. A `Score` never travels without it, and a score that could not be had says why.
+features, which resizing. A `Score` never travels without it, and a score that is unavailable says why.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from gannb.tables import Table
 
 
 class ScoreMissing(ValueError):
-    """A score's value was asked for, but the score could not be had; the message says why."""
+    """A score's value was asked for, but the score is unavailable; the message says why."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One score: value, error, floor, protocol; or the reason why it could not be had.
+    """One score: value, error, floor, protocol; or the reason why it is unavailable.
 
     Args:
         name: its name, which is its protocol's short form (`fid_500_all`: 500 generated against all real images).
-        value: the score, None where it could not be had.
+        value: the score, None where it is unavailable.
         error: one standard error (protocol["error"] says of what kind), None where none is known.
         interval: a 95 % interval (low, high), where one was computed.
         floor: what real images score against real images under the same protocol, where it was measured.
@@ -50,7 +50,7 @@ class Score:
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
-            raise ValueError(f"score {self.name!r} needs either a value or a reason why it could not be had")
+            raise ValueError(f"score {self.name!r} needs either a value or a reason why it is unavailable")
         for part in ("value", "error", "floor"):
             object.__setattr__(self, part, self._number(part, getattr(self, part)))
         if self.interval is not None:
@@ -68,24 +68,24 @@ class Score:
 
     @classmethod
     def missing(cls, name: str, reason: str, **protocol: Any) -> Score:
-        """A score that could not be had, and why."""
+        """A score that is unavailable, and why."""
         return cls(name, reason=reason, protocol=protocol)
 
     @property
-    def had(self) -> bool:
+    def available(self) -> bool:
         """Whether there is a value."""
         return self.value is not None
 
     def __float__(self) -> float:
         if self.value is None:
-            raise ScoreMissing(f"{self.name} could not be had: {self.reason}")
+            raise ScoreMissing(f"{self.name} is unavailable: {self.reason}")
         return self.value
 
     @property
     def text(self) -> str:
         """`value ± error`, with as many digits as the error supports (four without an error)."""
         if self.value is None:
-            return "not had"
+            return "unavailable"
         if not self.error:
             return f"{self.value:.4g}"
         digits = _digits(self.error)
@@ -94,7 +94,7 @@ class Score:
     def ranged(self, signed: bool = False) -> str:
         """`value [low, high]`, as many digits as its width supports; the value alone without an interval."""
         if self.value is None:
-            return "not had"
+            return "unavailable"
         sign = "+" if signed else ""
         low, high = self.interval or (self.value, self.value)
         if low == high:
@@ -106,8 +106,8 @@ class Score:
         return f"{self.value:{form}} [{low:{form}}, {high:{form}}]"
 
     def __repr__(self) -> str:
-        if not self.had:
-            return f"{self.name}: not had ({self.reason})"
+        if not self.available:
+            return f"{self.name}: unavailable ({self.reason})"
         facts = {"floor": f"{self.floor:.4g}"} if self.floor is not None else {}
         if self.interval:
             facts["95 %"] = "{:.4g} … {:.4g}".format(*self.interval)
@@ -187,18 +187,18 @@ class Scores(Mapping[str, Score]):
         return len(self._scores)
 
     def __or__(self, other: Scores) -> Scores:
-        """Both tables in one; `other`'s score where both have one, unless only this one could be had."""
+        """Both tables in one; `other`'s score where both have one, unless only this one is available."""
         merged = dict(self._scores)
         for name, score in other._scores.items():
-            if score.had or name not in merged:
+            if score.available or name not in merged:
                 merged[name] = score
         return Scores(merged.values(), self.notes + other.notes)
 
     @property
     def table(self) -> Table:
-        """One row a score that could be had; the others are named below it with their reasons."""
-        had = [score for score in self.values() if score.had]
-        rows = [self._row(score) for score in had]
+        """One row per score that is available; the others are named below it with their reasons."""
+        available = [score for score in self.values() if score.available]
+        rows = [self._row(score) for score in available]
         columns = ["score", "value", "floor", "real", "fake", "split", "features"]
         return Table(columns, rows, note="\n".join([*self.notes, *self._reasons()]))
 
@@ -216,7 +216,7 @@ class Scores(Mapping[str, Score]):
         for score in self.values():
             if score.reason is not None:
                 reasons.setdefault(score.reason, []).append(score.name)
-        return [f"not had: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
+        return [f"unavailable: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
 
     def __repr__(self) -> str:
         return repr(self.table)

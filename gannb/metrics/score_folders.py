@@ -130,20 +130,20 @@ def score_folders(
     Args:
         real, fake: folders or `.npz` files.
         train: the images the generator was trained on, for the share of copies.
-        features, lpips, seed, progress: as `image.judge`.
+        features, lpips, seed, progress: as `evaluator.evaluate`.
         reading: how files become images.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_images` and `image.judge`.
+        FileNotFoundError, ValueError: as `open_images` and `evaluator.evaluate`.
     """
-    from gannb.metrics.image import judge
+    from gannb.metrics.evaluator import evaluate
 
     sources = [open_images(path, reading, progress) for path in (real, fake, train) if path is not None]
     shapes = {str(path): tuple(source.some(1).shape[1:]) for path, source in zip((real, fake, train), sources)}
     if len(set(shapes.values())) > 1:
         found = "; ".join(f"{path}: {_words(shape)}" for path, shape in shapes.items())
         raise ValueError(f"the images differ ({found}). {_remedy(shapes.values())}")
-    scores = judge(
+    scores = evaluate(
         generator=sources[1],
         real=sources[0],
         train=sources[2] if train is not None else None,

@@ -95,17 +95,17 @@ class OverTime:
 
 
 def over_time(scores: Mapping[int, Score] | Mapping[int, float]) -> OverTime:
-    """One score by step, in order of steps; scores that could not be had are left out.
+    """One score by step, in order of steps; unavailable scores are left out.
 
     Raises ValueError where none is left, or where two are of different names.
     """
     names = {score.name for score in scores.values() if isinstance(score, Score)}
     if len(names) > 1:
         raise ValueError(f"one score over time is needed; found {', '.join(sorted(names))}")
-    had = {step: float(s) for step, s in sorted(scores.items()) if not isinstance(s, Score) or s.had}
-    if not had:
-        raise ValueError("no score was had at any step")
-    return OverTime(tuple(had), tuple(had.values()))
+    found = {step: float(s) for step, s in sorted(scores.items()) if not isinstance(s, Score) or s.available}
+    if not found:
+        raise ValueError("no score is available at any step")
+    return OverTime(tuple(found), tuple(found.values()))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A small convolutional autoencoder: the feature space that can always be had, since it is fitted to the real images.
+"""A small convolutional autoencoder: the feature space that is always available, since it is fitted to the real images.
 
 Its code has two parts. *Layout* is an ordinary bottleneck: what is where. *Texture* is how bright, how varied and how
 rough each channel is, of the image and of the first encoder stages. A bottleneck alone maps whatever it is shown onto

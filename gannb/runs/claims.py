@@ -140,12 +140,12 @@ class Ledger:
     def check(self, claim_id: str, measured: Any) -> Entry:
         """Settle a claim by a measured number, truth value, `Score`, or a sequence of numbers (seeds).
 
-        A score of another name than the claim's `measure`, or one that could not be had, settles nothing. One whose
+        A score of another name than the claim's `measure`, or one that is unavailable, settles nothing. One whose
         interval (or ± 2 standard errors, where it has none) straddles what is expected settles it partly.
         """
         claim = self[claim_id]
-        name, had = getattr(measured, "name", ""), getattr(measured, "had", True)
-        if not had:
+        name, available = getattr(measured, "name", ""), getattr(measured, "available", True)
+        if not available:
             return self._enter(Entry(claim, NOT_REACHED, reason=measured.reason))
         if claim.measure and name != claim.measure:
             return self._enter(

@@ -33,7 +33,7 @@ class Trained:
     def __init__(self, shown: Any, run: Run, values: Mapping[str, Any] | None = None, *, within: float = 0.5) -> None:
         self.shown, self.run, self.within = shown, run, within
         source = shown if values is None else values
-        self.values = {name: float(v) for name, v in source.items() if getattr(v, "had", True)}
+        self.values = {name: float(v) for name, v in source.items() if getattr(v, "available", True)}
         self.measured = run.path("trained.yaml")
         if run.writes:
             before = yaml.safe_load(self.measured.read_text()) if self.measured.exists() else {}

@@ -221,7 +221,7 @@ class Trainer:
         return True
 
     def finish(self, scores: Any = None) -> dict[str, Any]:
-        """Write the run's `summary.json`: steps, speed, memory, weights, and the scores that were had."""
+        """Write the run's `summary.json`: steps, speed, memory, weights, and the scores."""
         return self.run.summarise(
             epochs=self.epoch,
             steps=self.step,

@@ -42,7 +42,7 @@ def test_arms_are_runs_that_differ_in_the_seed_alone(runs: Catalogue) -> None:
         "lr=0.1": ["a0", "a1", "a2"], "lr=0.2": ["b0", "b1", "b2"],
     }  # fmt: skip
     assert runs.scores("kid") == {"lr=0.1": {0: 1.0, 1: 2.0, 2: 3.0}, "lr=0.2": {0: 2.0, 1: 3.0, 2: 4.0}}
-    assert runs.common_scores() == ["kid"], "fid could not be had"
+    assert runs.common_scores() == ["kid"], "fid is unavailable"
 
 
 def test_a_parameter_called_as_a_column_of_the_head_takes_none_of_its_place(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_difference_has_an_interval_over_the_seeds_of_both(tmp_path):
     arms = stored(tmp_path, document=[1.0, 2.0, 5.0], tuned=[0.5, 1.4])
     found = arms.difference("tuned", "document")
     assert (float(found), found.protocol["seeds"], found.name) == (pytest.approx(-0.55), 2, "kid_difference")
-    assert not stored(tmp_path, document=[1.0], tuned=[0.5]).difference("tuned", "document").had
+    assert not stored(tmp_path, document=[1.0], tuned=[0.5]).difference("tuned", "document").available
     assert float(arms.difference("tuned", "document", "copies")) == 0
 
 

@@ -38,10 +38,10 @@ def test_a_difference_is_by_seed() -> None:
 
 def test_what_was_not_tried_is_missing_with_the_reason() -> None:
     score = arms([-1.0, -2.0]).difference("learned", "policy")
-    assert not score.had and score.reason == "policy not tried"
-    assert not arms([-1.0]).difference("learned", "fixed").had
-    assert not arms([-1.0, -2.0]).over_seeds("policy").had
-    assert not arms([1.0, 2.0]).difference("learned", "fixed", "fid").had
+    assert not score.available and score.reason == "policy not tried"
+    assert not arms([-1.0]).difference("learned", "fixed").available
+    assert not arms([-1.0, -2.0]).over_seeds("policy").available
+    assert not arms([1.0, 2.0]).difference("learned", "fixed", "fid").available
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_equal_cost_compares_an_earlier_moment() -> None:
         found.add(trial("document", seed, 1.0, over=(9.0, 5.0)))
     assert found.at_equal_cost("learned", "document", 1.0).value == pytest.approx(-1.0)
     assert found.at_equal_cost("learned", "document", 4 / 3).value == pytest.approx(1.0)
-    assert not found.at_equal_cost("learned", "cosine", 1.0).had
+    assert not found.at_equal_cost("learned", "cosine", 1.0).available
 
 
 def test_the_best_of_some() -> None:

@@ -118,7 +118,7 @@ def test_bf16_is_taken_only_where_it_agrees(with_inception):
             return flat + self.by * flat.flip(0), None
 
     def extractor(by):
-        return feature_spaces.Extractor("x", Rounded(by), lambda x: x, "none", "x")
+        return feature_spaces.FeatureExtractor("x", Rounded(by), lambda x: x, "none", "x")
 
     images = smooth(40, 1)
     assert bf16_agrees(extractor(0.0), extractor(1e-6), images)

@@ -47,7 +47,7 @@ def test_collapse_has_no_diversity(backbone, monkeypatch):
 
 def test_says_why_it_could_not_be_had(without_inception):
     score = lpips_diversity(images(10))
-    assert not score.had and "alexnet" in score.reason and "no network" in score.reason
+    assert not score.available and "alexnet" in score.reason and "no network" in score.reason
     assert "found 3" in lpips_diversity(images(3)).reason
 
 

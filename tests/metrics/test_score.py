@@ -1,4 +1,4 @@
-"""A score never travels without its protocol, and says why it could not be had."""
+"""A score never travels without its protocol, and says why it is unavailable."""
 
 import json
 import math
@@ -32,8 +32,8 @@ def test_refuses_what_json_cannot_hold(value):
 
 
 def test_missing_score_gives_its_reason_instead_of_a_number(scores):
-    assert not scores.fid.had
-    with pytest.raises(ScoreMissing, match="fid could not be had: no weights"):
+    assert not scores.fid.available
+    with pytest.raises(ScoreMissing, match="fid is unavailable: no weights"):
         float(scores.fid)
 
 
@@ -52,16 +52,16 @@ def test_an_interval_decides_the_digits_beside_it():
     assert ranged(2.928, -0.808, 6.493, signed=True) == "+2.9 [-0.8, +6.5]"
     assert ranged(5.0, 5.0, 5.0) == "5 [5, 5]"
     assert ranged(-16.12, -35.43, -0.2913) == "-16.1 [-35.4, -0.3]", "clear of 0, and seen to be"
-    assert Score("a", 12.3456).ranged() == "12.35" and Score.missing("a", "why").ranged() == "not had"
+    assert Score("a", 12.3456).ranged() == "12.35" and Score.missing("a", "why").ranged() == "unavailable"
 
 
 def test_table_shows_protocol_and_groups_reasons(scores):
     text = repr(scores)
     assert "12.35 ± 0.68" in text and "held-out" in text and "500" in text and "9.5" in text
-    assert "not had: fid, kid (no weights)" in text
+    assert "unavailable: fid, kid (no weights)" in text
     assert "grey images" in text
     html = scores._repr_html_()
-    assert "<table>" in html and "not had: fid, kid (no weights)" in html
+    assert "<table>" in html and "unavailable: fid, kid (no weights)" in html
 
 
 def test_unknown_name_names_the_nearest(scores):

@@ -32,7 +32,7 @@ def folders(tmp_path, blobs):
 
 
 def test_folder_and_array_and_tensor_score_the_same(folders, tmp_path, blobs):
-    from gannb.metrics.image import judge
+    from gannb.metrics.evaluator import evaluate
 
     real, fake = folders
     by_folder = score_folders(real, fake, features="faed", lpips=False)
@@ -40,7 +40,7 @@ def test_folder_and_array_and_tensor_score_the_same(folders, tmp_path, blobs):
         np.savez(tmp_path / f"{name}.npz", images=((images + 1) * 127.5).round().byte().squeeze(1).numpy())
     by_array = score_folders(tmp_path / "real.npz", tmp_path / "fake.npz:images", features="faed", lpips=False)
     assert by_array.as_dict()["metrics"] == by_folder.as_dict()["metrics"]
-    by_tensor = judge(generator=blobs(50, 2), real=blobs(40, 1), features="faed")
+    by_tensor = evaluate(generator=blobs(50, 2), real=blobs(40, 1), features="faed")
     assert by_tensor.faed.value == pytest.approx(by_folder.faed.value, rel=1e-9)
 
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_named_and_left_out(folders, capsys):
 def test_subfolders_and_training_images(folders, tmp_path, blobs):
     save(tmp_path / "fake" / "more", blobs(10, 5), "bmp")
     scores = score_folders(*folders, train=save(tmp_path / "train", blobs(60, 4)), features="faed", lpips=False)
-    assert scores.faed.protocol["n_fake"] == 60 and scores.copies.had and scores.faed_60_all.had
+    assert scores.faed.protocol["n_fake"] == 60 and scores.copies.available and scores.faed_60_all.available
 
 
 @pytest.mark.parametrize(

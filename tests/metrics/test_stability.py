@@ -34,7 +34,7 @@ def test_gradient_norm_spread_is_in_decades_and_leaves_standing_still_out():
     spread = gradient_norm_spread([*norms, 0, 0], "d_grad_norm_spread")
     assert spread.value == pytest.approx(0.25, rel=0.05)
     assert spread.protocol["zero"] == 2 and spread.protocol["geometric_mean"] == pytest.approx(10, rel=0.05)
-    assert not gradient_norm_spread([0, 1.0], "x").had
+    assert not gradient_norm_spread([0, 1.0], "x").available
     with pytest.raises(ValueError, match="never negative"):
         gradient_norm_spread([1, -1], "x")
 
@@ -52,7 +52,7 @@ def test_best_and_last_over_time():
     assert found.last_over_best == 2.25 and found.reached(80) == 100 and found.reached(10) is None
     with pytest.raises(ValueError, match="faed, fid"):
         over_time({1: Score("fid", 1.0), 2: Score("faed", 1.0)})
-    with pytest.raises(ValueError, match="no score was had"):
+    with pytest.raises(ValueError, match="no score is available"):
         over_time({1: Score.missing("fid", "-")})
 
 

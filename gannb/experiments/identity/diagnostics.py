@@ -103,10 +103,10 @@ def score_table(scores: Scores) -> Table:
     """A row a score: value with its error, 95 % interval, faces and people."""
     rows = []
     for score in scores.values():
-        if score.had:
+        if score.available:
             interval = "{:.4g} … {:.4g}".format(*score.interval) if score.interval else None
             rows.append((score.name, score.text, interval, score.protocol.get("n"), score.protocol.get("people")))
-    lacking = [f"{score.name}: {score.reason}" for score in scores.values() if not score.had]
+    lacking = [f"{score.name}: {score.reason}" for score in scores.values() if not score.available]
     return Table(("score", "value", "95 % interval", "faces", "people"), rows, note="\n".join(lacking))
 
 

@@ -38,7 +38,7 @@ def outcome(arm: str, run: Run, cpu_seconds: float, scores: Scores, real: Clips,
         quarter of what real ones do (a discriminator's accuracy exists in one regime alone); `w_follows_fgd` where
         there is a critic that was looked at often enough.
     """
-    had = {name: float(score) for name, score in scores.items() if score.had}
+    had = {name: float(score) for name, score in scores.items() if score.available}
     training = {
         "collapsed": float(had["diversity_share"] < DIVERSITY),
         "cpu_seconds": round(cpu_seconds, 1),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gannb.experiments.schedules.datasets import DIGITS, Pictures
 from gannb.metrics.feature_cache import content_hash, load_weights, store_weights
-from gannb.metrics.features import Extractor, as_8_bit, check_images, classifier
+from gannb.metrics.features import FeatureExtractor, as_8_bit, check_images, classifier
 from gannb.random import generator, seeded
 
 STEPS, BATCH, RATE, WIDTH = 250, 64, 3e-3, 64
@@ -37,7 +37,9 @@ class SmallClassifier(nn.Module):
         return self.head(self.body(x))
 
 
-def fitted_classifier(images: Tensor, classes: Tensor, name: str, *, steps: int = STEPS, seed: int = 0) -> Extractor:
+def fitted_classifier(
+    images: Tensor, classes: Tensor, name: str, *, steps: int = STEPS, seed: int = 0
+) -> FeatureExtractor:
     """A feature space from a classifier fitted to images and their classes; scores are named `fd_<name>`.
 
     The fit depends on images, classes and `seed` alone, so arms that share their images share their judge; it is kept
@@ -69,7 +71,7 @@ def fitted_classifier(images: Tensor, classes: Tensor, name: str, *, steps: int 
     return made
 
 
-def eyes_for(features: str, pictures: Pictures) -> str | Extractor:
+def eyes_for(features: str, pictures: Pictures) -> str | FeatureExtractor:
     """What judges these pictures: "fitted" is a classifier of their own classes, or FAED where they have none.
 
     Any other name is left to `features.choose`. The digits' is called "digits", any other "fitted".
@@ -82,7 +84,7 @@ def eyes_for(features: str, pictures: Pictures) -> str | Extractor:
     return fitted_classifier(pictures.train.pixels, pictures.classes["train"], name)
 
 
-def accuracy(eyes: Extractor, images: Tensor, classes: Tensor) -> float:
+def accuracy(eyes: FeatureExtractor, images: Tensor, classes: Tensor) -> float:
     """The share of images whose class a classifier's features name rightly."""
     return float((eyes(images).logits.argmax(1) == classes.cpu()).float().mean())
 

@@ -7,7 +7,7 @@ import torch
 
 from gannb.experiments.schedules.classifier import WIDTH, accuracy, fitted_classifier
 from gannb.experiments.schedules.datasets import load
-from gannb.metrics.image import Judge
+from gannb.metrics.evaluator import Evaluator
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_it_tells_digits_that_it_did_not_learn_from(digits, eyes):
 
 
 def test_it_tells_good_images_from_spoilt_ones(digits, eyes):
-    judge = Judge(digits.test.pixels, digits.train.pixels, eyes)
+    judge = Evaluator(digits.test.pixels, digits.train.pixels, eyes)
     whole = digits.guide.pixels
     noisy = (whole + 0.7 * torch.randn(whole.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
     one_class = digits.train.pixels[digits.classes["train"] == 3]
@@ -38,7 +38,7 @@ def test_it_tells_good_images_from_spoilt_ones(digits, eyes):
 
 
 def test_one_channel_is_taken_as_it_is(digits, eyes):
-    scores = Judge(digits.test.pixels, digits.train.pixels, eyes)(digits.guide.pixels)
+    scores = Evaluator(digits.test.pixels, digits.train.pixels, eyes)(digits.guide.pixels)
     assert not any("repeated" in note for note in scores.notes)
     assert "channels" not in scores["fd_digits"].protocol
 

@@ -76,8 +76,8 @@ def _share(made: Score, real: Score) -> Score:
 
 
 def _gap(mine: Score, theirs: Score) -> Score:
-    if not (mine.had and theirs.had):
-        return Score.missing("harmony_gap", (mine if not mine.had else theirs).reason or "")
+    if not (mine.available and theirs.available):
+        return Score.missing("harmony_gap", (mine if not mine.available else theirs).reason or "")
     return Score("harmony_gap", abs(float(mine) - float(theirs)), protocol={"of": "hand_arm_correlation"})
 
 

@@ -40,7 +40,7 @@ class Outcome:
     @classmethod
     def of(cls, arm: str, run: Run, scores: Scores, real: Clips, made: Tensor, cpu_seconds: float) -> Outcome:
         """From a finished run, its scores, what it made to the speech of the real clips, and what training it took."""
-        had = {name: float(score) for name, score in scores.items() if score.had}
+        had = {name: float(score) for name, score in scores.items() if score.available}
         errors = absolute_by_clip(real, made).tolist()
         return cls(arm, run.params.seed, had, errors, training_of(run) | {"cpu_seconds": round(cpu_seconds, 1)})
 

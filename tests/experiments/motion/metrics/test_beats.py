@@ -152,8 +152,8 @@ def test_silence_and_stillness_give_a_reason():
     score, over = beat_consistency(still, times(2), "aist")
     assert "no clip has both" in score.reason
     score, _ = beat_consistency(noise(2), [np.array([]), np.array([])], "ha2g")
-    assert not score.had
-    assert not over.had
+    assert not score.available
+    assert not over.available
 
 
 def test_unknown_variants_and_unequal_counts_are_refused():

@@ -29,7 +29,7 @@ def test_a_frozen_pose_has_no_diversity_and_says_what_it_lacks(real: Clips) -> N
     still = real.pose.mean((0, 1)).expand_as(real.pose)
     scores = judge(real, still)
     assert float(scores["diversity_share"]) == pytest.approx(0.0, abs=1e-6)
-    assert not scores["bc_stroke"].had and not scores["harmony_gap"].had
+    assert not scores["bc_stroke"].available and not scores["harmony_gap"].available
     assert diversity_share(real.pose, still) == pytest.approx(0.0, abs=1e-6)
 
 

@@ -128,7 +128,7 @@ def test_hands_that_go_with_arms_are_in_harmony():
     assert float(motion.harmony(hands_and_arms(swing, other)).correlation) < -0.8
     alone = motion.harmony(hands_and_arms(4 * (0.1 * t % 0.2), torch.zeros(T)))
     assert float(alone.isolated) == 1.0
-    assert not alone.correlation.had
+    assert not alone.correlation.available
     together = motion.harmony(hands_and_arms(swing * 2, swing * 2))
     assert float(together.isolated) < 0.1
     still = motion.harmony(hands_and_arms(torch.zeros(T), torch.zeros(T)))

@@ -22,7 +22,7 @@ def test_means_and_advantages_are_over_the_seeds_that_both_have() -> None:
     found = arms.advantage("b", "a", "fgd")
     assert float(found) == pytest.approx(-0.75)
     assert found.interval[0] < -1.0 and found.interval[1] > -0.5, "two seeds say little"
-    assert not arms.advantage("c", "a", "fgd").had, "one seed shows no spread"
+    assert not arms.advantage("c", "a", "fgd").available, "one seed shows no spread"
 
 
 def test_intervals_are_over_seeds_or_clips_and_say_so() -> None:
@@ -38,7 +38,7 @@ def test_intervals_are_over_seeds_or_clips_and_say_so() -> None:
 def test_arms_beside_one_of_them() -> None:
     table = outcomes().beside("a", ("fgd",))
     assert table.column("less a") == ["b", "c"]
-    assert table.column("fgd")[0].startswith("-0.8 [") and table.column("fgd")[1] == "not had", (
+    assert table.column("fgd")[0].startswith("-0.8 [") and table.column("fgd")[1] == "unavailable", (
         "one seed shows no spread"
     )
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from gannb.metrics import image
+from gannb.metrics import evaluator as evaluator_module
+from gannb.metrics.evaluator import Evaluator, evaluate
 from gannb.metrics.feature_cache import weights_hash
-from gannb.metrics.features import Extractor, classifier
-from gannb.metrics.image import Judge, judge
+from gannb.metrics.features import FeatureExtractor, classifier
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ def data(blobs):
 
 
 @pytest.fixture
-def judging(data):
-    return Judge(real=data[1], train=data[0], features="faed")
+def evaluator(data):
+    return Evaluator(real=data[1], train=data[0], features="faed")
 
 
 def mean_and_spread(name="toy"):
@@ -32,7 +32,7 @@ def mean_and_spread(name="toy"):
         def forward(self, x):
             return nn.functional.avg_pool2d(x, 4).flatten(1) * self.one, None
 
-    return Extractor(name, Patches(), lambda x: x, "none", "toy-1")
+    return FeatureExtractor(name, Patches(), lambda x: x, "none", "toy-1")
 
 
 class Generator(nn.Module):
@@ -50,133 +50,144 @@ class Generator(nn.Module):
         return self.up(self.norm(self.start(z).view(-1, 1, 8, 8))).tanh()
 
 
-def test_a_good_generator_passes_and_bad_ones_fail(judging, blobs):
-    good, other = judging(blobs(200, 3)), judging((blobs(200, 3) * 0.5).clamp(-1, 1))
+def test_a_good_generator_passes_and_bad_ones_fail(evaluator, blobs):
+    good, other = evaluator(blobs(200, 3)), evaluator((blobs(200, 3) * 0.5).clamp(-1, 1))
     assert 0.6 < float(good.faed_over_floor) < 1.5 < float(other.faed_over_floor)
     assert abs(good.kid_faed.value) < 4 * good.kid_faed.error < other.kid_faed.value
     assert good.precision.value > 0.6 and good.copies.value == pytest.approx(0.5, abs=0.12)
 
 
-def test_copies_are_seen(judging, data):
-    scores = judging((data[0] + 0.002 * torch.randn(80, 1, 16, 16)).clamp(-1, 1))
+def test_copies_are_seen(evaluator, data):
+    scores = evaluator((data[0] + 0.002 * torch.randn(80, 1, 16, 16)).clamp(-1, 1))
     assert scores.copies.value > 0.6
     assert scores.copies.value == pytest.approx(scores.copies.protocol["if_all_were_copies"], abs=0.07)
     assert float(scores.faed_over_floor) < 1  # copying flatters the distance: that is why copies are counted
 
 
-def test_names_and_protocol(judging, blobs):
-    scores = judging(blobs(50, 3))
+def test_names_and_protocol(evaluator, blobs):
+    scores = evaluator(blobs(50, 3))
     assert {"faed", "faed_50_all", "faed_halves", "faed_floor", "faed_over_floor", "kid_faed", "copies"} < set(scores)
     assert scores.faed.protocol["split"] == "held-out" and scores.faed.protocol["n_real"] == 30
     assert scores.faed_50_all.protocol["split"] == "all" and scores.faed_50_all.protocol["n_real"] == 110
     assert scores.faed_halves.protocol["n_real"] == scores.faed_halves.protocol["n_fake"] == 50
     assert scores.faed_halves.floor == scores.faed_floor.value
     for score in scores.values():
-        assert not score.had or {"n_real", "n_fake", "split", "features", "resize"} <= set(score.protocol)
+        assert not score.available or {"n_real", "n_fake", "split", "features", "resize"} <= set(score.protocol)
         assert (score.error is None) == ("error" not in score.protocol)
 
 
-def test_faed_is_never_called_fid(judging, blobs):
-    scores = judging(blobs(50, 3))
-    assert not any(scores[name].had for name in scores if name.startswith("fid") or name in ("kid", "inception_score"))
+def test_faed_is_never_called_fid(evaluator, blobs):
+    scores = evaluator(blobs(50, 3))
+    assert not any(
+        scores[name].available for name in scores if name.startswith("fid") or name in ("kid", "inception_score")
+    )
     assert "faed were asked for" in scores.fid_50_all.reason
 
 
 def test_without_weights_the_reason_stands_beside_the_fallback(without_inception, data):
-    scores = judge(generator=data[0], real=data[1])
-    assert scores.faed.had and not scores.fid.had
+    scores = evaluate(generator=data[0], real=data[1])
+    assert scores.faed.available and not scores.fid.available
     assert "pt_inception" in scores.fid.reason and "no network" in repr(scores)
     assert scores.copies.reason == "training images were not given"
 
 
 def test_inception_gives_fid_kid_and_inception_score(with_inception, blobs):
-    scores = judge(generator=blobs(12, 3), real=blobs(12, 2), features="auto")
-    assert scores.fid.had and scores.kid.had and scores.inception_score.value >= 1
+    scores = evaluate(generator=blobs(12, 3), real=blobs(12, 2), features="auto")
+    assert scores.fid.available and scores.kid.available and scores.inception_score.value >= 1
     assert scores.fid.protocol["channels"] == "grey, repeated" and "299×299" in scores.fid.protocol["resize"]
     assert "channel is repeated" in repr(scores)
 
 
 def test_a_classifier_gives_its_own_names(blobs):
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
-    scores = judge(generator=blobs(20, 3), real=blobs(20, 2), features=classifier(network, "mine", 16))
-    assert scores.fd_mine.had and scores.kid_mine.had and scores.classifier_score.had and not scores.fid.had
+    scores = evaluate(generator=blobs(20, 3), real=blobs(20, 2), features=classifier(network, "mine", 16))
+    assert (
+        scores.fd_mine.available
+        and scores.kid_mine.available
+        and scores.classifier_score.available
+        and not scores.fid.available
+    )
 
 
-def test_evaluation_changes_neither_weights_nor_buffers(judging):
+def test_evaluation_changes_neither_weights_nor_buffers(evaluator):
     generator = Generator().train()
     before = weights_hash(generator)
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    first, second = judging(generator, 40), judging(generator, 40)
+    first, second = evaluator(generator, 40), evaluator(generator, 40)
     assert weights_hash(generator) == before and generator.training
     assert torch.equal(state, torch.get_rng_state())
     assert first.as_dict() == second.as_dict()
-    assert judging(generator, 40, seed=1).faed.value != first.faed.value
+    assert evaluator(generator, 40, seed=1).faed.value != first.faed.value
 
 
-def test_a_generator_may_be_a_function_of_the_number_of_images(judging, blobs):
+def test_a_generator_may_be_a_function_of_the_number_of_images(evaluator, blobs):
     asked = []
-    scores = judging(lambda n: (asked.append(n), blobs(n, len(asked)))[1], 120)
+    scores = evaluator(lambda n: (asked.append(n), blobs(n, len(asked)))[1], 120)
     assert scores.faed.protocol["n_fake"] == 120 and set(asked) == {20, 50}
 
 
 def test_real_images_are_looked_at_once(data, monkeypatch, tmp_path):
     monkeypatch.setenv("GANNB_CACHE", str(tmp_path))
     looked = []
-    original = image._see
+    original = evaluator_module._see
     monkeypatch.setattr(
-        image, "_see", lambda extractor, batches, n: looked.append(n) or original(extractor, batches, n)
+        evaluator_module, "_see", lambda extractor, batches, n: looked.append(n) or original(extractor, batches, n)
     )
-    first = Judge(*data, mean_and_spread())(data[0])
+    first = Evaluator(*data, mean_and_spread())(data[0])
     assert looked == [80, 30, 80]
-    again = Judge(*data, mean_and_spread())(data[0])
+    again = Evaluator(*data, mean_and_spread())(data[0])
     assert looked == [80, 30, 80, 80]  # the generated ones only
     assert first.as_dict() == again.as_dict()
 
 
 def test_a_damaged_cache_is_computed_again(data, monkeypatch, tmp_path):
     monkeypatch.setenv("GANNB_CACHE", str(tmp_path))
-    first = Judge(*data, mean_and_spread())(data[0])
+    first = Evaluator(*data, mean_and_spread())(data[0])
     for file in (tmp_path / "features").iterdir():
         file.write_bytes(file.read_bytes()[:100])
     with pytest.warns(UserWarning, match="damaged"):
-        assert Judge(*data, mean_and_spread())(data[0]).as_dict() == first.as_dict()
+        assert Evaluator(*data, mean_and_spread())(data[0]).as_dict() == first.as_dict()
 
 
 def test_many_images_are_streamed_and_the_distance_is_the_same(data, monkeypatch, tmp_path, blobs):
     fake = blobs(90, 4)
-    whole = Judge(*data, mean_and_spread())(fake)
+    whole = Evaluator(*data, mean_and_spread())(fake)
     monkeypatch.setenv("GANNB_CACHE", str(tmp_path))
-    monkeypatch.setattr(image, "KEPT", 25)
+    monkeypatch.setattr(evaluator_module, "KEPT", 25)
     for _ in range(2):  # computed, then from the cache
-        streamed = Judge(*data, mean_and_spread())(fake)
+        streamed = Evaluator(*data, mean_and_spread())(fake)
         assert streamed.fd_toy.value == pytest.approx(whole.fd_toy.value, rel=1e-6)
         assert streamed.fd_toy_90_all.value == pytest.approx(whole.fd_toy_90_all.value, rel=1e-6)
         assert streamed.fd_toy.protocol["n_fake"] == 90 and streamed.kid_toy.protocol["n_fake"] == 25
 
 
-def test_collapse_to_one_image_is_scored_and_said(judging, data):
-    scores = judging(data[0][:1].repeat(60, 1, 1, 1))
+def test_collapse_to_one_image_is_scored_and_said(evaluator, data):
+    scores = evaluator(data[0][:1].repeat(60, 1, 1, 1))
     assert scores.faed_over_floor.value > 2 and scores.recall.value < 0.2
     assert "collapsed to one image" in repr(scores)
 
 
 def test_extrapolation_takes_the_bias_in_n_away(data, blobs):
-    scores = Judge(*data, mean_and_spread())(blobs(400, 3), extrapolated=True)
+    scores = Evaluator(*data, mean_and_spread())(blobs(400, 3), extrapolated=True)
     assert scores.fd_toy_extrapolated.value < scores.fd_toy.value
-    few = Judge(*data, mean_and_spread())(blobs(50, 3), extrapolated=True)
+    few = Evaluator(*data, mean_and_spread())(blobs(50, 3), extrapolated=True)
     assert "at least 100" in few.fd_toy_extrapolated.reason
 
 
 def test_few_images_give_reasons_instead_of_scores(blobs):
-    scores = judge(generator=blobs(2, 3), real=blobs(3, 2), features=mean_and_spread())
-    assert scores.fd_toy.had and "3 generated" in scores.kid_toy.reason and "5th neighbour" in scores.precision.reason
+    scores = evaluate(generator=blobs(2, 3), real=blobs(3, 2), features=mean_and_spread())
+    assert (
+        scores.fd_toy.available
+        and "3 generated" in scores.kid_toy.reason
+        and "5th neighbour" in scores.precision.reason
+    )
     assert "halves need 4 real and 2 generated images; found 3 and 2" in scores.fd_toy_over_floor.reason
 
 
-def test_an_unfair_function_is_caught(judging, blobs):
+def test_an_unfair_function_is_caught(evaluator, blobs):
     with pytest.raises(ValueError, match="50 images were asked for, 7 came"):
-        judging(lambda n: blobs(7, 1), 100)
+        evaluator(lambda n: blobs(7, 1), 100)
 
 
 @pytest.mark.parametrize(
@@ -190,15 +201,15 @@ def test_an_unfair_function_is_caught(judging, blobs):
         (nn.Linear(3, 3), "no attribute latent_dim"),
     ],
 )
-def test_bad_generators_are_named(judging, fake, message):
+def test_bad_generators_are_named(evaluator, fake, message):
     with pytest.raises(ValueError, match=message):
-        judging(fake)
+        evaluator(fake)
 
 
 @pytest.mark.parametrize("features", ["faed", "toy"])
 def test_constant_real_images_are_an_error(features, blobs):
     with pytest.raises(ValueError, match="all alike"):
-        judge(
+        evaluate(
             generator=blobs(10, 1),
             real=torch.zeros(10, 1, 16, 16),
             features=mean_and_spread() if features == "toy" else features,
@@ -207,4 +218,4 @@ def test_constant_real_images_are_an_error(features, blobs):
 
 def test_training_and_held_out_images_of_different_sizes(blobs):
     with pytest.raises(ValueError, match="real images are 16×16 with 1 channel, training images 32×32"):
-        Judge(real=blobs(10, 1), train=blobs(10, 2, 32), features="faed")
+        Evaluator(real=blobs(10, 1), train=blobs(10, 2, 32), features="faed")

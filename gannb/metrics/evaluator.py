@@ -1,6 +1,6 @@
 """Judging a generator of images: every score from one pass over the images.
 
-    scores = judge(generator=G, real=held_out, train=train)
+    scores = evaluate(generator=G, real=held_out, train=train)
     scores.faed_over_floor
 
 Which scores there are, and under which names, follows from the feature space (`features.py`): on Inception `fid, kid,
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from gannb.metrics.feature_cache import load_arrays, store_arrays
-from gannb.metrics.features import Extractor, Precision, choose
+from gannb.metrics.features import FeatureExtractor, Precision, choose
 from gannb.metrics.frechet import Frechet, Moments, StreamingMoments, frechet
 from gannb.metrics.inception_score import ClassifierScore
 from gannb.metrics.kernel import kernel_distance
@@ -31,12 +31,12 @@ FIT_ON = 2000  # images that an autoencoder is fitted to, at most
 ERROR_UP_TO = 2000  # generated images up to which a Fréchet distance's error is worth its repetitions
 
 
-def judge(
+def evaluate(
     *,
     generator: nn.Module | Callable[[int], Tensor] | Tensor | ImageSource,
     real: Tensor | ImageSource,
     train: Tensor | ImageSource | None = None,
-    features: str | Extractor = "auto",
+    features: str | FeatureExtractor = "auto",
     n_fake: int = 500,
     seed: int = 0,
     latent_dim: int | None = None,
@@ -63,9 +63,9 @@ def judge(
 
     Raises:
         ValueError: images that are not finite, out of range, too few, or of differing shapes; real images all alike.
-        WeightsMissing: Inception was asked for by name and could not be had.
+        WeightsMissing: Inception was asked for by name and is unavailable.
     """
-    return Judge(real, train, features, precision=precision, progress=progress)(
+    return Evaluator(real, train, features, precision=precision, progress=progress)(
         generator, n_fake, seed=seed, latent_dim=latent_dim, lpips=lpips, extrapolated=extrapolated
     )
 
@@ -94,17 +94,17 @@ class Seen:
         return bool((high - low).max() <= 1e-4 * scale)  # a batch's place in memory moves the last digits
 
 
-class Judge:
+class Evaluator:
     """One set of real images, looked at once, against which any number of generators is judged.
 
-    Args: as `judge`.
+    Args: as `evaluate`.
     """
 
     def __init__(
         self,
         real: Tensor | ImageSource,
         train: Tensor | ImageSource | None = None,
-        features: str | Extractor = "auto",
+        features: str | FeatureExtractor = "auto",
         *,
         precision: Precision | Literal["auto"] = "auto",
         progress: bool = False,
@@ -135,7 +135,7 @@ class Judge:
         lpips: bool = False,
         extrapolated: bool = False,
     ) -> Scores:
-        """Scores of one generator; arguments as `judge`."""
+        """Scores of one generator; arguments as `evaluate`."""
         source = _fakes(generator, n_fake, seed, latent_dim)
         first = next(iter(source.batches())) if source.n else None
         if first is None or source.n < 2:
@@ -301,7 +301,7 @@ class Judge:
         return notes
 
 
-def _see(extractor: Extractor, batches: Iterable[Tensor], n: int) -> Seen:
+def _see(extractor: FeatureExtractor, batches: Iterable[Tensor], n: int) -> Seen:
     keep = evenly(n, KEPT)
     streamed = StreamingMoments() if n > KEPT else None
     classes: ClassifierScore | None = None
