@@ -22,7 +22,8 @@ from statistics import median
 import torch
 from torch import nn
 
-from gannb.config.declaration import Experiment, param
+from gannb.config.experiment import Experiment
+from gannb.config.fields import param
 from gannb.control.alarms import gan_alarms
 from gannb.control.numbers import Numbers
 from gannb.control.schedules import Schedule

@@ -114,7 +114,7 @@ def _run(args: argparse.Namespace) -> int:
 def _checked(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     """The parameters to inject, all valid, and where the experiment's run folders lie."""
     from gannb.config import presets
-    from gannb.config.declaration import ParameterError
+    from gannb.config.faults import ParameterError
     from gannb.runs import locations
 
     try:

@@ -17,7 +17,8 @@ from gannb.batch.papermill import Outcome
 from gannb.config import presets
 
 DECLARATION = """
-from gannb.config.declaration import Experiment, param
+from gannb.config.experiment import Experiment
+from gannb.config.fields import param
 
 class Toy(Experiment):
     name = "toy"

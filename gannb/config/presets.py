@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from gannb.config.declaration import Experiment
+from gannb.config.experiment import Experiment
 
 HOME = Path(__file__).resolve().parents[2]
 """The folder that holds `notebooks/` and `params/`: the repository, as gannb is installed editable."""

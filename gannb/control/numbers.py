@@ -62,14 +62,14 @@ class Numbers:
 
     Args:
         parameters: the numbers.
-        check: given all values as they would be after a move, says what is wrong with them together, or None.
-            Every move revalidates the whole, so rules across fields hold for moves too.
+        check: given all values as they would be after a move, and the names that moved, says what is wrong with them
+            together, or None; rules across fields hold for moves too.
     """
 
     def __init__(
         self,
         parameters: Iterable[DynamicParameter],
-        check: Callable[[Mapping[str, float]], str | None] | None = None,
+        check: Callable[..., str | None] | None = None,
     ) -> None:
         self.parameters = {p.name: p for p in parameters}
         self.drivers: list[Driver] = []
@@ -101,7 +101,7 @@ class Numbers:
             for name in driver.names:
                 if self[name].driver != "constant":
                     raise ValueError(
-                        f"{name!r} is driven by {self[name].driver!r} already; one driver a number: "
+                        f"{name!r} is driven by {self[name].driver!r} already; one driver per number: "
                         f"let the second drive a number of its own and multiply the two where they are used"
                     )
                 self[name].driver = label(driver)
@@ -117,7 +117,7 @@ class Numbers:
         number = self[name]
         fault = number.fault(value)
         if fault is None and self._check is not None:
-            fault = self._check(self.values() | {name: value})
+            fault = self._check(self.values() | {name: value}, name)
         move = Move(step, name, number.value, value, by, f"refused: {fault}" if fault else "applied")
         if fault is None:
             number.take(value)
@@ -125,7 +125,7 @@ class Numbers:
 
     def put(self, values: Mapping[str, float]) -> None:
         """Set several at once and let go of them; ValueError where they do not go with the others."""
-        if self._check is not None and (fault := self._check(self.values() | dict(values))):
+        if self._check is not None and (fault := self._check(self.values() | dict(values), *values)):
             raise ValueError(f"{', '.join(f'{n}={v:g}' for n, v in values.items())}: {fault}")
         for name, value in values.items():
             self[name].take(value)

@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 import torch
 
 from gannb import distributed
-from gannb.config.declaration import Experiment
+from gannb.config.experiment import Experiment
 from gannb.config.presets import read_yaml
 from gannb.runs import environment, files, interventions, locations
 from gannb.runs.history import History

@@ -14,7 +14,8 @@ from gannb.random import generator, seeded
 from gannb.control.alarms import Lasting
 from gannb.control.numbers import Numbers
 from gannb.control.schedules import Schedule
-from gannb.config.declaration import Experiment, param
+from gannb.config.experiment import Experiment
+from gannb.config.fields import param
 from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer

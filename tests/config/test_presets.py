@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gannb.config.declaration import ParameterError
+from gannb.config.faults import ParameterError
 from gannb.config.presets import declaration, experiments, parse_yaml, read_yaml
 
 

@@ -33,9 +33,13 @@ class Counts:
 
 
 def numbers(**bounds):
-    check = lambda v: "x must stay below y" if v["x"] >= v["y"] else None  # noqa: E731
+    check = lambda v, *moved: "x must stay below y" if v["x"] >= v["y"] else None  # noqa: E731
     return Numbers(
-        [DynamicParameter("x", 1.0, 0, 100), DynamicParameter("y", 50.0), DynamicParameter("k", 2, 0, 9, integer=True)],
+        [
+            DynamicParameter("x", 1.0, low=0, high=100),
+            DynamicParameter("y", 50.0),
+            DynamicParameter("k", 2, low=0, high=9, integer=True),
+        ],
         check,
     )
 
@@ -50,7 +54,7 @@ def test_a_driver_moves_its_number_and_a_hold_stops_it():
 
 
 def test_one_driver_a_number():
-    with pytest.raises(ValueError, match="'x' is driven by 'counts' already; one driver a number"):
+    with pytest.raises(ValueError, match="'x' is driven by 'counts' already; one driver per number"):
         numbers().drive(Counts(), Schedule("x", float))
 
 

@@ -14,7 +14,7 @@ from gannb.control.parameter import DynamicParameter
 @given(st.floats(-10, 10), st.floats(-10, 10), st.floats(-30, 30))
 def test_what_lies_within_the_bounds_is_taken_and_nothing_else(a, b, value):
     low, high = sorted((a, b))
-    number = DynamicParameter("x", low, low, high)
+    number = DynamicParameter("x", low, low=low, high=high)
     assert (number.fault(value) is None) == (low <= value <= high)
 
 
@@ -24,7 +24,10 @@ def test_what_is_no_finite_number_is_refused(value):
 
 
 def test_an_open_bound_and_whole_numbers():
-    lr, turns = DynamicParameter("lr", 0.1, 0, 1, open_low=True), DynamicParameter("turns", 1, 1, 8, integer=True)
+    lr, turns = (
+        DynamicParameter("lr", 0.1, low=0, high=1, open_low=True),
+        DynamicParameter("turns", 1, low=1, high=8, integer=True),
+    )
     assert lr.fault(0.0) == "0 is outside (0, 1]" and lr.fault(1.0) is None
     assert turns.fault(2.5) == "2.5 is not a whole number" and turns.fault(9) == "9 is outside 1 … 8"
     turns.take(3.0)

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gannb.config.declaration import Experiment, param
+from gannb.config.experiment import Experiment
+from gannb.config.fields import param
 from gannb.control.numbers import Numbers
 from gannb.control.parameter import DynamicParameter
 from gannb.control.schedules import Schedule
@@ -60,7 +61,7 @@ def fake(turn: Turn) -> torch.Tensor:
 
 
 def number(name: str, value: float, low: float, high: float) -> DynamicParameter:
-    return DynamicParameter(name, value, low, high, integer=isinstance(value, int))
+    return DynamicParameter(name, value, low=low, high=high, integer=isinstance(value, int))
 
 
 def sagan(run: Run) -> Trainer:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gannb.config.declaration import Experiment, param
+from gannb.config.experiment import Experiment
+from gannb.config.fields import param
 from gannb.control.commands import Command
 from gannb.control.parameter import DynamicParameter
 from gannb.widgets import controls
@@ -40,7 +41,7 @@ bounds = st.floats(-1e6, 1e6) | st.just(math.inf)
 def test_every_number_gets_a_slider_that_a_page_can_draw(value, one, other, scale, integer):
     low, high = min(-one, other), max(-one, other)
     value = min(max(value, low), high)
-    number = DynamicParameter("n", round(value) if integer else value, low, high, integer=integer, scale=scale)
+    number = DynamicParameter("n", round(value) if integer else value, low=low, high=high, integer=integer, scale=scale)
     drawn = controls.declared(number)
     json.dumps(drawn, allow_nan=False)
     assert math.isfinite(drawn["low"]) and math.isfinite(drawn["high"]) and drawn["low"] <= drawn["high"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 
 import gannb
-from gannb.config.declaration import Experiment
+from gannb.config.experiment import Experiment
 
 PACKAGE = Path(gannb.__file__).parent
 UNSEEN = ("widgets",)

@@ -21,7 +21,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gannb.config import presets
-from gannb.config.declaration import Experiment, ParameterError
+from gannb.config.experiment import Experiment
+from gannb.config.faults import ParameterError
 
 FOLDER = "sweeps"
 """Where sweeps lie, below `params/` and below the runs."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gannb.config.declaration import Experiment, execution, param
+from gannb.config.experiment import Experiment
+from gannb.config.fields import execution, param
 
 EXAMPLE = "example"
 """Compare a few small runs that the notebook trains itself."""

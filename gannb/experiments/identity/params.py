@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from gannb.config.declaration import Experiment, execution, param, rule
+from gannb.config.experiment import Experiment
+from gannb.config.fields import execution, param
+from gannb.config.rules import rule
 
 _WEIGHT = {"group": "loss weights", "low": 0.0, "high": 100.0, "slider": (0.0, 5.0), "moves": True}
 

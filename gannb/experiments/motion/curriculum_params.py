@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gannb.config.declaration import Experiment, param, rule
+from gannb.config.experiment import Experiment
+from gannb.config.fields import param
+from gannb.config.rules import rule
 from gannb.experiments.motion.curriculum import Stages
 
 _WEIGHT = {"group": "losses", "low": 0.0, "high": 1000.0, "slider": (0.0, 20.0), "moves": True}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from gannb.config.declaration import execution, param, rule
+from gannb.config.fields import execution, param
+from gannb.config.rules import rule
 from gannb.experiments.motion.curriculum_params import Curriculum
 from gannb.experiments.motion.params import Motion
 from gannb.experiments.motion_balance.balance import STRATEGIES, THRESHOLDS, Limits, Strategy, strategy

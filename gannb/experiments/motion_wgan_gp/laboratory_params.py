@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from gannb.config.declaration import Experiment, param, rule
+from gannb.config.experiment import Experiment
+from gannb.config.fields import param
+from gannb.config.rules import rule
 
 TOYS = ("8 Gaussians", "25 Gaussians", "Swiss roll", "sequences")
 LOSSES = ("wasserstein", "non-saturating", "least-squares")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from gannb.config.declaration import execution, param, rule
+from gannb.config.fields import execution, param
+from gannb.config.rules import rule
 from gannb.experiments.motion.curriculum_params import Curriculum
 from gannb.experiments.motion.params import Motion
 from gannb.experiments.motion_wgan_gp.laboratory_params import DEFECTS, TOYS, Laboratory

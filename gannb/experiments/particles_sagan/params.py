@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gannb.config.declaration import Experiment, execution, param, rule
+from gannb.config.experiment import Experiment
+from gannb.config.fields import execution, param
+from gannb.config.rules import rule
 
 NETWORKS = ("sagan", "stylegan2")
 LOSSES = ("bce", "hinge", "relativistic")

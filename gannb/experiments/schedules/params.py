@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
-from gannb.config.declaration import Experiment, execution, param, rule
+from gannb.config.experiment import Experiment
+from gannb.config.fields import execution, param
+from gannb.config.rules import rule
 from gannb.control.schedules import SHAPES
 from gannb.experiments.schedules.control_space import DOCUMENTED, FEATURES, Range
 from gannb.experiments.schedules.variants import ARMS as DRIVEN

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from gannb.config.declaration import Experiment, execution, param, rule
+from gannb.config.experiment import Experiment
+from gannb.config.fields import execution, param
+from gannb.config.rules import rule
 
 _RATE = {"group": "training", "low": 0.0, "open_low": True, "high": 1.0, "slider": (1e-5, 1e-1), "scale": "log",
          "moves": True}  # fmt: skip

@@ -9,7 +9,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gannb.batch.sweep import fingerprint
 from gannb.batch.sweep.fingerprint import code_digest, data_digest, trial_id
-from gannb.config.declaration import Experiment, param
+from gannb.config.experiment import Experiment
+from gannb.config.fields import param
 
 
 class Toy(Experiment):

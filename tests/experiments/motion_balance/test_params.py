@@ -2,7 +2,7 @@
 
 import pytest
 
-from gannb.config.declaration import ParameterError
+from gannb.config.faults import ParameterError
 from gannb.config.presets import HOME, read_yaml
 from gannb.experiments.motion_balance.balance import STRATEGIES
 from gannb.experiments.motion_balance.params import ROADS, MotionBalance, arms

@@ -58,7 +58,7 @@ def test_its_state_goes_through_json() -> None:
 
 
 def test_it_drives_a_whole_number() -> None:
-    numbers = Numbers([DynamicParameter("n_critic", 5, 1, 10, integer=True)]).drive(CriticTurns())
+    numbers = Numbers([DynamicParameter("n_critic", 5, low=1, high=10, integer=True)]).drive(CriticTurns())
     moves = [move for step in range(101) for move in numbers.advance(step, {"D/W": float(step)})]
     assert [(move.step, move.new) for move in moves] == [(50, 6), (100, 7)]
     assert all(move.applied and move.by == "critic turns" for move in moves)

@@ -26,7 +26,7 @@ def test_it_only_grows_and_reaches_the_last(lengths, epochs, steps) -> None:
 
 
 def test_the_number_stays_whole() -> None:
-    numbers = Numbers([DynamicParameter("frames", 16, 16, 64, integer=True)])
+    numbers = Numbers([DynamicParameter("frames", 16, low=16, high=64, integer=True)])
     numbers.drive(growing("frames", (16, 64), epochs_each=1, steps_per_epoch=2))
     moves = [move for step in range(4) for move in numbers.advance(step, {})]
     assert [(move.step, move.new, move.by) for move in moves] == [(2, 64, "growing")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gannb.config.declaration import ParameterError
+from gannb.config.faults import ParameterError
 from gannb.data.toys import TOYS as KNOWN_TOYS
 from gannb.experiments.motion_wgan_gp.laboratory_params import DEFECTS, TOYS, Laboratory
 from gannb.experiments.motion_wgan_gp.penalty_defects import DEFECTS as KNOWN_DEFECTS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gannb.config.declaration import ParameterError
+from gannb.config.faults import ParameterError
 from gannb.config.presets import HOME, read_yaml
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.experiments.motion_wgan_gp.params import OPTIONS, MotionWganGp

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gannb.config.declaration import ParameterError
+from gannb.config.faults import ParameterError
 from gannb.config.presets import preset
 from gannb.experiments.particles_sagan.params import ParticlesSagan, cadence
 

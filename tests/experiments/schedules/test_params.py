@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gannb.config import presets
-from gannb.config.declaration import ParameterError
+from gannb.config.faults import ParameterError
 from gannb.experiments.schedules.control_space import DOCUMENTED
 from gannb.experiments.schedules.params import ARMS, LEARNERS, Schedules
 

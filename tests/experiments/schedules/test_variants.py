@@ -29,7 +29,7 @@ class Still:
 
 def path(arm, seen=None, **more):
     """The three numbers at every step of a run."""
-    numbers = Numbers([DynamicParameter(r.name, r.initial, 0, 10) for r in RANGES])
+    numbers = Numbers([DynamicParameter(r.name, r.initial, low=0, high=10) for r in RANGES])
     numbers.drive(*drivers(arm, RANGES, **LENGTH, shapes=SHAPES, learned=Still(), **more))
     found = []
     for step in range(44):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gannb.config.declaration import ParameterError
+from gannb.config.faults import ParameterError
 from gannb.experiments.compare_runs.params import CompareRuns
 from gannb.experiments.tour.params import Tour
 

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-from gannb.config.declaration import Experiment, ParameterError, param, rule
+from gannb.config.experiment import Experiment
+from gannb.config.faults import ParameterError
+from gannb.config.fields import param
+from gannb.config.rules import rule
 from gannb.control.numbers import Numbers
 
 
@@ -76,7 +79,7 @@ def test_a_rule_about_beginnings_lets_numbers_move():
 
     with pytest.raises(ParameterError, match="needs a turn"):
         Begins(turns=0)
-    assert Begins().fault_in({"turns": 0}) is None and "below high" in Begins().fault_in({"low": 0.95})
+    assert Begins().fault_in({"turns": 0}, "turns") is None and "below high" in Begins().fault_in({"low": 0.95}, "low")
 
 
 def test_rules_across_fields_hold_for_moves_too():
@@ -163,7 +166,9 @@ def test_bad_values_end_fast_and_without_torch():
     script = """
 import sys, time
 began = time.perf_counter()
-from gannb.config.declaration import Experiment, ParameterError, param
+from gannb.config.experiment import Experiment
+from gannb.config.faults import ParameterError
+from gannb.config.fields import param
 class P(Experiment):
     name = "p"
     seed: int = param(0, "seed", low=0)

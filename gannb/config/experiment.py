@@ -1,0 +1,207 @@
+"""The parameters of an experiment: frozen, checked, every fault named at once, before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gannb.config.faults import Fault, ParameterError
+from gannb.config.fields import Declaration, execution
+from gannb.config.parameter_cells import assigned
+from gannb.config.rules import Rule, rule
+from gannb.control.echo import shown
+from gannb.control.parameter import DynamicParameter, Quantity
+from gannb.tables import Table
+
+
+class Experiment(BaseModel):
+    """The parameters of one notebook.
+
+    A subclass declares its fields with `param` and sets `name`. The fields here say how a run is carried out.
+
+    Attributes:
+        name: of the experiment.
+        filled: parameters that another one fills in where they are not given, as a strategy fills its column; the
+            notebook's parameters cell leaves them out, or they would always be given.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    name: ClassVar[str]
+    filled: ClassVar[tuple[str, ...]] = ()
+
+    device: str = execution("auto", "auto | cpu | cuda | cuda:N")
+    threads: int = execution(0, "CPU threads; 0 leaves them to torch", low=0)
+    deterministic: bool = execution(False, "bit-equal on CUDA too, and slower; what cannot be so raises")
+    runs: str = execution("", "where run folders go; empty: $GANNB_RUNS, else runs/ beside the notebooks")
+    resume: str = execution("", "a run folder to go on with")
+    replay: str = execution("", "an interventions.yaml whose moves are made again")
+    branch: str = execution("", "a checkpoint of another run to start from")
+    live: str = execution("auto", "sliders and live curves", choices=("auto", "on", "off"))
+    preset: str = execution("", "the preset these values came from; a label")
+
+    @rule("device")
+    def _device_is_known(p: Any) -> str | None:
+        return None if re.fullmatch(r"auto|cpu|cuda(:\d+)?", p.device) else "allowed: auto | cpu | cuda | cuda:N"
+
+    def __init__(self, /, **given: Any) -> None:
+        """Check the parameters given; the others stay at their defaults.
+
+        Raises:
+            ParameterError: with everything that is wrong.
+        """
+        values = {name: _plain(value, self._kind(name)) for name, value in given.items()}
+        faults = self._faults(values)
+        if faults:
+            raise ParameterError(self.name, faults)
+        super().__init__(**values)
+
+    @classmethod
+    def of(cls, namespace: Mapping[str, Any]) -> Self:
+        """Take the parameters from a notebook's globals: `p = ParticlesSagan.of(globals())`.
+
+        Names assigned in the parameters cell and in papermill's injected cell that no field has are faults too:
+        a misspelt name must not go unnoticed.
+        """
+        fields = set(cls.model_fields)
+        given = {name: namespace[name] for name in cls.model_fields if name in namespace}
+        stray = {name: namespace.get(name) for name in assigned(namespace, fields) if name not in fields}
+        return cls(**given, **stray)
+
+    @classmethod
+    @cache
+    def declarations(cls) -> Mapping[str, Declaration]:
+        """Every field's declaration, in order; execution fields last."""
+        extras: dict[str, Any] = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        declared: dict[str, Declaration] = {name: extra["declaration"] for name, extra in extras.items()}
+        return dict(sorted(declared.items(), key=lambda item: item[1].execution))
+
+    @classmethod
+    def _kind(cls, name: str) -> Any:
+        return cls.model_fields[name].annotation if name in cls.model_fields else None
+
+    @classmethod
+    @cache
+    def _rules(cls, *moved: str) -> tuple[Rule, ...]:
+        """All rules, or those that a move of some numbers concerns."""
+        methods = {n: m for one in reversed(cls.__mro__) for n, m in vars(one).items() if isinstance(m, staticmethod)}
+        rules = [method.__func__ for method in methods.values() if isinstance(method.__func__, Rule)]
+        return tuple(one for one in rules if not moved or (one.moving and not one.reads.isdisjoint(moved)))
+
+    @classmethod
+    def _faults(cls, given: Mapping[str, Any]) -> list[Fault]:
+        """Everything wrong with the values: unknown names, types, ranges, rules across fields."""
+        declared = cls.declarations()
+        values = {name: field.default for name, field in cls.model_fields.items()}
+        values |= {name: value for name, value in given.items() if name in declared}
+        faults = [_unknown(name, given[name], declared) for name in given if name not in declared]
+        faults += cls._wrong_types(values)
+        typed = {name: value for name, value in values.items() if name not in {fault.field for fault in faults}}
+        for name, declaration in declared.items():
+            if name in typed and declaration.fault(typed[name]):
+                near = difflib.get_close_matches(str(typed[name])[:100], declaration.choices, n=1)
+                wanted = f"allowed: {declaration.allowed}"
+                faults.append(Fault(name, shown(typed[name]), wanted, near[0] if near else ""))
+        bad = {fault.field for fault in faults}
+        for check in cls._rules():
+            if check.reads.isdisjoint(bad) and (message := check(values)):
+                several = len(check.fields) > 1
+                given_here = ", ".join(f"{n}={shown(values[n])}" if several else shown(values[n]) for n in check.fields)
+                faults.append(Fault(" + ".join(check.fields), given_here, message))
+        return faults
+
+    @classmethod
+    def _wrong_types(cls, values: Mapping[str, Any]) -> list[Fault]:
+        try:
+            cls.__pydantic_validator__.validate_python(values, self_instance=cls.__new__(cls))
+        except ValidationError as error:
+            wrong = sorted({str(one["loc"][0]) for one in error.errors()})
+            return [Fault(name, shown(values[name]), f"allowed: {_type_name(cls._kind(name))}") for name in wrong]
+        return []
+
+    def fault_in(self, values: Mapping[str, float], *moved: str) -> str | None:
+        """What is wrong, across fields, after some numbers moved; None where nothing is.
+
+        Args:
+            values: all numbers as they are after the move.
+            *moved: the names of those that moved, by default all; only rules that read one of them are checked.
+        """
+        rules = self._rules(*(moved or values))
+        if not rules:
+            return None
+        merged = {**self.__dict__, **values}
+        return next((message for check in rules if (message := check(merged))), None)
+
+    def dynamic(self) -> list[DynamicParameter]:
+        """The numbers that may move, each at its starting value."""
+        moving = {name: declared for name, declared in self.declarations().items() if declared.moves}
+        return [
+            DynamicParameter(name, getattr(self, name), **_quantity(declared) | {"integer": self._kind(name) is int})
+            for name, declared in moving.items()
+        ]
+
+    def settings(self) -> dict[str, Any]:
+        """What makes this run this run: all fields but how it is carried out."""
+        return {name: getattr(self, name) for name, declared in self.declarations().items() if not declared.execution}
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits of the settings."""
+        text = json.dumps({"experiment": self.name} | self.settings(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def table(self) -> Table:
+        """Name, value, range, meaning, moves? One row per parameter."""
+        rows = [
+            (n, repr(getattr(self, n)), d.unit, d.allowed, "yes" if d.moves else "", d.group, d.doc)
+            for n, d in self.declarations().items()
+            if not d.execution
+        ]
+        return Table(("name", "value", "unit", "allowed", "moves", "group", "meaning"), rows)
+
+    def __repr__(self) -> str:
+        return f"{self.name}, parameters {self.hash}\n{self.table()!r}"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def _plain(value: Any, kind: Any) -> Any:
+    """Read a number that papermill or YAML turned into a string ("1e-3"), and a whole float as an int."""
+    if isinstance(value, str) and kind in (int, float):
+        try:
+            value = float(value) if kind is float or not value.strip().lstrip("+-").isdigit() else int(value)
+        except ValueError:
+            return value
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, tuple):
+        value = list(value)
+    if isinstance(value, list) and kind in (list[float], list[int]):
+        return [_plain(one, float if kind == list[float] else int) for one in value]
+    return value
+
+
+def _quantity(declared: Declaration) -> dict[str, Any]:
+    return {part.name: getattr(declared, part.name) for part in dataclasses.fields(Quantity)}
+
+
+def _unknown(name: str, value: Any, declared: Mapping[str, Declaration]) -> Fault:
+    near = difflib.get_close_matches(name[:100], declared, n=1, cutoff=0.5)
+    return Fault(name, shown(value), "no parameter of this name", near[0] if near else "")
+
+
+def _type_name(kind: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
+    return names.get(kind, str(kind))
