@@ -52,6 +52,7 @@ docs: $(STAMP)  ## Write the reference of the package to build/docs
 	@echo "docs: $(CURDIR)/build/docs/index.html"
 
 refs: $(STAMP)  ## Run the notebooks again, store their outputs, and print what changed
+	$(BIN)/python docs/claims.py
 	$(BIN)/python -m gannb.batch.references
 
 clean:  ## Remove what was made here, but neither your runs nor .venv

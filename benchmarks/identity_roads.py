@@ -1,4 +1,4 @@
-"""What identity.md advises beyond its second version, each beside that version: one table with intervals.
+"""What the identity document advises beyond its second version, each beside that version: one table with intervals.
 
     python benchmarks/identity_roads.py [--seeds 0 1 2 3 4] [-p name=value …]
 

@@ -5,7 +5,7 @@
 Batch, look-ahead, augmentation and interval are those of `params/schedules/document.yaml`; only the width is smaller.
 Each arm trains a DCGAN at 32 px on digits in a process of its own, whose memory before training is taken off its
 peak. Lessons and steps alternate in one process and are timed by the processor, which other load disturbs less than
-the clock. The share of time is for a lesson every 5 epochs (schedules.md §4.3). Writes `results/learned_cost.json`.
+the clock. The share of time is for a lesson every 5 epochs (schedules §4.3). Writes `results/learned_cost.json`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from gannb.runs.folder import Run
 from gannb.tables import Table
 
 ENOUGH = 5
-"""Seeds from which on a comparison is said to decide anything (contradictions S4)."""
+"""Seeds from which on a comparison is said to decide anything (claim S4)."""
 
 
 @dataclass(frozen=True)

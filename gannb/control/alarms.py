@@ -1,4 +1,4 @@
-"""Alarms: folds over what was seen that ring when a training goes wrong (contradictions P3–P4)."""
+"""Alarms: folds over what was seen that ring when a training goes wrong (claims P3–P4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annealing: values that are functions of the step alone (schedules.md §2.1–2.2, contradictions S2)."""
+"""Annealing: values that are functions of the step alone (schedules §2.1–2.2, claim S2)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def annealed(
 
 
 def step_decay(name: str, initial: float, *, every: int, factor: float, steps_per_epoch: int) -> Schedule:
-    """StepLR: × `factor` every `every` epochs (particles_sagan.md, optimiser); `every` = 0 keeps it constant."""
+    """StepLR: × `factor` every `every` epochs (particles_sagan, optimiser); `every` = 0 keeps it constant."""
 
     def value_at(step: int) -> float:
         drops = (step // steps_per_epoch) // every if every else 0

@@ -1,7 +1,7 @@
 """Differentiable augmentation, for real and fake images alike, from addressed draws.
 
 What D never sees unaugmented it cannot memorise; what is applied to both does not leak into G (Zhao et al. 2020,
-DiffAugment; Karras et al. 2020, ADA). Applied to real images only it is the leaking form of `schedules.md` (S6).
+DiffAugment; Karras et al. 2020, ADA). Applied to real images only it is the leaking form (claim S6).
 
 Everything that moves pixels does so by indexing: the backward of `grid_sample` and of reflection padding is not
 deterministic on CUDA, and `grid_sample` has no second derivative. Outside the image the image is mirrored.
@@ -21,7 +21,7 @@ Number = Tensor | float
 Uniform = Callable[[str], Tensor]  # a name → fresh uniform draws in [-1, 1), one an image: [N, 1, 1, 1]
 
 FLIPS = ("hflip", "vflip")
-REMOVED = ("rotation", "affine", "jitter")  # what particles_sagan.md took out (P6)
+REMOVED = ("rotation", "affine", "jitter")  # what the particles_sagan document removed (P6)
 DIFFAUGMENT = ("translation", "cutout", "brightness", "contrast", "saturation")
 
 

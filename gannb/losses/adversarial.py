@@ -1,7 +1,7 @@
 """Adversarial losses and penalties, as pure functions of logits (or critic scores).
 
 Each `…_d` is what the discriminator minimises, each `…_g` what the generator minimises. Logits may have any shape; a
-discriminator that scores patches enters with their mean (`contradictions.md` W15).
+discriminator that scores patches enters with their mean (claim W15).
 """
 
 from __future__ import annotations
@@ -158,12 +158,12 @@ def _paired(real: Tensor, fake: Tensor) -> None:
 
 
 def bce_floor(target: float) -> float:
-    """The least that `bce` can be against a soft target, its entropy in nats: H(0.9) = 0.325 (contradictions P4)."""
+    """The least that `bce` can be against a soft target, its entropy in nats: H(0.9) = 0.325 (claim P4)."""
     return -sum(share * math.log(share) for share in (target, 1 - target) if share > 0)
 
 
 def best_answer(real_label: float, fake_label: float, share_real: float = 0.5) -> float:
-    """What an ideal D answers where real and fake images are as likely as `share_real` says (contradictions P3).
+    """What an ideal D answers where real and fake images are as likely as `share_real` says (claim P3).
 
     Against a perfect G the share is a half everywhere: with labels 0.9 and 0.0 the answer is 0.45, for both.
     """

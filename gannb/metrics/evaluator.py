@@ -53,7 +53,7 @@ def evaluate(
         real: images that training did not see, where there are any: `held_out`.
         train: the images it was trained on, for copies and for the document's protocol (against all real images).
         features: see `features.choose`.
-        n_fake: how many images to generate (contradictions P1: 500).
+        n_fake: how many images to generate (claim P1: 500).
         seed: of latents and of every random draw here.
         latent_dim: where the module does not say.
         lpips: also LPIPS diversity (a pass through another network).

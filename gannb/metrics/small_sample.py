@@ -1,7 +1,7 @@
 """What a Fréchet distance means on few images: its floor, the ratio to it, its error, and its limit at many images.
 
 The distance between two finite samples of one distribution is above zero, and by much where images are few
-(contradictions P1). So a generator is compared like against like with what real images reach.
+(claim P1). So a generator is compared like against like with what real images reach.
 """
 
 from __future__ import annotations

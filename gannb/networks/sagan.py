@@ -1,4 +1,4 @@
-"""The SAGAN of particles_sagan.md: a DCGAN with self-attention, and spectral norm throughout the discriminator.
+"""The SAGAN of the particles_sagan document: a DCGAN with self-attention, and spectral norm throughout D.
 
 Document, "Self-Attention" and "Spectral Normalization"; Zhang et al. 2019. `attention_at=(8, 16, 32)` and width 96 are
 its further options.

@@ -7,7 +7,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 def spectrally_normed(network: nn.Module) -> nn.Module:
-    """Give every convolution and linear layer a spectral norm, in place (motion_wgan_gp.md, "optional"); returns it.
+    """Give every convolution and linear layer a spectral norm, in place (motion_wgan_gp, "optional"); returns it.
 
     Embeddings and layers of other kinds keep their weights, so the whole is bounded by their slopes still.
     """

@@ -1,15 +1,14 @@
-"""The ledger: every checkable sentence of a document, what was measured of it, and a verdict that nobody types in.
+"""The ledger: every checkable sentence of a document, what was measured of it, and a computed verdict.
 
-The claims stand in `gannb/experiments/<document>/claims.yaml`, with what they expect;
-a notebook hands in measured values.
+The claims, with what they expect, are in `gannb/experiments/<document>/claims.yaml`; a notebook gives measured values.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,10 +17,10 @@ import yaml
 from gannb.runs.files import write_json
 from gannb.runs.folder import Run
 from gannb.runs.locations import claims_file, documents
-from gannb.tables import Table
+from gannb.tables import Table, cell_text
 
-REPRODUCED, CONTRADICTED, PARTLY, NOT_REACHED = "reproduced", "contradicted", "partly", "not reached here"
-VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, NOT_REACHED)
+REPRODUCED, CONTRADICTED, PARTLY, NOT_TESTED = "reproduced", "contradicted", "partly", "not tested here"
+VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, NOT_TESTED)
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,17 @@ class Claim:
     """One checkable sentence.
 
     Attributes:
-        id: such as "P3.dx_band"; its first part is the row of the contradictions it belongs to.
+        id: such as "P3.dx_band"; its first part is the code of a reading, where the document contradicts itself.
         document, section: where it stands.
-        says: our words for it.
-        expect: what would reproduce it: one of `below`, `at_most`, `above`, `at_least`, `between: [low, high]`,
+        says: the claim in our words.
+        expect: what reproduces it: one of `below`, `at_most`, `above`, `at_least`, `between: [low, high]`,
             `equals` (with `within`, an absolute tolerance), `holds: true`.
-        measure: the score's name that alone can settle it ("fid": a FAED cannot).
-        weight: 1 to 3, how much hangs on it.
+        measure: the only score that gives a verdict ("fid": a FAED does not).
+        weight: 1 to 3, how much depends on it.
         trained: whether the measured value comes from training, so that it differs between machines.
-        needs: what a run must have for it to be reached ("a GPU", "the document preset"), where that is not plain.
+        needs: what a run must have to test it ("a GPU", "the document preset"), where that is not plain.
         note: the reading followed, where the document gives two.
-        executable: False for a sentence that no check can settle; `note` says why.
+        executable: False for a sentence that no check can decide; `note` says why.
     """
 
     id: str
@@ -56,79 +55,115 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Document:
+    """A document and its claims.
+
+    Attributes:
+        title: as it stands on the document.
+        about: what it describes, in English.
+        readings: code → the reading followed where the document contradicts itself or leaves something open, and why.
+        claims: all claims, by id.
+    """
+
+    title: str
+    about: str
+    readings: dict[str, str]
+    claims: dict[str, Claim]
+
+
+@dataclass(frozen=True)
 class Entry:
-    """A claim with what was measured of it and the verdict."""
+    """A claim with its verdict and what was measured."""
 
     claim: Claim
-    verdict: str
+    verdict: str = NOT_TESTED
     measured: str = ""
     value: Any = None
     reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON, for `claims.json`."""
-        claim = self.claim
-        return {
-            "id": claim.id, "document": claim.document, "section": claim.section, "says": claim.says,
-            "expect": claim.expect, "weight": claim.weight, "trained": claim.trained, "note": claim.note,
-            "verdict": self.verdict, "measured": self.measured, "value": self.value, "reason": self.reason,
-        }  # fmt: skip
+        """A row of `claims.json`."""
+        return asdict(self.claim) | {name: value for name, value in vars(self).items() if name != "claim"}
 
 
 @cache
-def claims(document: str) -> dict[str, Claim]:
-    """All claims of a document, by id."""
-    path = claims_file(document)
+def document(name: str) -> Document:
+    """A document and its claims, by the name of the experiment.
+
+    Raises:
+        LookupError: there are no claims of that name.
+    """
+    path = claims_file(name)
     if not path.is_file():
-        there = ", ".join(documents())
-        raise LookupError(f"no claims of a document {document!r}; there are: {there}")
-    rows = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return {row["id"]: Claim(document=document, **row) for row in rows}
+        raise LookupError(f"no claims of a document {name!r}; there are: {', '.join(documents())}")
+    read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    read = {"claims": read} if isinstance(read, list) else read
+    rows = {row["id"]: Claim(document=name, **row) for row in read["claims"]}
+    return Document(read.get("title", name), read.get("about", ""), read.get("readings", {}), rows)
 
 
-def holds(value: float, expect: dict[str, Any]) -> bool:
-    """Whether a value is what a claim expects."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return False
+def claims(name: str) -> dict[str, Claim]:
+    """All claims of a document, by id."""
+    return document(name).claims
+
+
+def _expectation(expect: dict[str, Any]) -> tuple[Callable[[float], bool], str]:
+    """What a claim expects, as a test and as text."""
     match expect:
         case {"below": bound}:
-            return value < bound
+            return lambda value: value < bound, f"< {bound:g}"
         case {"at_most": bound}:
-            return value <= bound
+            return lambda value: value <= bound, f"≤ {bound:g}"
         case {"above": bound}:
-            return value > bound
+            return lambda value: value > bound, f"> {bound:g}"
         case {"at_least": bound}:
-            return value >= bound
+            return lambda value: value >= bound, f"≥ {bound:g}"
         case {"between": [low, high]}:
-            return low <= value <= high
+            return lambda value: low <= value <= high, f"{low:g} … {high:g}"
         case {"equals": target, "within": tolerance}:
-            return abs(value - target) <= tolerance
+            return lambda value: abs(value - target) <= tolerance, f"{target:g} ± {tolerance:g}"
         case {"equals": target}:
-            return value == target
+            return lambda value: value == target, f"= {target:g}"
         case {"holds": wanted}:
-            return bool(value) is wanted
+            return lambda value: bool(value) is wanted, "yes" if wanted else "no"
     raise ValueError(
         f"a claim expects {expect}, which is none of below, at_most, above, at_least, between, equals, holds"
     )
 
 
+def holds(value: float, expect: dict[str, Any]) -> bool:
+    """Whether a value is what a claim expects; one that is not finite never is."""
+    return bool(math.isfinite(value)) and _expectation(expect)[0](value)
+
+
+def expected(claim: Claim) -> str:
+    """What a claim expects, as text; empty for one that no check can decide."""
+    return _expectation(claim.expect)[1] if claim.expect else ""
+
+
 def verdict(values: Sequence[float], expect: dict[str, Any]) -> str:
-    """The verdict, a pure function of what was measured: a value with the ends of its interval, or one a seed.
+    """The verdict on a value with the ends of its interval, or on one value per seed.
 
     All values hold: reproduced; none: contradicted; some: partly.
     """
     if not values:
-        return NOT_REACHED
+        return NOT_TESTED
     held = [holds(value, expect) for value in values]
     return REPRODUCED if all(held) else PARTLY if any(held) else CONTRADICTED
 
 
+def untested(claim: Claim, why: str) -> Entry:
+    """A claim without a measurement: what it needs, or else `why`."""
+    needs = f"needs {claim.needs}" if claim.needs else why
+    return Entry(claim, reason=needs if claim.executable else claim.note)
+
+
 class Ledger:
-    """The claims of one document, as one run settles them. Every check is written to the run's `claims.json`.
+    """The claims of one document with the verdicts of one run. Every check is written to the run's `claims.json`.
 
     Args:
         run: the run.
-        document: whose claims.
+        document: the document's name.
     """
 
     def __init__(self, run: Run, document: str) -> None:
@@ -138,30 +173,28 @@ class Ledger:
         self._write()
 
     def check(self, claim_id: str, measured: Any) -> Entry:
-        """Settle a claim by a measured number, truth value, `Score`, or a sequence of numbers (seeds).
+        """Give a verdict by a measured number, truth value, `Score`, or a sequence of numbers (one per seed).
 
-        A score of another name than the claim's `measure`, or one that is unavailable, settles nothing. One whose
-        interval (or ± 2 standard errors, where it has none) straddles what is expected settles it partly.
+        A score that is unavailable, or of another name than the claim's `measure`, gives none. One whose interval
+        (or ± 2 standard errors, where it has none) crosses what is expected gives "partly".
         """
         claim = self[claim_id]
         name, available = getattr(measured, "name", ""), getattr(measured, "available", True)
         if not available:
-            return self._enter(Entry(claim, NOT_REACHED, reason=measured.reason))
+            return self.missing(claim_id, measured.reason)
         if claim.measure and name != claim.measure:
-            return self._enter(
-                Entry(claim, NOT_REACHED, reason=f"needs {claim.measure}, this run has {name or 'none'}")
-            )
+            return self.missing(claim_id, f"needs {claim.measure}, this run has {name or 'none'}")
         if not isinstance(measured, str) and isinstance(measured, Sequence):
             values = list(measured)
         else:
             values = [measured if isinstance(measured, bool | int) else float(measured)]
-        ends, text = _ends(measured), _told(measured) or ", ".join(_text(v) for v in values)
+        text = _score_text(measured) or ", ".join(cell_text(value) for value in values)
         shown = values if len(values) > 1 else values[0] if values else None
-        return self._enter(Entry(claim, verdict([*values, *ends], claim.expect), text, shown))
+        return self._enter(Entry(claim, verdict([*values, *_ends(measured)], claim.expect), text, shown))
 
     def missing(self, claim_id: str, reason: str) -> Entry:
-        """Say why a claim could not be settled in this run."""
-        return self._enter(Entry(self[claim_id], NOT_REACHED, reason=reason))
+        """Say why this run gives no verdict on a claim."""
+        return self._enter(Entry(self[claim_id], reason=reason))
 
     def __getitem__(self, claim_id: str) -> Claim:
         if claim_id not in self.claims:
@@ -172,8 +205,8 @@ class Ledger:
         return self.claims[claim_id]
 
     def all(self) -> list[Entry]:
-        """One entry a claim: settled here, or not reached with the reason."""
-        return [self.entries.get(c.id) or Entry(c, NOT_REACHED, reason=_why_not(c)) for c in self.claims.values()]
+        """One entry per claim: with its verdict here, or the reason why there is none."""
+        return [self.entries.get(c.id) or untested(c, "not measured in this run") for c in self.claims.values()]
 
     def counts(self) -> dict[str, int]:
         """How many claims have each verdict."""
@@ -181,10 +214,8 @@ class Ledger:
         return {v: found.count(v) for v in VERDICTS}
 
     def table(self) -> Table:
-        """A row a claim."""
-        rows = [
-            (e.claim.id, e.claim.says, _expected(e.claim.expect), e.measured or e.reason, e.verdict) for e in self.all()
-        ]
+        """One row per claim."""
+        rows = [(e.claim.id, e.claim.says, expected(e.claim), e.measured or e.reason, e.verdict) for e in self.all()]
         note = ", ".join(f"{count} {name}" for name, count in self.counts().items())
         return Table(("claim", "the document says", "expects", "measured", "verdict"), rows, note=note)
 
@@ -204,45 +235,14 @@ class Ledger:
             write_json(self.run.path("claims.json"), [entry.as_dict() for entry in self.all()])
 
 
-def _why_not(claim: Claim) -> str:
-    if not claim.executable:
-        return claim.note
-    return f"needs {claim.needs}" if claim.needs else "not measured in this run"
-
-
 def _ends(measured: Any) -> tuple[float, ...]:
-    """Where a score may as well lie: its interval, or ± 2 standard errors."""
+    """The ends of a score's interval, or of ± 2 standard errors."""
     if interval := getattr(measured, "interval", None):
         return tuple(interval)
     error = getattr(measured, "error", None)
     return (float(measured) - 2 * error, float(measured) + 2 * error) if error else ()
 
 
-def _told(measured: Any) -> str | None:
-    """A score as text, with what its verdict hangs on."""
+def _score_text(measured: Any) -> str | None:
+    """A score as text, with the interval that decides its verdict."""
     return measured.ranged() if getattr(measured, "interval", None) else getattr(measured, "text", None)
-
-
-def _text(value: Any) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.4g}"
-
-
-def _expected(expect: dict[str, Any]) -> str:
-    match expect:
-        case {"below": bound}:
-            return f"< {bound:g}"
-        case {"at_most": bound}:
-            return f"≤ {bound:g}"
-        case {"above": bound}:
-            return f"> {bound:g}"
-        case {"at_least": bound}:
-            return f"≥ {bound:g}"
-        case {"between": [low, high]}:
-            return f"{low:g} … {high:g}"
-        case {"equals": target, "within": tolerance}:
-            return f"{target:g} ± {tolerance:g}"
-        case {"equals": target}:
-            return f"= {target:g}"
-        case {"holds": wanted}:
-            return "yes" if wanted else "no"
-    return ""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 COMPARED = ("torch", "threads", "capability", "device", "ranks")
-"""What must be equal for bit-equality (core.md, "What bit-equality means")."""
+"""What must be equal for bit-equality."""
 
 
 def prepare(device: str = "auto", threads: int = 0, deterministic: bool = False) -> torch.device:

@@ -1,7 +1,7 @@
 """Checkpoints: one atomic, checksummed safetensors file with the state as JSON in its head, and no pickle.
 
 Everything is built first and copied into in place: safetensors' own tensors have other strides and alignment, and an
-optimiser loaded with other strides computes wrong values without a word (core.md, "Checkpoints").
+optimiser loaded with other strides computes wrong values without a word.
 """
 
 from __future__ import annotations

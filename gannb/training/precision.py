@@ -16,7 +16,7 @@ class Precision:
 
     Attributes:
         kind: "fp32", "bf16" or "fp16". Under fp16 every player scales its gradients with its own GradScaler.
-        from_epoch: full precision before this epoch (motion_balance.md §4: from epoch 10).
+        from_epoch: full precision before this epoch (motion_balance §4: from epoch 10).
     """
 
     kind: str = "fp32"

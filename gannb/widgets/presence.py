@@ -1,4 +1,4 @@
-"""Is a person there to see and steer, and do their clicks arrive while a cell runs (notebooks.md)?"""
+"""Is a person there to see and steer, and do their clicks arrive while a cell runs?"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from gannb.widgets import presence
 if TYPE_CHECKING:
     import ipywidgets
 
-# Native controls: they have a name for screen readers and work by keyboard (notebooks.md, "Training and widgets").
+# Native controls: they have a name for screen readers and work by keyboard.
 ESM = """
 export default { render({ model, el }) {
   const box = document.createElement("div");

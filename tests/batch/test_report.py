@@ -48,7 +48,7 @@ def runs(tmp_path: Path) -> list[Path]:
         (folder / "environment.json").write_text('{"torch": "2.15"}')
         summary = {"notebook": "toy", "preset": "quick", "seed": 3, "steps": 100, "seconds": 2.5, "metrics": SCORES}
         (folder / "summary.json").write_text(json.dumps(summary))
-        (folder / "claims.json").write_text(json.dumps([claim("P1", verdict, "33"), claim("P2", "not reached here")]))
+        (folder / "claims.json").write_text(json.dumps([claim("P1", verdict, "33"), claim("P2", "not tested here")]))
         made.append(folder)
     shown = figure([go.Scatter(x=[1, 2, 3], y=[1, 4, 9], name="loss")], title="A curve")
     many = figure([go.Scatter(x=list(range(3000)), y=list(range(3000)), name="long")])

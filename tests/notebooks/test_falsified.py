@@ -65,7 +65,7 @@ def test_verdicts_follow_the_figures(tmp_path: Path, root: Path, monkeypatch: py
     rows = []
     for document, entry in settled():
         claims = yaml.safe_load(locations.claims_file(document).read_text(encoding="utf-8"))
-        (claim,) = [claim for claim in claims if claim["id"] == entry["id"]]
+        (claim,) = [claim for claim in claims["claims"] if claim["id"] == entry["id"]]
         claim["expect"] = falsified(entry["value"], claim["expect"])
         claim.pop("measure", None)
         folder = tmp_path / f"claims-{len(rows)}"
@@ -73,10 +73,10 @@ def test_verdicts_follow_the_figures(tmp_path: Path, root: Path, monkeypatch: py
         (folder / document / "claims.yaml").write_text(yaml.safe_dump(claims, allow_unicode=True), encoding="utf-8")
         with monkeypatch.context() as patch:
             patch.setattr(locations, "EXPERIMENTS", folder)
-            ledger.claims.cache_clear()
+            ledger.document.cache_clear()
             run = Run.open(Toy(runs=str(tmp_path / f"toy-{len(rows)}")))
             now = ledger.Ledger(run, document).check(entry["id"], entry["value"]).verdict
-        ledger.claims.cache_clear()
+        ledger.document.cache_clear()
         rows.append({"id": entry["id"], "value": entry["value"], "was": entry["verdict"], "now": now})
     found = {
         "command": "pytest -m gate tests/notebooks/test_falsified.py",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gannb.metrics.score import Score
-from gannb.runs.claims import CONTRADICTED, NOT_REACHED, PARTLY, REPRODUCED, Ledger, claims, holds, verdict
+from gannb.runs.claims import CONTRADICTED, NOT_TESTED, PARTLY, REPRODUCED, Ledger, claims, holds, verdict
 from gannb.runs.folder import Run
 from gannb.runs.locations import documents
 from tests.training.regimes import Toy
@@ -45,7 +45,7 @@ def test_what_holds(value, expect, held):
 @given(st.lists(st.floats(-10, 10), max_size=5))
 def test_all_some_none(values):
     held = [value < 0 for value in values]
-    wanted = NOT_REACHED if not held else REPRODUCED if all(held) else PARTLY if any(held) else CONTRADICTED
+    wanted = NOT_TESTED if not held else REPRODUCED if all(held) else PARTLY if any(held) else CONTRADICTED
     assert verdict(values, {"below": 0}) == wanted
 
 
@@ -61,11 +61,11 @@ def test_an_interval_goes_before_errors_and_is_shown(ledger):
 
 
 def test_a_faed_never_settles_a_claim_on_fid(ledger):
-    assert ledger.check("P1.goal", Score("faed_500_all", 12.0)).verdict == NOT_REACHED
+    assert ledger.check("P1.goal", Score("faed_500_all", 12.0)).verdict == NOT_TESTED
     assert ledger.check("P1.goal", Score("fid_500_all", 42.0)).verdict == REPRODUCED
     assert ledger.check("P1.goal", Score("fid_500_all", 80.0)).verdict == CONTRADICTED
     missing = ledger.check("P1.goal", Score.missing("fid_500_all", "no weights here"))
-    assert (missing.verdict, missing.reason) == (NOT_REACHED, "no weights here")
+    assert (missing.verdict, missing.reason) == (NOT_TESTED, "no weights here")
 
 
 def test_every_claim_is_in_claims_json_with_its_verdict(ledger):
@@ -73,7 +73,7 @@ def test_every_claim_is_in_claims_json_with_its_verdict(ledger):
     rows = {row["id"]: row for row in json.loads((ledger.run.folder / "claims.json").read_text())}
     assert rows.keys() == claims("particles_sagan").keys()
     assert rows["P3.dx_band"]["verdict"] == REPRODUCED and rows["P3.dx_band"]["value"] == 0.6
-    assert rows["P7.epoch_200"]["verdict"] == NOT_REACHED and "Inception" in rows["P7.epoch_200"]["reason"]
+    assert rows["P7.epoch_200"]["verdict"] == NOT_TESTED and "Inception" in rows["P7.epoch_200"]["reason"]
 
 
 def test_a_misspelt_claim_is_an_error_that_names_the_nearest(ledger):

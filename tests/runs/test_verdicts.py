@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from gannb.runs import locations, verdicts
-from gannb.runs.claims import CONTRADICTED, NOT_REACHED, REPRODUCED, claims
+from gannb.runs.claims import CONTRADICTED, NOT_TESTED, REPRODUCED, claims
 
 
 def row(document: str, claim: str, verdict: str, measured: str = "") -> dict:
@@ -29,8 +29,8 @@ def test_without_runs_every_claim_is_there_and_open() -> None:
 def test_the_newest_run_that_settled_it_counts(tmp_path: Path) -> None:
     document = locations.documents()[0]
     first, second, third = list(claims(document))[:3]
-    old = run(tmp_path / "1", row(document, first, REPRODUCED, "1"), row(document, second, NOT_REACHED))
-    new = run(tmp_path / "2", row(document, first, NOT_REACHED), row(document, second, CONTRADICTED, "2"))
+    old = run(tmp_path / "1", row(document, first, REPRODUCED, "1"), row(document, second, NOT_TESTED))
+    new = run(tmp_path / "2", row(document, first, NOT_TESTED), row(document, second, CONTRADICTED, "2"))
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "claims.json").write_text("[{")
     found = {

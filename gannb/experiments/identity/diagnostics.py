@@ -1,7 +1,7 @@
 """What a cleaning did, as one figure: improvement by angle, distribution of change, similarity, harm.
 
 Also the command `gannb diagnose FEATURES.npz [--model RUN]`, for any data a user brings. After the diagnostics of
-identity.md ("problem diagnosis"), measured on one population (contradictions I8).
+the identity document, "problem diagnosis", measured on one population (claim I8).
 """
 
 from __future__ import annotations

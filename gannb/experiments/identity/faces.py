@@ -127,7 +127,7 @@ class Faces:
         Raises:
             FaceDataError: no face has a target.
 
-        Source: identity.md never says which target; contradictions.md, I12.
+        Source: the document never says which target; claim I12.
         """
         target, found = (
             _frontal_means(self, frontal) if kind == "frontal" else _random_partners(self, generator("partner", seed))

@@ -1,7 +1,7 @@
 """The six things a pose-removing network is asked; each returns a scalar and is scale-free in the feature's length.
 
 Their weights are dynamic numbers of the experiment, before → after: identity 1.0 → 2.0, pose 0.5 → 0.3, orthogonality
-0.1 → 0.05, contrast 0.3 → 0.2, reconstruction 0.2 → 0.5, protection none → 0.5 (identity.md §2–§4).
+0.1 → 0.05, contrast 0.3 → 0.2, reconstruction 0.2 → 0.5, protection none → 0.5 (identity §2–§4).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def protection(output: Tensor, target: Tensor, before: Tensor, *, detached: bool
     Args:
         output, target, before: `[B, d]`; `before` is the raw feature.
         detached: no gradient reaches `before`. False is the literal reading with the model's own base features: the
-            loss can then be met by making the base worse (identity.md §3; contradictions I6).
+            loss can then be met by making the base worse (identity §3; claim I6).
     """
     before = before.detach() if detached else before
     was = cosine_similarity(before.float(), target.float())

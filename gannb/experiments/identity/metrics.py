@@ -1,6 +1,6 @@
 """What a cleaned face feature gained or lost: similarity to the target by yaw, harm, removed energy, verification.
 
-All is measured on identities that were not trained on, and all of it on one population (contradictions I8).
+All is measured on identities that were not trained on, and all of it on one population (claim I8).
 Intervals are 95 %: over people (bootstrap) for means, Wilson's for shares, over folds for accuracy.
 """
 

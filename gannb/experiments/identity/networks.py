@@ -1,7 +1,7 @@
 """Networks that take pose out of a face feature: the document's token transformer, and our residual in a subspace.
 
 Both are called alike, `model(features, pose, removal, blend) -> Enhanced`, so the same losses, arms and diagnostics
-serve both. Source: identity.md §1, §2; contradictions.md I1–I5, I11.
+serve both. Source: identity §1, §2; claims I1–I5, I11.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class YawGate(nn.Module):
     gate = 1 − exp(−((|yaw| − closed_below)₊ / opens_at)^sharpness), with `opens_at` and `sharpness` learned.
 
     Shapes: pose `[B, 3]` degrees → `[B, 1]` in [0, 1). The sharpness stays above 1, so that the gate leaves 0 with
-    slope 0. After the yaw-driven gate of DREAM (Cao et al., CVPR 2018); contradictions I11.
+    slope 0. After the yaw-driven gate of DREAM (Cao et al., CVPR 2018); claim I11.
 
     Args:
         closed_below: degrees of yaw below which the gate is shut. Frontal faces define what is aimed at, so nothing
@@ -160,7 +160,7 @@ class IdentityEnhancer(nn.Module):
     """Take `removal` of the gated pose contamination out, and go `blend` of the way there.
 
     enhanced = identity − blend · removal · gate · contamination: the document's two lines (§1) are one rescaled
-    subtraction (contradictions I1, I2). Its first version is removal 1, blend 1.
+    subtraction (claims I1, I2). Its first version is removal 1, blend 1.
     """
 
     def __init__(self, identity: int, pose: int, gate: Gate, closed_below: float = 15.0) -> None:
@@ -219,7 +219,7 @@ class IdentityTransformer(nn.Module):
         self.identity_head, self.pose_head = nn.Linear(width, identity), nn.Linear(width, pose)
         self.pose_reading = nn.Linear(pose, 3)
         self.enhancer = IdentityEnhancer(identity, pose, gate, closed_below)
-        # The ways back belong to the model, trained and saved with it (contradictions I5).
+        # The ways back belong to the model, trained and saved with it (claim I5).
         self.identity_to_feature, self.pose_to_feature = nn.Linear(identity, WIDTH), nn.Linear(pose, WIDTH)
         self.feature_to_identity = nn.Linear(WIDTH, identity)  # for the first version's comparison in 256-d
 
@@ -260,7 +260,7 @@ class PoseResidual(nn.Module):
     What is taken away can only be what lies in `rank` learned directions, and nothing is taken at yaw 0, where the
     feature comes back as it went in. The pose is read off the coordinates within the subspace.
 
-    Source: ours; contradictions I4 (bounded), I5 (a residual on the raw 512-d feature), I11 (the gate closes).
+    Source: ours; claim I4 (bounded), I5 (a residual on the raw 512-d feature), I11 (the gate closes).
     """
 
     def __init__(self, *, rank: int = 8, closed_below: float = 15.0) -> None:

@@ -22,7 +22,7 @@ BEFORE: dict[str, Any] = {
     "lambda_reconstruction": 0.2,
     "lambda_protection": 0.0,
 }
-"""The document's first version (identity.md §1–§4, "before")."""
+"""The document's first version (identity §1–§4, "before")."""
 
 CONSERVATIVE: dict[str, Any] = {"removal": 0.3, "blend": 0.5}
 IN_512: dict[str, Any] = {"similarity_width": 512}

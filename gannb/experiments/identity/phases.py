@@ -1,4 +1,4 @@
-"""Training in two phases: some loss weights first, the others faded in (identity.md "two-phase training", I10)."""
+"""Training in two phases: some loss weights first, the others faded in (identity "two-phase training", I10)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class KeepsFalling:
         patience: falls in a row.
         action: see `gannb.control.alarms.Alarm`.
 
-    Source: identity.md, "if similarity keeps falling, adjust in time".
+    Source: identity, "if similarity keeps falling, adjust in time".
     """
 
     def __init__(self, key: str, *, patience: int = 3, action: str = "note") -> None:

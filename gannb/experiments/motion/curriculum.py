@@ -1,7 +1,7 @@
 """The motion curriculum: how the detail and physics weights, and the label offset, move with the epoch.
 
 Pure Python, so that the explorer draws the curves without a GPU and the trainer follows the same ones.
-Source: motion_balance.md §2 and its "curriculum weight formula"; contradictions M1, M2, M3 and M17.
+Source: motion_balance §2 and its "curriculum weight formula"; claims M1, M2, M3 and M17.
 """
 
 from __future__ import annotations

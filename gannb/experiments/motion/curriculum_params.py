@@ -13,7 +13,7 @@ _WEIGHT = {"group": "losses", "low": 0.0, "high": 1000.0, "slider": (0.0, 20.0),
 
 
 class Curriculum(Experiment):
-    """The stages, the ends of the ramps, and the weights that they move (motion_balance.md §2)."""
+    """The stages, the ends of the ramps, and the weights that they move (motion_balance §2)."""
 
     curriculum: bool = param(True, "weights rise with the epoch; off: full weights from the start", group="curriculum")
     ramp: str = param(

@@ -1,7 +1,7 @@
 """Losses on motion itself: where the joints are, how they move, and whether a body could do it.
 
 All on poses `[..., T, 52, 3]` in metres (never z-scores: a bone between z-scores has no length). Differences are per
-frame. Source: motion_balance.md, "curriculum" and its physics constraints (bone lengths and joint angles); the weights
+frame. Source: motion_balance, "curriculum" and its physics constraints (bone lengths and joint angles); the weights
 0.1, 0.05, 0.7 and 0.3 are the specification's.
 """
 

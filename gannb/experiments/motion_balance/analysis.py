@@ -1,4 +1,4 @@
-"""What motion_balance.md says of its curriculum and its rules, worked out: claim → value, without any training.
+"""What the motion_balance document says of its curriculum and rules, worked out: claim → value, without any training.
 
 The claims themselves, with what they expect, are `gannb/experiments/motion_balance/claims.yaml`.
 """

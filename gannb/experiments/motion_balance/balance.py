@@ -3,7 +3,7 @@
 The *skip rule* lets D sit out a step. The *throttle rule* looks at moving averages now and then and shifts turns and
 learning rates. Both are folds over what was seen, with no trainer inside, so the explorer runs them over a recorded
 trace exactly as training does. Pure Python.
-Source: motion_balance.md §3, "key hyperparameters", "technical details"; contradictions M4 to M11 and M20.
+Source: motion_balance §3, "key hyperparameters", "technical details"; claims M4 to M11 and M20.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The columns, the status line and the invariants that motion_balance.md asks a reader to watch (M20)."""
+"""The columns, the status line and the invariants that the motion_balance document asks a reader to watch (M20)."""
 
 from __future__ import annotations
 

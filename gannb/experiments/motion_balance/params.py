@@ -41,7 +41,7 @@ ROADS: dict[str, dict[str, Any]] = {
     "time-scales": {"d_time_scales": [1, 2, 4]},
     "pretrained-ears": {"ears": "made"},
 }
-"""Name → what a further road changes in a run (motion_balance.md names them and took none)."""
+"""Name → what a further road changes in a run (the motion_balance document names them and took none)."""
 
 
 def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:

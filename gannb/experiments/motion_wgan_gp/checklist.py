@@ -1,6 +1,6 @@
 """An executable checklist for the critic and the gradient penalty of a WGAN-GP: each row is a check that can fail.
 
-It replaces a table of ticks (motion_wgan_gp.md, "checklist against the standard"). Nothing that is brought is changed:
+It replaces a table of ticks (motion_wgan_gp, "checklist against the standard"). Nothing that is brought is changed:
 critics are copied, and torch's generators are put back. Contradictions W4, W5, W10, W12, W13, W15.
 """
 

@@ -1,4 +1,4 @@
-"""Growing clips: training begins with short ones and lengthens them in steps (motion_wgan_gp.md, "optional")."""
+"""Growing clips: training begins with short ones and lengthens them in steps (motion_wgan_gp, "optional")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said of the document's formulas without training anything (contradictions W3-W7): closed forms."""
+"""What can be said of the document's formulas without training anything (claims W3-W7): closed forms."""
 
 from __future__ import annotations
 

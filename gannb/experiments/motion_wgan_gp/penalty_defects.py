@@ -2,7 +2,7 @@
 
 Four of the defects are in the penalty and made here; BatchNorm and dropout are in the critic, whose constructor takes
 them (`critic_options`). All penalties take the same arguments and return the same, so that a parameter can choose.
-Source: motion_wgan_gp.md; contradictions W4, W5, W10, W13, W15.
+Source: motion_wgan_gp; claims W4, W5, W10, W13, W15.
 """
 
 from __future__ import annotations

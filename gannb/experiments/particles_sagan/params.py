@@ -1,4 +1,4 @@
-"""Experiment 4: SAGAN on few particle images (particles_sagan.md). Defaults are the quick preset."""
+"""Experiment 4: SAGAN on few particle images. Defaults are the quick preset."""
 
 from __future__ import annotations
 
@@ -195,5 +195,5 @@ class ParticlesSagan(Experiment):
 
 
 def cadence(epoch: int) -> int:
-    """Epochs between scores: 10 up to epoch 200, 20 up to 800, 50 after (particles_sagan.md, section 6)."""
+    """Epochs between scores: 10 up to epoch 200, 20 up to 800, 50 after (particles_sagan, section 6)."""
     return 10 if epoch <= 200 else 20 if epoch <= 800 else 50

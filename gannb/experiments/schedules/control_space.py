@@ -1,6 +1,6 @@
 """What a controller of numbers may reach and what it sees: ranges, and the state of training as a few features.
 
-Pure Python, so that a recorded trace is enough to look at either (schedules.md §3.1; contradictions S7, S9).
+Pure Python, so that a recorded trace is enough to look at either (schedules §3.1; claims S7, S9).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Memory = tuple[Tensor, Tensor] | None
 
 
 class MetaController(nn.Module):
-    """State `[features]` → logits of shares `[numbers]`, by an MLP (schedules.md §3.2: 128, 64, sigmoid).
+    """State `[features]` → logits of shares `[numbers]`, by an MLP (schedules §3.2: 128, 64, sigmoid).
 
     Args:
         features, numbers: sizes.

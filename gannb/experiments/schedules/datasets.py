@@ -1,4 +1,4 @@
-"""Pictures to compare schedules on: three parts, each for one purpose (schedules.md, Data; contradictions S3).
+"""Pictures to compare schedules on: three parts, each for one purpose (schedules, Data; claim S3).
 
 What guides a controller may not judge it: `train` is learned from, `guide` is looked at by the controller, `test` by
 nobody before the end.

@@ -1,4 +1,4 @@
-"""The gradient of a held-out objective through steps that are not taken (schedules.md §3.3; contradictions S1)."""
+"""The gradient of a held-out objective through steps that are not taken (schedules §3.3; claim S1)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def reach(teacher: Hypergradient, learned: Learned) -> tuple[float, float]:
     """How steep a held-out objective is in a controller's weights: as the networks stand, and after a look-ahead.
 
     The document's `meta_controller.backward(validation_metric)` is the first. What the networks are now does not depend
-    on what the controller answers now, so it is 0 (contradictions S1).
+    on what the controller answers now, so it is 0 (claim S1).
     """
     lesson = learned.lesson(torch.zeros(learned.state.size))
     ahead = lesson.ahead

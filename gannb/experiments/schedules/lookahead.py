@@ -1,6 +1,6 @@
 """A look-ahead: the same losses on the same kind of turn, with other networks and other numbers, differentiably.
 
-What a hypergradient needs (schedules.md §3.3, contradictions S1): take a step that is not taken, and ask how a later
+What a hypergradient needs (schedules §3.3, claim S1): take a step that is not taken, and ask how a later
 loss depends on the numbers it was taken with.
 """
 

@@ -1,4 +1,4 @@
-"""Experiment 3: learned against annealed schedules (schedules.md). Defaults are the quick preset."""
+"""Experiment 3: learned against annealed schedules. Defaults are the quick preset."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def front(points: Mapping[str, Point]) -> list[str]:
 
 
 def quality_and_stability(trials: Trials) -> dict[str, Point]:
-    """Each arm's deciding score at the end, and its last score over its best: means over seeds (schedules.md, 5.1).
+    """Each arm's deciding score at the end, and its last score over its best: means over seeds (schedules, 5.1).
 
     Arms that were not scored along the way are left out.
     """

@@ -1,4 +1,4 @@
-"""Policy gradient: moves that are tried, and a reward for what training came to with them (schedules.md, plan B)."""
+"""Policy gradient: moves that are tried, and a reward for what training came to with them (schedules, plan B)."""
 
 from __future__ import annotations
 

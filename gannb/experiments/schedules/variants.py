@@ -1,4 +1,4 @@
-"""The arms of the comparison: different ways to move the same numbers within the same ranges (schedules.md §4.2)."""
+"""The arms of the comparison: different ways to move the same numbers within the same ranges (schedules §4.2)."""
 
 from __future__ import annotations
 

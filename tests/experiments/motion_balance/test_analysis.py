@@ -1,4 +1,4 @@
-"""What the document says of its curriculum and rules, worked out; the figures are those of contradictions M1 to M17."""
+"""What the document says of its curriculum and rules, worked out; the figures are those of claims M1 to M17."""
 
 import pytest
 

@@ -28,7 +28,7 @@ def test_verdicts() -> None:
     assert {name for name, said in told.items() if said == REPRODUCED} == told.keys() - wrong
 
 
-def test_every_row_of_the_contradictions_has_a_claim() -> None:
+def test_every_reading_has_a_claim() -> None:
     rows = {name.split(".")[0] for name in claims("motion_wgan_gp")}
     assert {f"W{i}" for i in range(1, 17)} <= rows
     assert sum(c.executable for c in claims("motion_wgan_gp").values()) >= 0.9 * len(claims("motion_wgan_gp"))

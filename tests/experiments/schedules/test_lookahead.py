@@ -58,7 +58,7 @@ def held_out(ahead, noise, lr):
 
 
 def test_the_hypergradient_is_that_of_finite_differences(tmp_path):
-    """In float64, smooth activations, spectral norm in eval: to 1e-6 (core.md, "Hypergradient")."""
+    """In float64, smooth activations, spectral norm in eval: to 1e-6."""
     trainer = build(open_run(tmp_path))
     trainer.fit(steps=5)
     trainer.players["D"].module.eval()

@@ -86,7 +86,7 @@ class TemporalSelfAttention(nn.Module):
 class BodyHandAttention(nn.Module):
     """Body and hands look at each other: LayerNorm(X + Attention(queries X, keys and values Y)), both ways.
 
-    Source: motion_balance.md, "mathematical form of body-hand attention". In the formula both sides see the other as it
+    Source: motion_balance, "mathematical form of body-hand attention". In the formula both sides see the other as it
     was (`parallel`); the code's name `body_hand` lets the hands go first and the body see the new hands (`sequential`),
     and the queries are named here so that no reader has to guess (M16).
 

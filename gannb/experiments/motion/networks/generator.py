@@ -1,7 +1,7 @@
 """The generator: speech in, motion of 52 joints out.
 
 Audio encoder → 1-D U-Net with self-attention at the bottleneck → body and hand branches → per-joint features → five
-graph layers → body-hand attention → one of two heads. Source: motion_balance.md §1 and "complete architecture"; the
+graph layers → body-hand attention → one of two heads. Source: motion_balance §1 and "complete architecture"; the
 document gives no widths, so those are ours: 256 is its scale, 64 a laptop's.
 """
 

@@ -167,7 +167,7 @@ class JointTransformer(nn.Module):
     """A transformer layer over the joints of a frame, in place of a graph layer: every joint may look at every other.
 
     Pre-norm, x + attention(LN(x + place)) and x + MLP(LN(x)), with a learned vector a joint that says which one it is
-    (Vaswani et al. 2017). A road that motion_balance.md names; the skeleton plays no part in it.
+    (Vaswani et al. 2017). A road that the motion_balance document names; the skeleton plays no part in it.
 
     Args:
         channels: features a joint in and out; divisible by `heads`.

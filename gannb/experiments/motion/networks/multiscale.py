@@ -1,4 +1,4 @@
-"""Discriminators at several time scales: a road that motion_balance.md names."""
+"""Discriminators at several time scales: a road that the motion_balance document names."""
 
 from __future__ import annotations
 

@@ -1,0 +1,46 @@
+"""Write `docs/claims.md`, the key to the claims, from the experiments' `claims.yaml`: `python docs/claims.py`."""
+
+from pathlib import Path
+
+from gannb.runs.claims import Claim, Document, document, expected
+from gannb.runs.locations import documents
+from gannb.tables import Table
+
+PAGE = Path(__file__).with_suffix(".md")
+
+HEAD = """# Claims
+
+Written by `python docs/claims.py` from `gannb/experiments/<name>/claims.yaml`; do not edit it here.
+
+gannb implements five documents, which are not part of this repository. They are cited by the name of their experiment
+and by section, such as "motion_balance, §3.1". Every checkable sentence is a claim with an id: a code (M4, P3) and a
+name. Where a document contradicts itself or leaves something open, the code stands for the reading followed.
+The ledger at the end of each notebook, and `gannb report`, give the verdicts: *reproduced* (every measured value is as
+expected), *contradicted* (none is), *partly* (some are), or *not tested here* with the reason. "(ours)" marks claims
+that this project adds."""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD, *(section(name, document(name)) for name in documents())]
+    return "\n\n".join(parts) + "\n"
+
+
+def section(name: str, source: Document) -> str:
+    """One document: its readings, then its claims."""
+    readings = Table(("code", "reading followed, and why"), list(source.readings.items()))
+    rows = [(f"`{c.id}`", c.section, c.says, expected(c), "; ".join(_remarks(c))) for c in source.claims.values()]
+    claims = Table(("claim", "section", "the document says", "expects", "remarks"), rows)
+    head = f"## {name}\n\n*{source.title}*: {source.about}."
+    return "\n\n".join([head, *[readings.markdown] * bool(source.readings), claims.markdown])
+
+
+def _remarks(claim: Claim) -> list[str]:
+    kind = "" if claim.trained else "no training needed"
+    needs = f"needs {claim.needs}" if claim.needs else ""
+    measure = f"measured by {claim.measure} only" if claim.measure else ""
+    return [remark for remark in (claim.note, measure, needs, kind) if remark]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
