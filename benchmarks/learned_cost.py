@@ -33,7 +33,7 @@ from gannb.experiments.schedules.held_out import HeldOut
 from gannb.experiments.schedules.hypergradient import Hypergradient
 from gannb.experiments.schedules.learned import Learned
 from gannb.experiments.schedules.params import Schedules
-from gannb.losses import adversarial
+from gannb.losses import adversarial, penalties
 from gannb.networks import dcgan
 from gannb.random import seeded
 from gannb.runs.folder import Run
@@ -58,7 +58,7 @@ def fake(turn):
 def d_loss(turn):
     made = fake(turn)
     mix = turn.draws.rand("mix", len(made))
-    penalty, _ = adversarial.gradient_penalty(turn.D, turn.batch, made, mix)
+    penalty, _ = penalties.gradient_penalty(turn.D, turn.batch, made, mix)
     real, seen = turn.D(view(turn, turn.batch)), turn.D(view(turn, made))
     return adversarial.non_saturating_d(real, seen) + turn.now.reg_weight * penalty
 

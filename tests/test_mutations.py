@@ -47,11 +47,11 @@ MUTATIONS = [
     Mutation("losses/adversarial", "F.softplus(fake - real)", "F.softplus(real - fake)"),
     Mutation("losses/adversarial", "share_real * real_label + (1 - share_real) * fake_label", "real_label"),
     # Penalties
-    Mutation("losses/adversarial", "gradient.flatten(1).square().sum(dim=1)", "gradient.square().sum(dim=1).flatten(1).mean(1)"),
-    Mutation("losses/adversarial", "return slopes(critic, x).mean() / 2", "return slopes(critic, x).mean()"),
-    Mutation("losses/adversarial", "mix * real.detach() + (1 - mix) * fake.detach()", "real.detach()"),
-    Mutation("losses/adversarial", "F.relu(norms - 1) if one_sided", "norms - 1 if one_sided"),
-    Mutation("losses/adversarial", "(slopes(critic, between) + 1e-12).sqrt()", "slopes(critic, between).sqrt()"),
+    Mutation("losses/penalties", "gradient.flatten(1).square().sum(dim=1)", "gradient.square().sum(dim=1).flatten(1).mean(1)"),
+    Mutation("losses/penalties", "return slopes(critic, x).mean() / 2", "return slopes(critic, x).mean()"),
+    Mutation("losses/penalties", "mix * real.detach() + (1 - mix) * fake.detach()", "real.detach()"),
+    Mutation("losses/penalties", "F.relu(norms - 1) if one_sided", "norms - 1 if one_sided"),
+    Mutation("losses/penalties", "(slopes(critic, between) + 1e-12).sqrt()", "slopes(critic, between).sqrt()"),
     # Other losses
     Mutation("experiments/motion/physics", "HAND_SHARE * hands + BODY_SHARE * body", "BODY_SHARE * hands + HAND_SHARE * body"),
     Mutation("experiments/motion/physics", "return _difference(made, 3)", "return _difference(made, 2)"),

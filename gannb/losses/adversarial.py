@@ -1,19 +1,17 @@
-"""Adversarial losses and penalties, as pure functions of logits (or critic scores).
+"""Adversarial losses, as pure functions of logits (or a critic's scores) of any shape.
 
-Each `…_d` is what the discriminator minimises, each `…_g` what the generator minimises. Logits may have any shape; a
-discriminator that scores patches enters with their mean (claim W15).
+Each `…_d` is the discriminator's loss, each `…_g` the generator's; `LOSSES` has the pairs by name, and a choice of one
+in an experiment's parameters takes its names from there. Patch scores are averaged before they enter (claim W15).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-Critic = Callable[[Tensor], Tensor]
 
 
 def bce(logits: Tensor, target: Tensor | float) -> Tensor:
@@ -27,6 +25,28 @@ def bce(logits: Tensor, target: Tensor | float) -> Tensor:
 def least_squares(scores: Tensor, target: Tensor | float) -> Tensor:
     """Mean of (score - target)² (LSGAN, Mao et al. 2017, without its factor ½)."""
     return (scores - target).square().mean()
+
+
+def bce_d(real: Tensor, fake: Tensor, real_label: Tensor | float = 1.0, fake_label: Tensor | float = 0.0) -> Tensor:
+    """`bce` of real logits against one label plus that of fake logits against the other (smoothed labels: P3)."""
+    return bce(real, real_label) + bce(fake, fake_label)
+
+
+def bce_g(fake: Tensor) -> Tensor:
+    """`bce` of fake logits against 1, not against the smoothed label."""
+    return bce(fake, 1.0)
+
+
+def least_squares_d(
+    real: Tensor, fake: Tensor, real_label: Tensor | float = 1.0, fake_label: Tensor | float = 0.0
+) -> Tensor:
+    """Mean of the two `least_squares`, real scores against one label and fake scores against the other."""
+    return (least_squares(real, real_label) + least_squares(fake, fake_label)) / 2
+
+
+def least_squares_g(fake: Tensor, real_label: Tensor | float = 1.0) -> Tensor:
+    """`least_squares` of fake scores against the real label."""
+    return least_squares(fake, real_label)
 
 
 def non_saturating_d(real: Tensor, fake: Tensor) -> Tensor:
@@ -85,78 +105,6 @@ def wasserstein_g(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def slopes(critic: Critic, x: Tensor) -> Tensor:
-    """Squared norm of the critic's gradient at each sample, over all dimensions but the batch (W4): `[N]`, float32.
-
-    Outside autocast and in float32 at least, whatever precision the step runs in (W5). Keeps the graph, so that a
-    penalty on it can be trained.
-
-    Raises:
-        ValueError: a critic with several scores a sample, whose slopes would be summed without a word (W15).
-    """
-    with torch.autocast(x.device.type, enabled=False):
-        x = x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_(True)
-        scores = critic(x)
-        if scores.numel() != len(x):
-            raise ValueError(
-                f"the critic gives scores of shape {tuple(scores.shape)} for {len(x)} samples; a penalty needs one "
-                f"score a sample: average its patches first, as penalty_defects.per_sample(critic) does"
-            )
-        (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
-        return gradient.flatten(1).square().sum(dim=1)
-
-
-def zero_centred_penalty(critic: Critic, x: Tensor) -> Tensor:
-    """½ E‖∇D(x)‖²: R1 on real samples, R2 on fake ones (Mescheder et al. 2018); weigh it by γ.
-
-    Lazy use, every k-th step: multiply by k as well (Karras et al. 2020).
-    """
-    return slopes(critic, x).mean() / 2
-
-
-def r1(critic: Critic, real: Tensor) -> Tensor:
-    """`zero_centred_penalty` on real samples."""
-    return zero_centred_penalty(critic, real)
-
-
-def r2(critic: Critic, fake: Tensor) -> Tensor:
-    """`zero_centred_penalty` on fake samples."""
-    return zero_centred_penalty(critic, fake)
-
-
-def gradient_penalty(
-    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
-) -> tuple[Tensor, Tensor]:
-    """E(‖∇D(x̂)‖ - 1)² at x̂ = mix·real + (1 - mix)·fake (WGAN-GP, Gulrajani et al. 2017); weigh it by λ = 10.
-
-    Args:
-        critic: scores `[N]` of samples; no BatchNorm and no dropout (W10, W13).
-        real, fake: samples `[N, …]` of one shape.
-        mix: uniform draws in [0, 1) `[N]`, one a sample.
-        one_sided: punish slopes above 1 only.
-
-    Returns:
-        The penalty (0-d) and the slopes' norms `[N]`, detached, for the log (W12).
-
-    Raises:
-        ValueError: shapes that differ, not one draw a sample, or not one score a sample.
-    """
-    if real.shape != fake.shape:
-        raise ValueError(f"real {tuple(real.shape)} and fake {tuple(fake.shape)} differ in shape")
-    if mix.shape != real.shape[:1]:
-        raise ValueError(f"mix has shape {tuple(mix.shape)}; allowed is one draw a sample, ({len(real)},)")
-    mix = mix.view(-1, *[1] * (real.ndim - 1))
-    between = mix * real.detach() + (1 - mix) * fake.detach()
-    norms = (slopes(critic, between) + 1e-12).sqrt()  # inside the root: its derivative is infinite at 0
-    excess = F.relu(norms - 1) if one_sided else norms - 1
-    return excess.square().mean(), norms.detach()
-
-
-def _paired(real: Tensor, fake: Tensor) -> None:
-    if real.shape != fake.shape:
-        raise ValueError(f"pairs need scores of one shape, got {tuple(real.shape)} and {tuple(fake.shape)}")
-
-
 def bce_floor(target: float) -> float:
     """The least that `bce` can be against a soft target, its entropy in nats: H(0.9) = 0.325 (claim P4)."""
     return -sum(share * math.log(share) for share in (target, 1 - target) if share > 0)
@@ -168,3 +116,37 @@ def best_answer(real_label: float, fake_label: float, share_real: float = 0.5) -
     Against a perfect G the share is a half everywhere: with labels 0.9 and 0.0 the answer is 0.45, for both.
     """
     return share_real * real_label + (1 - share_real) * fake_label
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """The two sides of an adversarial loss.
+
+    Attributes:
+        d: D's loss, of (real, fake), and of (real, fake, real_label, fake_label) where `labels`; 0-d.
+        g: G's loss, of (fake), and of (real, fake) where `paired`; 0-d.
+        labels: whether targets for real and fake logits can be given.
+        paired: whether G's loss needs D's logits of real samples too.
+    """
+
+    d: Callable[..., Tensor]
+    g: Callable[..., Tensor]
+    labels: bool = False
+    paired: bool = False
+
+
+LOSSES: dict[str, Adversarial] = {
+    "bce": Adversarial(bce_d, bce_g, labels=True),
+    "non_saturating": Adversarial(non_saturating_d, non_saturating_g),
+    "saturating": Adversarial(non_saturating_d, saturating_g),
+    "least_squares": Adversarial(least_squares_d, least_squares_g, labels=True),
+    "hinge": Adversarial(hinge_d, hinge_g),
+    "relativistic": Adversarial(relativistic_d, relativistic_g, paired=True),
+    "wasserstein": Adversarial(wasserstein_d, wasserstein_g),
+}
+"""Name → pair. `bce` and `non_saturating` are one loss where the labels are 1 and 0, rounded differently."""
+
+
+def _paired(real: Tensor, fake: Tensor) -> None:
+    if real.shape != fake.shape:
+        raise ValueError(f"pairs need scores of one shape, got {tuple(real.shape)} and {tuple(fake.shape)}")

@@ -1,4 +1,4 @@
-"""DCGAN for 16 to 128 pixels, with spectral norm and self-attention as options (what `sagan` switches on).
+"""DCGAN for 16 to 256 pixels, with spectral norm and self-attention as options (what `sagan` switches on).
 
 Radford et al. 2016: 4×4 convolutions of stride 2, BatchNorm, ReLU in G, LeakyReLU in D, tanh at the end.
 With width 64 and latent 128 the generator for 64 pixels has 3.8 M parameters, the discriminator 2.8 M.
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gannb.networks.layers import SelfAttention, check_attention, dcgan_init, down, plain, resolutions, up
+from gannb.networks.layers import SelfAttention, check_attention, dcgan_init, down, plain, up
+from gannb.networks.registry import resolutions
 
 
 def widths(width: int, size: int) -> list[int]:
@@ -26,7 +27,7 @@ class Generator(nn.Module):
     Args:
         latent_dim: numbers in a latent.
         width: channels at half the image's height (the document's `ngf`); each halving doubles them, up to 8 times.
-        size: height of the images: 16, 32, 64 or 128.
+        size: height and width of the images, a power of two from 16 to 256.
         channels: 1 for grey, 3 for colour.
         attention_at: heights after which self-attention follows, each from 8 to size/2.
         pooled: whether attention pools its keys and values.
@@ -68,7 +69,7 @@ class Discriminator(nn.Module):
 
     Args:
         width: channels at half the image's height (the document's `ndf`).
-        size: height of the images: 16, 32, 64 or 128.
+        size: height and width of the images, a power of two from 16 to 256.
         channels: 1 for grey, 3 for colour.
         attention_at: heights after which self-attention follows, each from 8 to size/2.
         spectral: spectral norm on every convolution, attention and last one included, and no BatchNorm;

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gannb.networks.registry import resolutions
+
 Wrap = Callable[[nn.Module], nn.Module]
-SIZES = (16, 32, 64, 128)
 
 
 def plain(layer: nn.Module) -> nn.Module:
@@ -79,23 +80,15 @@ def down(channels: int, to: int, *, spectral: bool, normalised: bool = True) -> 
     return nn.Sequential(*parts, nn.LeakyReLU(0.2))
 
 
-def resolutions(size: int) -> list[int]:
-    """The heights from 8 up to half the image: where a network has features and attention may sit.
+def check_attention(places: Sequence[int], size: int) -> None:
+    """Check the heights at which self-attention is wanted.
 
     Raises:
-        ValueError: a size that is not 16, 32, 64 or 128.
+        ValueError: a height that a network for images of this size does not have.
     """
-    if size not in SIZES:
-        raise ValueError(f"image size {size}; allowed are {', '.join(map(str, SIZES))}")
-    return [8 << i for i in range((size // 16).bit_length())]
-
-
-def check_attention(places: Sequence[int], size: int) -> None:
-    """Raise ValueError where attention is asked for at a height that a network of this size does not have."""
-    wrong = [place for place in places if place not in resolutions(size)]
-    if wrong:
+    if wrong := [place for place in places if place not in resolutions(size)]:
         allowed = ", ".join(map(str, resolutions(size)))
-        raise ValueError(f"attention at {wrong} for images of {size} pixels; allowed are {allowed}")
+        raise ValueError(f"attention at {wrong} for images of {size} pixels; allowed: {allowed}")
 
 
 @torch.no_grad()

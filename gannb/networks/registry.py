@@ -1,47 +1,146 @@
-"""Generators and discriminators by name, for experiments that let a person choose: one line a network."""
+"""Image networks by name: what may be chosen, known without loading torch, and how G and D are built.
+
+A network is a module of this package with a `Generator(latent_dim, width, size, channels, **options)` and a
+`Discriminator(width, size, channels, **options)`, and one entry in `NETWORKS`. Every discriminator takes `spectral`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
-from gannb.networks import dcgan, sagan, stylegan2
+SIZES = (16, 32, 64, 128, 256)
 
-GENERATORS: dict[str, Callable[..., nn.Module]] = {
-    "dcgan": dcgan.Generator,
-    "sagan": sagan.Generator,
-    "stylegan2": stylegan2.Generator,
+
+def resolutions(size: int) -> list[int]:
+    """Heights of the feature maps from 8 up to half the image's, where self-attention may be placed.
+
+    Raises:
+        ValueError: a size that is not among `SIZES`.
+    """
+    if size not in SIZES:
+        raise ValueError(f"image size {size}; allowed: {', '.join(map(str, SIZES))}")
+    return [8 << i for i in range((size // 16).bit_length())]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a network.
+
+    Attributes:
+        meaning: in a line.
+        of: "G", "D" or "GD": which of the two takes it.
+        wanted: of (value, image size): what is allowed, in words, where the value is not; else "".
+    """
+
+    meaning: str
+    of: str
+    wanted: Callable[[Any, int], str]
+
+
+def _switch(value: Any, size: int) -> str:
+    return "" if isinstance(value, bool) else "true or false"
+
+
+def _heights(value: Any, size: int) -> str:
+    heights = resolutions(size)
+    fits = isinstance(value, list | tuple) and all(place in heights for place in value)
+    return "" if fits else f"a list of {', '.join(map(str, heights))} for images of {size} px"
+
+
+def _layers(value: Any, size: int) -> str:
+    return "" if type(value) is int and 1 <= value <= 16 else "a whole number from 1 to 16"
+
+
+SPECTRAL = Option("spectral norm on every layer of D", "D", _switch)
+ATTENTION = {
+    "attention_at": Option("heights after which self-attention follows", "GD", _heights),
+    "pooled": Option("attention pools its keys and values", "GD", _switch),
 }
-DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
-    "dcgan": dcgan.Discriminator,
-    "sagan": sagan.Discriminator,
-    "stylegan2": stylegan2.Discriminator,
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is known of a network without loading it.
+
+    Attributes:
+        options: by name, besides latent_dim, width, size and channels.
+        mapping: whether G has a mapping network (`mapping`, `synthesis`, `layers`), which normalises every latent.
+    """
+
+    options: Mapping[str, Option] = field(default_factory=dict)
+    mapping: bool = False
+
+
+NETWORKS: dict[str, Network] = {
+    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION}),
+    "sagan": Network({"spectral": SPECTRAL, **ATTENTION}),
+    "stylegan2": Network(
+        {"spectral": SPECTRAL, "mapping_layers": Option("layers of the mapping network", "G", _layers)}, mapping=True
+    ),
 }
+"""Name of the network and of its module → what may be chosen."""
 
 
-def generator(network: str, latent_dim: int, width: int, size: int, channels: int, **more: Any) -> nn.Module:
+def fault(network: str, size: int, options: Mapping[str, Any]) -> str | None:
+    """What is wrong with a choice of network, image size and options, in words; None where nothing is."""
+    if network not in NETWORKS:
+        return f"network {network!r} is unknown; allowed: {', '.join(NETWORKS)}"
+    if size not in SIZES:
+        return f"image size {size}; allowed: {', '.join(map(str, SIZES))}"
+    known = NETWORKS[network].options
+    for name, value in options.items():
+        if name not in known:
+            return f"{network} has no option {name!r}; it has: {', '.join(known)}"
+        if wanted := known[name].wanted(value, size):
+            return f"{name} {value!r}; allowed: {wanted}"
+    return None
+
+
+def generator(network: str, latent_dim: int, width: int, size: int, channels: int, **options: Any) -> nn.Module:
     """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in [-1, 1].
 
-    `more` is what this network's own constructor takes besides, such as `attention_at` or `mapping_layers`.
+    Args:
+        network: its name.
+        latent_dim: length of a latent.
+        width: channels at the largest feature map.
+        size: height and width of the images.
+        channels: of the images, 1 for grey and 3 for colour.
+        options: of this network; those of D alone are left out.
 
     Raises:
-        ValueError: a network that is not known.
+        ValueError: an unknown network, or an option or size that it does not take.
     """
-    return _known(GENERATORS, network)(latent_dim, width, size, channels, **more)
+    return _module(network, size, options).Generator(latent_dim, width, size, channels, **_own("G", network, options))
 
 
-def discriminator(network: str, width: int, size: int, channels: int, **more: Any) -> nn.Module:
-    """Images `[N, channels, size, size]` → logits `[N]`; `more` as above, such as `spectral`.
+def discriminator(network: str, width: int, size: int, channels: int, **options: Any) -> nn.Module:
+    """Images `[N, channels, size, size]` → logits `[N]`.
+
+    Args:
+        network: its name.
+        width: channels at the largest feature map.
+        size: height and width of the images.
+        channels: of the images, 1 for grey and 3 for colour.
+        options: of this network; those of G alone are left out.
 
     Raises:
-        ValueError: a network that is not known.
+        ValueError: an unknown network, or an option or size that it does not take.
     """
-    return _known(DISCRIMINATORS, network)(width, size, channels, **more)
+    return _module(network, size, options).Discriminator(width, size, channels, **_own("D", network, options))
 
 
-def _known(networks: dict[str, Callable[..., nn.Module]], network: str) -> Callable[..., nn.Module]:
-    if network not in networks:
-        raise ValueError(f"network {network!r} is not known; allowed: {', '.join(networks)}")
-    return networks[network]
+def _module(network: str, size: int, options: Mapping[str, Any]) -> Any:
+    if found := fault(network, size, options):
+        raise ValueError(found)
+    return import_module(f"gannb.networks.{network}")
+
+
+def _own(side: str, network: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    known = NETWORKS[network].options
+    return {name: value for name, value in options.items() if side in known[name].of}

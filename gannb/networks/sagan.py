@@ -37,6 +37,7 @@ class Discriminator(dcgan.Discriminator):
         channels: int = 1,
         *,
         attention_at: Sequence[int] = (16,),
+        spectral: bool = True,
         pooled: bool = True,
     ) -> None:
-        super().__init__(width, size, channels, attention_at=attention_at, spectral=True, pooled=pooled)
+        super().__init__(width, size, channels, attention_at=attention_at, spectral=spectral, pooled=pooled)

@@ -1,4 +1,4 @@
-"""A compact StyleGAN2 for 16 to 128 pixels (Karras et al. 2020, "Analyzing and Improving … StyleGAN").
+"""A compact StyleGAN2 for 16 to 256 pixels (Karras et al. 2020, "Analyzing and Improving … StyleGAN").
 
 Mapping network, modulated and demodulated convolutions, noise inputs and image skips in G; residual blocks and the
 batch's standard deviation in D; equalised learning rates throughout. Compact (ours): a mapping of 4 layers as wide as
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gannb.networks.layers import resolutions
+from gannb.networks.registry import resolutions
 
 GAIN = math.sqrt(2)
 """Keeps the variance through a LeakyReLU(0.2)."""
@@ -154,7 +154,7 @@ class Generator(nn.Module):
     Args:
         latent_dim: numbers in a latent, before and after the mapping.
         width: channels at the image's height.
-        size: height of the images: 16, 32, 64 or 128.
+        size: height and width of the images, a power of two from 16 to 256.
         channels: 1 for grey, 3 for colour.
         mapping_layers: of the mapping network (the paper's 8; ours 4).
 
@@ -220,7 +220,7 @@ class Discriminator(nn.Module):
 
     Args:
         width: channels at the image's height.
-        size: height of the images: 16, 32, 64 or 128.
+        size: height and width of the images, a power of two from 16 to 256.
         channels: 1 for grey, 3 for colour.
         group: samples over which the standard deviation is taken (ibid.: 4); a batch that it does not divide takes
             the largest part that does.

@@ -1,4 +1,4 @@
-"""Adversarial losses against closed forms, penalties against critics whose slope is known."""
+"""Adversarial losses against closed forms, and the registry of their pairs."""
 
 import math
 
@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
+from gannb.config.registered import registered
 from gannb.losses import adversarial as L
 
 torch.manual_seed(0)
@@ -88,89 +88,6 @@ def test_wasserstein_signs():
     assert L.wasserstein_g(torch.tensor([1.0])) == -1
 
 
-class Linear(nn.Module):
-    """A critic of known slope: the same weight on every value of `[N, T, F]`."""
-
-    def __init__(self, weight: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor(weight, dtype=torch.float64))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.weight.to(x.dtype) * x.flatten(1).sum(dim=1)
-
-
-def test_the_penalty_takes_the_norm_over_the_whole_sample():
-    """W4: on [B, T, F] = [5, 6, 4] a weight of 1 has slope √24, not √6."""
-    real, fake, mix = torch.randn(5, 6, 4), torch.randn(5, 6, 4), torch.rand(5)
-    penalty, norms = L.gradient_penalty(Linear(1.0), real, fake, mix)
-    torch.testing.assert_close(norms, torch.full((5,), math.sqrt(24)))
-    assert penalty.item() == pytest.approx((math.sqrt(24) - 1) ** 2, rel=1e-5)
-    assert not norms.requires_grad
-
-
-def test_one_sided_forgives_small_slopes():
-    real, fake, mix = torch.randn(5, 4), torch.randn(5, 4), torch.rand(5)
-    for weight, one, two in ((0.25, 0.0, 0.25), (1.0, 1.0, 1.0)):  # slopes 0.5 and 2
-        assert L.gradient_penalty(Linear(weight), real, fake, mix, one_sided=True)[0].item() == pytest.approx(one)
-        assert L.gradient_penalty(Linear(weight), real, fake, mix)[0].item() == pytest.approx(two, rel=1e-5)
-
-
-def test_the_penalty_looks_between_real_and_fake():
-    seen = []
-
-    def critic(x):
-        seen.append(x.detach())
-        return x.flatten(1).sum(dim=1)
-
-    mix = torch.tensor([0.0, 0.25, 1.0])
-    L.gradient_penalty(critic, torch.ones(3, 1, 2, 2), torch.zeros(3, 1, 2, 2), mix)
-    assert torch.equal(seen[0][:, 0, 0, 0], mix)
-
-
-def test_a_flat_critic_gives_a_finite_gradient():
-    """√ has an infinite slope at 0, so ε stands inside the root."""
-    critic = Linear(0.0)
-    penalty, _ = L.gradient_penalty(critic, torch.randn(3, 4), torch.randn(3, 4), torch.rand(3))
-    penalty.backward()
-    assert torch.isfinite(critic.weight.grad)
-    assert penalty.item() == pytest.approx(1, abs=1e-5)
-
-
-def test_r1_and_r2_are_half_the_squared_slope():
-    x = torch.randn(5, 3, 2)
-    assert L.r1(Linear(2.0), x).item() == pytest.approx(4 * 6 / 2)
-    assert L.r2(Linear(2.0), x).item() == pytest.approx(4 * 6 / 2)
-
-
-def test_penalties_are_computed_in_single_precision_under_autocast():
-    torch.manual_seed(0)
-    critic = nn.Sequential(nn.Linear(16, 16), nn.SiLU(), nn.Linear(16, 1))
-    real, fake, mix = torch.randn(4, 16), torch.randn(4, 16), torch.rand(4)
-    outside = L.gradient_penalty(critic, real, fake, mix)
-    with torch.autocast("cpu", torch.bfloat16):
-        inside = L.gradient_penalty(critic, real, fake, mix)
-        assert L.r1(critic, real.bfloat16()).dtype == torch.float32
-    assert torch.equal(outside[0], inside[0])
-    assert torch.equal(outside[1], inside[1])
-
-
-@pytest.mark.parametrize("which", ["two-sided", "one-sided", "r1"])
-def test_gradients_of_the_penalties_reach_the_critics_weights(which):
-    torch.manual_seed(0)
-    real, fake, mix = (torch.rand(3, 4).double(), torch.rand(3, 4).double(), torch.rand(3).double())
-
-    def penalty(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        def critic(x):
-            return torch.tanh(x @ first) @ second
-
-        if which == "r1":
-            return L.r1(critic, real)
-        return L.gradient_penalty(critic, real, fake, mix, one_sided=which == "one-sided")[0]
-
-    weights = (2 * torch.randn(4, 5).double()).requires_grad_(True), (2 * torch.randn(5).double()).requires_grad_(True)
-    assert torch.autograd.gradcheck(penalty, weights)
-
-
 @pytest.mark.parametrize(
     "loss",
     [
@@ -188,21 +105,6 @@ def test_gradients_of_the_losses(loss):
     assert torch.autograd.gradcheck(loss, (real, fake))
 
 
-def test_shapes_that_do_not_pair_are_named():
-    with pytest.raises(ValueError, match=r"real \(3, 4\) and fake \(2, 4\)"):
-        L.gradient_penalty(Linear(1.0), torch.rand(3, 4), torch.rand(2, 4), torch.rand(3))
-    with pytest.raises(ValueError, match=r"one draw a sample, \(3,\)"):
-        L.gradient_penalty(Linear(1.0), torch.rand(3, 4), torch.rand(3, 4), torch.rand(3, 1))
-
-
-def test_several_scores_a_sample_are_refused_not_summed():
-    """W15: a sum over 5 patches would aim at a fifth of the slope."""
-    x, patches = torch.rand(3, 4), lambda x: x[:, :1].expand(-1, 5)
-    for ask in (lambda: L.gradient_penalty(patches, x, x, torch.rand(3)), lambda: L.r1(patches, x)):
-        with pytest.raises(ValueError, match=r"shape \(3, 5\) for 3 samples.*per_sample"):
-            ask()
-
-
 def test_the_floor_of_smoothed_cross_entropy_is_its_entropy() -> None:
     logits = torch.linspace(-8, 8, 4001, dtype=torch.float64)
     least = min(float(L.bce(logit[None], 0.9)) for logit in logits)
@@ -216,3 +118,36 @@ def test_the_best_answer_against_a_perfect_generator_is_045_for_both() -> None:
     both = [float(L.bce(x[None], 0.9) + L.bce(x[None], 0.0)) for x in logits]
     assert float(answers[int(torch.tensor(both).argmin())]) == pytest.approx(0.45, abs=1e-3)
     assert L.best_answer(0.9, 0.0) == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize("name", L.LOSSES)
+def test_every_pair_does_what_its_entry_says(name: str) -> None:
+    loss = L.LOSSES[name]
+    assert loss.d(REAL, FAKE).shape == () == loss.g(*((REAL, FAKE) if loss.paired else (FAKE,))).shape
+    d_prefix = "non_saturating" if name == "saturating" else name
+    assert (loss.d.__name__, loss.g.__name__) == (f"{d_prefix}_d", f"{name}_g")
+    if loss.labels:
+        assert loss.d(REAL, FAKE, 0.9, 0.1) != loss.d(REAL, FAKE) == loss.d(REAL, FAKE, 1.0, 0.0)
+    else:
+        with pytest.raises(TypeError):
+            loss.d(REAL, FAKE, 0.9, 0.1)
+
+
+@pytest.mark.parametrize("name", [name for name in L.LOSSES if name != "saturating"])
+def test_a_step_down_each_side_brings_its_logits_where_it_should(name: str) -> None:
+    """D's loss raises real logits over fake ones, G's raises the fake ones."""
+    loss = L.LOSSES[name]
+    real, fake = torch.zeros(4, requires_grad=True), torch.zeros(4, requires_grad=True)
+    slope_real, slope_fake = torch.autograd.grad(loss.d(real, fake), (real, fake))
+    assert (slope_real < 0).all() and (slope_fake >= 0).all() and (slope_real < slope_fake).all()
+    (slope,) = torch.autograd.grad(loss.g(*((real, fake) if loss.paired else (fake,))), fake)
+    assert (slope < 0).all()
+
+
+def test_least_squares_takes_half_of_both_sides() -> None:
+    assert L.least_squares_d(torch.tensor([0.9]), torch.tensor([0.5]), 1.0, 0.1).item() == pytest.approx(0.085)
+    assert L.least_squares_g(torch.tensor([0.5]), 0.9).item() == pytest.approx(0.16)
+
+
+def test_parameters_know_the_names_without_torch() -> None:
+    assert registered("gannb.losses.adversarial", "LOSSES") == tuple(L.LOSSES)

@@ -1,4 +1,7 @@
-"""Networks by name: each makes images that its discriminator judges, and takes its own options."""
+"""Networks by name: each generates images that its discriminator takes, with its own options, known without torch."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -6,26 +9,65 @@ import torch
 from gannb.networks import registry
 from gannb.random import generator
 
-
-@pytest.mark.parametrize("network", registry.GENERATORS)
-def test_each_generator_has_its_discriminator(network):
-    G = registry.generator(network, 8, 8, 32, 1)
-    D = registry.discriminator(network, 8, 32, 1)
-    images = G(torch.randn(4, 8, generator=generator("networks")))
-    assert images.shape == (4, 1, 32, 32) and images.abs().max() <= 1
-    assert D(images).shape == (4,)
+Z = torch.randn(4, 8, generator=generator("networks"))
 
 
-def test_both_tables_have_the_same_names():
-    assert list(registry.GENERATORS) == list(registry.DISCRIMINATORS)
+@pytest.mark.parametrize("size", registry.SIZES)
+@pytest.mark.parametrize("network", registry.NETWORKS)
+def test_each_network_generates_and_judges_images_of_every_size(network: str, size: int) -> None:
+    z, options = Z[:2], {"attention_at": [8]} if network == "sagan" else {}
+    images = registry.generator(network, 8, 8, size, 3, **options)(z)
+    assert images.shape == (2, 3, size, size) and images.abs().max() <= 1
+    assert registry.discriminator(network, 8, size, 3, **options)(images).shape == (2,)
 
 
-def test_options_reach_the_network():
-    assert list(registry.generator("sagan", 8, 8, 32, 1, attention_at=(8, 16)).attention) == ["8", "16"]
+@pytest.mark.parametrize("network", registry.NETWORKS)
+def test_every_discriminator_takes_spectral(network: str) -> None:
+    for spectral in (False, True):
+        D = registry.discriminator(network, 8, 32, 1, spectral=spectral)
+        assert any("parametrizations" in name for name in D.state_dict()) == spectral
+
+
+@pytest.mark.parametrize("network", [name for name, known in registry.NETWORKS.items() if known.mapping])
+def test_a_mapping_network_normalises_every_latent(network: str) -> None:
+    G = registry.generator(network, 8, 8, 32, 1).eval()
+    assert G.synthesis(G.mapping(Z)[:, None].expand(-1, G.layers, -1)).shape == (4, 1, 32, 32)
+    torch.testing.assert_close(G(Z), G(3 * Z), rtol=1e-3, atol=1e-4)
+
+
+def test_each_side_takes_its_own_options() -> None:
+    options = {"attention_at": [8, 16], "spectral": False}
+    assert list(registry.generator("sagan", 8, 8, 32, 1, **options).attention) == ["8", "16"]
+    assert list(registry.discriminator("sagan", 8, 32, 1, **options).attention) == ["8", "16"]
     assert len(registry.generator("stylegan2", 8, 8, 32, 1, mapping_layers=2).mapping) == 1 + 2 * 2
-    assert "parametrizations" in " ".join(registry.discriminator("dcgan", 8, 32, 1, spectral=True).state_dict())
+    registry.discriminator("stylegan2", 8, 32, 1, mapping_layers=2)
 
 
-def test_an_unknown_name_says_which_there_are():
-    with pytest.raises(ValueError, match="'vae' is not known; allowed: dcgan, sagan, stylegan2"):
-        registry.generator("vae", 8, 8, 32, 1)
+def test_heights_of_attention() -> None:
+    assert [registry.resolutions(size) for size in (16, 32, 64)] == [[8], [8, 16], [8, 16, 32]]
+    with pytest.raises(ValueError, match="image size 48; allowed: 16, 32"):
+        registry.resolutions(48)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "options", "message"),
+    [
+        ("vae", 32, {}, "'vae' is unknown; allowed: dcgan, sagan, stylegan2"),
+        ("dcgan", 48, {}, "image size 48; allowed: 16, 32, 64, 128, 256"),
+        ("dcgan", 32, {"mapping_layers": 2}, "dcgan has no option 'mapping_layers'; it has: spectral, attention_at"),
+        ("sagan", 32, {"attention_at": [32]}, r"attention_at \[32\]; allowed: a list of 8, 16 for images of 32 px"),
+        ("sagan", 32, {"attention_at": 16}, "attention_at 16; allowed: a list"),
+        ("sagan", 32, {"attention_at": [[8]]}, "allowed: a list"),
+        ("sagan", 32, {"pooled": 1}, "pooled 1; allowed: true or false"),
+        ("stylegan2", 32, {"mapping_layers": 0}, "mapping_layers 0; allowed: a whole number from 1 to 16"),
+        ("stylegan2", 32, {"mapping_layers": True}, "mapping_layers True"),
+    ],
+)
+def test_what_a_network_cannot_be_is_named(network: str, size: int, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        registry.generator(network, 8, 8, size, 1, **options)
+
+
+def test_names_and_options_are_known_without_torch() -> None:
+    code = "import sys; from gannb.networks import registry; registry.fault('sagan', 32, {}); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from gannb.figures.tables import layer_table
-from gannb.losses import adversarial
+from gannb.losses import penalties
 from gannb.networks import stylegan2
 from gannb.networks.stylegan2 import ModulatedConvolution, blurred, channels_at, doubled, with_deviation
 from gannb.random import generator, seeded
@@ -156,7 +156,7 @@ def test_every_parameter_learns():
 def test_a_penalty_can_be_trained_through_d():
     with seeded("R1"):
         D = stylegan2.Discriminator(4, 16)
-    adversarial.r1(D, draw(4, 1, 16, 16)).backward()
+    penalties.r1(D, draw(4, 1, 16, 16)).backward()
     assert D.image[0].weight.grad.abs().max() > 0
 
 
@@ -169,7 +169,7 @@ def test_a_lazy_penalty_has_the_gradient_of_one_at_every_step():
     def gradient(step: int, factor: float) -> torch.Tensor:
         D.zero_grad()
         critic = lambda x: D(x.double())  # noqa: E731
-        (factor * weight * adversarial.r1(critic, batches[step % 2])).backward()
+        (factor * weight * penalties.r1(critic, batches[step % 2])).backward()
         return torch.cat([p.grad.flatten() for p in D.parameters() if p.grad is not None])
 
     at_every_step = sum(gradient(step // every, 1.0) for step in range(8))
@@ -207,7 +207,7 @@ def test_a_step_down_a_penalty_can_be_differentiated():
         D = stylegan2.Discriminator(4, 16)
     weight, x = torch.tensor(1.0, requires_grad=True), draw(4, 1, 16, 16)
     named = dict(D.named_parameters())
-    first = weight * adversarial.r1(D, x) + D(x).mean()
+    first = weight * penalties.r1(D, x) + D(x).mean()
     slopes = torch.autograd.grad(first, list(named.values()), create_graph=True)
     stepped = {name: p - 0.1 * slope for (name, p), slope in zip(named.items(), slopes)}
     torch.func.functional_call(D, stepped, (x,)).square().mean().backward()

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gannb.losses.adversarial import Critic
+from gannb.losses.penalties import Critic
 from gannb.random import generator, seeded
 from gannb.tables import Table
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion_wgan_gp.penalty_defects import per_sample
-from gannb.losses.adversarial import Critic, gradient_penalty
+from gannb.losses.penalties import Critic, gradient_penalty
 from gannb.metrics.score import Score
 from gannb.random import generator
 

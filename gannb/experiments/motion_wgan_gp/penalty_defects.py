@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gannb.losses.adversarial import Critic, gradient_penalty
+from gannb.losses.penalties import Critic, gradient_penalty
 
 Penalty = Callable[..., tuple[Tensor, Tensor]]
 """`(critic, real [N, …], fake [N, …], mix [N], one_sided=False)` to (penalty, norms)."""

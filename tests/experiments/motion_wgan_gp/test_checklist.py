@@ -19,7 +19,7 @@ from gannb.experiments.motion_wgan_gp.checklist import (
     plain_norms,
 )
 from gannb.losses import adversarial as L
-from gannb.losses.adversarial import gradient_penalty
+from gannb.losses.penalties import gradient_penalty
 from gannb.networks.toys import PointCritic, SequenceCritic
 from gannb.random import generator, seeded
 

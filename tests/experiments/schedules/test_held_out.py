@@ -11,7 +11,7 @@ from gannb.data.batches import Batches
 from gannb.experiments.schedules.held_out import HeldOut
 from gannb.experiments.schedules.hypergradient import Hypergradient, unrolled
 from gannb.experiments.schedules.lookahead import LookAhead
-from gannb.losses import adversarial
+from gannb.losses import adversarial, penalties
 from gannb.networks import dcgan
 from gannb.random import generator, seeded
 from gannb.training.player import Player
@@ -39,7 +39,7 @@ def build(run):
 
     def d_loss(turn):
         real, made = turn.D(noisy(turn, turn.batch, "a")), turn.D(noisy(turn, fake(turn), "b"))
-        return adversarial.hinge_d(real, made) + turn.now.reg_weight * adversarial.r1(turn.D, turn.batch)
+        return adversarial.hinge_d(real, made) + turn.now.reg_weight * penalties.r1(turn.D, turn.batch)
 
     numbers = Numbers([number("noise", 0.5, 0, 1), number("reg_weight", 1.0, 0, 10), number("lr", 2e-4, 1e-9, 1)])
     players = [
