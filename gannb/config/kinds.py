@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from gannb.config.fields import Declaration
 from gannb.control.alarms import ACTIONS
 
-RATE = Declaration(
-    group="optimiser", low=0.0, high=1.0, open_low=True, slider=(1e-6, 1e-2), scale="log", moves=True
-)  # fmt: skip
+RATE = Declaration(group="optimiser", low=0.0, high=1.0, open_low=True, slider=(1e-6, 1e-2), scale="log", moves=True)
 """A learning rate."""
 
 TOY_RATE = replace(RATE, slider=(1e-5, 1e-1))
@@ -18,8 +17,14 @@ TOY_RATE = replace(RATE, slider=(1e-5, 1e-1))
 RATE_FACTOR = Declaration(group="training", low=0.0, high=100.0, slider=(0.1, 10.0), scale="log", moves=True)
 """What a learning rate is multiplied by."""
 
+SCALE = Declaration(group="balance", low=0.0, high=10.0, slider=(0.0, 2.0), moves=True)
+"""What a rule multiplies a learning rate by."""
+
 WEIGHT = Declaration(group="losses", low=0.0, high=1000.0, slider=(0.0, 20.0), moves=True)
 """The weight of a term of a loss."""
+
+PENALTY = replace(WEIGHT, high=math.inf)
+"""The weight of a penalty, or what it steers to: as large as one likes."""
 
 PROBABILITY = Declaration(low=0.0, high=1.0, moves=True)
 """A probability, or a strength from none to full."""
@@ -38,12 +43,6 @@ EMA = Declaration(group="optimiser", low=0.0, high=0.99999)
 
 TURNS = Declaration(group="training", low=0, high=8, moves=True)
 """Turns of a player per step."""
-
-COUNT = Declaration(low=1)
-"""A number of things: one at least."""
-
-NATURAL = Declaration(low=0)
-"""A number of things, or none."""
 
 EPOCHS = Declaration(group="training", low=1, grows=True)
 """The length of a run, which a resumed run may extend."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
+from gannb.config.kinds import EPOCHS, PRECISION, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
 from gannb.config.rules import rule
 
-_WEIGHT = {"group": "loss weights", "low": 0.0, "high": 100.0, "slider": (0.0, 5.0), "moves": True}
+_WEIGHT = replace(WEIGHT, group="loss weights", high=100.0, slider=(0.0, 5.0))
 
 BEFORE: dict[str, Any] = {
     "model": "transformer",
@@ -112,13 +114,14 @@ class Identity(Experiment):
     )
 
     removal: float = param(
-        1.0, "share of the pose contamination that is removed (the document: 1, then 0.3)", group="enhancer",
-        low=0.0, high=1.0, moves=True,
-    )  # fmt: skip
+        1.0,
+        "share of the pose contamination that is removed (the document: 1, then 0.3)",
+        PROBABILITY,
+        group="enhancer",
+    )
     blend: float = param(
-        1.0, "how far to go there: multiplies removal (I1; the document: none, then 0.5)", group="enhancer",
-        low=0.0, high=1.0, moves=True,
-    )  # fmt: skip
+        1.0, "how far to go there: multiplies removal (I1; the document: none, then 0.5)", PROBABILITY, group="enhancer"
+    )
 
     similarity_width: int = param(
         512, "where the identity loss compares: 256 (before) or 512 (after)", group="losses", low=256, high=512
@@ -127,12 +130,12 @@ class Identity(Experiment):
         "raw", "protection compares with the detached raw feature, or the model's own base (I6)", group="losses",
         choices=("raw", "base"),
     )  # fmt: skip
-    lambda_identity: float = param(2.0, "1 − cosine to the target (1.0 → 2.0)", **_WEIGHT)
-    lambda_pose: float = param(0.3, "predicted pose (0.5 → 0.3)", **_WEIGHT)
-    lambda_orthogonality: float = param(0.05, "identity ⟂ contamination (0.1 → 0.05)", **_WEIGHT)
-    lambda_contrast: float = param(0.2, "people apart (0.3 → 0.2)", **_WEIGHT)
-    lambda_reconstruction: float = param(0.5, "raw from identity + pose (0.2 → 0.5)", **_WEIGHT)
-    lambda_protection: float = param(0.5, "no fall of the similarity (none → 0.5)", **_WEIGHT)
+    lambda_identity: float = param(2.0, "1 − cosine to the target (1.0 → 2.0)", _WEIGHT)
+    lambda_pose: float = param(0.3, "predicted pose (0.5 → 0.3)", _WEIGHT)
+    lambda_orthogonality: float = param(0.05, "identity ⟂ contamination (0.1 → 0.05)", _WEIGHT)
+    lambda_contrast: float = param(0.2, "people apart (0.3 → 0.2)", _WEIGHT)
+    lambda_reconstruction: float = param(0.5, "raw from identity + pose (0.2 → 0.5)", _WEIGHT)
+    lambda_protection: float = param(0.5, "no fall of the similarity (none → 0.5)", _WEIGHT)
 
     phases: str = param(
         "none", "λ_identity 5 and nothing else first, or a small λ_identity first (I10)", group="phases",
@@ -145,19 +148,11 @@ class Identity(Experiment):
         3, "length of the ramp after it (ours)", group="phases", low=0, high=10_000, slider=(0, 60), moves=True
     )
 
-    epochs: int = param(12, "passes over the training faces (the document: 150)", group="training", low=1, grows=True)
+    epochs: int = param(12, "passes over the training faces (the document: 150)", EPOCHS)
     batch_size: int = param(64, "faces a step (the document: 32)", group="training", low=2)
-    lr: float = param(
-        1e-3, "learning rate (the document: 1e-4, or 5e-5)", group="training", low=0.0, open_low=True, high=1.0,
-        slider=(1e-6, 1e-2), scale="log", moves=True,
-    )  # fmt: skip
-    identity_lr_scale: float = param(
-        1.0, "the identity layers learn at lr times this", group="training", low=0.0, high=100.0, slider=(0.1, 10.0),
-        scale="log", moves=True,
-    )  # fmt: skip
-    precision: str = param(
-        "fp32", "of the forward passes (the document: mixed)", group="training", choices=("fp32", "bf16", "fp16")
-    )
+    lr: float = param(1e-3, "learning rate (the document: 1e-4, or 5e-5)", RATE, group="training")
+    identity_lr_scale: float = param(1.0, "the identity layers learn at lr times this", RATE_FACTOR)
+    precision: str = param("fp32", "of the forward passes (the document: mixed)", PRECISION)
     judge_every: int = param(2, "epochs between looks at the held-out people (ours)", group="training", low=1)
     compared: list[str] = param(
         [

@@ -6,10 +6,9 @@ from typing import Any
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import param
+from gannb.config.kinds import WEIGHT
 from gannb.config.rules import rule
 from gannb.experiments.motion.curriculum import Stages
-
-_WEIGHT = {"group": "losses", "low": 0.0, "high": 1000.0, "slider": (0.0, 20.0), "moves": True}
 
 
 class Curriculum(Experiment):
@@ -31,10 +30,10 @@ class Curriculum(Experiment):
     detail_final: float = param(1.0, "detail weight at the end", group="curriculum", low=0.0, high=100.0)
     physics_initial: float = param(0.5, "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0)
     physics_final: float = param(2.0, "physics weight at the end", group="curriculum", low=0.0, high=100.0)
-    detail_weight: float = param(0.15, "of the detail terms: the curriculum moves it", **_WEIGHT)
-    physics_weight: float = param(0.25, "of bone and angle terms: the curriculum moves it", **_WEIGHT)
-    absolute_weight: float = param(1.0, "of |made - real| (ours)", **_WEIGHT)
-    velocity_weight: float = param(1.0, "of the difference of velocities (ours)", **_WEIGHT)
+    detail_weight: float = param(0.15, "of the detail terms: the curriculum moves it", WEIGHT)
+    physics_weight: float = param(0.25, "of bone and angle terms: the curriculum moves it", WEIGHT)
+    absolute_weight: float = param(1.0, "of |made - real| (ours)", WEIGHT)
+    velocity_weight: float = param(1.0, "of the difference of velocities (ours)", WEIGHT)
 
     @rule("warmup_epochs", "curriculum_epochs")
     def _stages(v: Any) -> str | None:

@@ -5,18 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from gannb.config.fields import execution, param
+from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LABEL, PRECISION, RATE, SCALE, TURNS, WEIGHT
 from gannb.config.rules import rule
 from gannb.experiments.motion.curriculum_params import Curriculum
 from gannb.experiments.motion.params import Motion
 from gannb.experiments.motion_balance.balance import STRATEGIES, THRESHOLDS, Limits, Strategy, strategy
-
-_RATE = {
-    "group": "optimiser", "low": 0.0, "open_low": True, "high": 1.0, "slider": (1e-6, 1e-2), "scale": "log",
-    "moves": True,
-}  # fmt: skip
-_WEIGHT = {"group": "losses", "low": 0.0, "high": 1000.0, "slider": (0.0, 20.0), "moves": True}
-_LABEL = {"group": "labels", "low": 0.0, "high": 1.0, "moves": True}
-_SCALE = {"group": "balance", "low": 0.0, "high": 10.0, "slider": (0.0, 2.0), "moves": True}
 
 _WARMUP = 2
 
@@ -78,7 +71,7 @@ class MotionBalance(Motion, Curriculum):
     max_skips: int = param(
         20, "skips before D is forced to play", group="balance", low=0, high=1000, slider=(0, 50), moves=True
     )
-    g_turns_up: int = param(2, "turns G gains when throttled", group="balance", low=0, high=8, moves=True)
+    g_turns_up: int = param(2, "turns G gains when throttled", TURNS, group="balance")
     d_lr_factor: float = param(
         0.8, "D's rate is multiplied by this when throttled", group="balance", low=0.0, open_low=True, high=1.0,
         slider=(0.5, 1.0), moves=True,
@@ -89,14 +82,14 @@ class MotionBalance(Motion, Curriculum):
     window: int = param(5, "losses in its moving averages (ours: 10, M9)", group="balance", low=1, high=10_000)
     d_turns: int = param(1, "D's turns a step; 0: skipped", group="balance", low=0, high=2, moves=True)
     g_turns: int = param(4, "G's turns a step", group="balance", low=1, high=8, moves=True)
-    lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", **_SCALE)
-    lr_g_scale: float = param(1.0, "multiplies lr_g: what the rules move", **_SCALE)
+    lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", SCALE)
+    lr_g_scale: float = param(1.0, "multiplies lr_g: what the rules move", SCALE)
 
-    real_label: float = param(0.90, "D's target for real motion", **_LABEL)
-    fake_label: float = param(0.10, "D's target for made motion", **_LABEL)
-    label_noise: float = param(0.005, "standard deviation of the noise on labels", **_LABEL)
+    real_label: float = param(0.90, "D's target for real motion", LABEL)
+    fake_label: float = param(0.10, "D's target for made motion", LABEL)
+    label_noise: float = param(0.005, "standard deviation of the noise on labels", LABEL)
     label_offset: float = param(
-        0.02, "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)", **_LABEL
+        0.02, "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)", LABEL
     )
 
     warmup_epochs: int = param(
@@ -106,11 +99,9 @@ class MotionBalance(Motion, Curriculum):
         7, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
         slider=(1, 500),
     )  # fmt: skip
-    detail_weight: float = param(
-        0.15, "of adversarial, acceleration and jerk terms: the curriculum moves it", **_WEIGHT
-    )
-    absolute_weight: float = param(10.0, "of |made - real| (ours)", **_WEIGHT)
-    velocity_weight: float = param(5.0, "of the difference of velocities (ours)", **_WEIGHT)
+    detail_weight: float = param(0.15, "of adversarial, acceleration and jerk terms: the curriculum moves it", WEIGHT)
+    absolute_weight: float = param(10.0, "of |made - real| (ours)", WEIGHT)
+    velocity_weight: float = param(5.0, "of the difference of velocities (ours)", WEIGHT)
 
     speech_noise: float = param(
         0.0, "share of clips with noise under the speech (a further road)", group="roads", low=0.0, high=1.0
@@ -126,31 +117,32 @@ class MotionBalance(Motion, Curriculum):
         [1], "frames that each discriminator averages over: 1, 2, 4 (a further road)", group="roads", low=1, high=4
     )
     contrast_weight: float = param(
-        0.0, "of telling speech and motion of other moments apart (a further road)", group="roads", low=0.0,
-        high=100.0, slider=(0.0, 2.0), moves=True,
-    )  # fmt: skip
+        0.0,
+        "of telling speech and motion of other moments apart (a further road)",
+        WEIGHT,
+        high=100.0,
+        slider=(0.0, 2.0),
+        group="roads",
+    )
     ears: str = param(
         "",
         "speech that the audio encoder learns from first: a folder, a file of weights, made; empty: none",
         group="roads",
     )
 
-    epochs: int = param(9, "passes over the clips (the document: 500)", group="training", low=1, grows=True)
+    epochs: int = param(9, "passes over the clips (the document: 500)", EPOCHS)
     batch_size: int = param(16, "clips a step (ours)", group="training", low=2, high=4096)
-    precision: str = param(
-        "bf16", "of forward passes, from mixed_from on (the document: fp16)", group="training",
-        choices=("fp32", "bf16", "fp16"),
-    )  # fmt: skip
+    precision: str = param("bf16", "of forward passes, from mixed_from on (the document: fp16)", PRECISION)
     mixed_from: int = param(
         _WARMUP, "epoch from which precision holds, the warm-up's end; fp32 before; -1: never", group="training",
         low=-1, high=100_000,
     )  # fmt: skip
-    lr_g: float = param(2e-3, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", **_RATE)
-    lr_d: float = param(1e-3, "D's learning rate (ours, M8)", **_RATE)
-    beta1: float = param(0.5, "Adam's first decay (ours)", group="optimiser", low=0.0, high=0.9999)
-    beta2: float = param(0.999, "Adam's second decay (ours)", group="optimiser", low=0.0, high=0.99999)
+    lr_g: float = param(2e-3, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", RATE)
+    lr_d: float = param(1e-3, "D's learning rate (ours, M8)", RATE)
+    beta1: float = param(0.5, "Adam's first decay (ours)", BETA1, high=0.9999)
+    beta2: float = param(0.999, "Adam's second decay (ours)", BETA2, high=0.99999)
     clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing (ours)", group="optimiser", low=0.0)
-    ema: float = param(0.9, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
+    ema: float = param(0.9, "decay of G's average; 0 keeps none (ours)", EMA)
     judge_every: int = param(3, "epochs between looks at the held-out clips (ours)", group="judging", low=1)
     judged: int = param(200, "held-out clips that are judged, at most (ours)", group="judging", low=4, high=100_000)
     compared: list[str] = param(

@@ -6,16 +6,12 @@ from typing import Any, ClassVar
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import param
+from gannb.config.kinds import BETA1, BETA2, EMA, LATENT, PROBABILITY, TOY_RATE, WEIGHT
 from gannb.config.rules import rule
 
 TOYS = ("8 Gaussians", "25 Gaussians", "Swiss roll", "sequences")
 LOSSES = ("wasserstein", "non-saturating", "least-squares")
 DEFECTS = ("none", "dim_1", "batch_norm", "dropout", "one_mix", "autocast", "summed_patches")
-
-_RATE = {
-    "group": "optimiser", "low": 0.0, "open_low": True, "high": 1.0, "slider": (1e-5, 1e-1), "scale": "log",
-    "moves": True,
-}  # fmt: skip
 
 
 class Laboratory(Experiment):
@@ -28,13 +24,11 @@ class Laboratory(Experiment):
     steps: int = param(2000, "turns of the critic in all", group="training", low=1, high=10_000_000)
     batch_size: int = param(128, "samples a step", group="training", low=2, high=8192)
     width: int = param(128, "of the hidden layers", group="networks", low=4, high=1024)
-    latent_dim: int = param(2, "length of the latent", group="networks", low=1, high=256)
+    latent_dim: int = param(2, "length of the latent", LATENT, high=256)
 
     loss: str = param("wasserstein", "what the critic (or discriminator) is asked", group="loss", choices=LOSSES)
     defect: str = param("none", "a planted defect of critic or penalty", group="loss", choices=DEFECTS)
-    gp_weight: float = param(
-        0.3, "λ, weight of the gradient penalty", group="loss", low=0.0, high=1000.0, slider=(0.0, 20.0), moves=True
-    )
+    gp_weight: float = param(0.3, "λ, weight of the gradient penalty", WEIGHT, group="loss")
     one_sided: int = param(0, "1: punish slopes above 1 only", group="loss", low=0, high=1, moves=True)
     drift: float = param(
         0.0, "weight of the mean squared score, which holds the free offset", group="loss", low=0.0, high=10.0,
@@ -43,15 +37,13 @@ class Laboratory(Experiment):
     n_critic: int = param(
         5, "turns of the critic to one of G", group="training", low=1, high=100, slider=(1, 20), moves=True
     )
-    lr_d: float = param(1e-3, "the critic's learning rate", **_RATE)
-    lr_g: float = param(2e-3, "G's learning rate", **_RATE)
-    lr_scale: float = param(
-        1.0, "multiplies both rates: what `lr_falls` moves", group="optimiser", low=0.0, high=1.0, moves=True
-    )
+    lr_d: float = param(1e-3, "the critic's learning rate", TOY_RATE)
+    lr_g: float = param(2e-3, "G's learning rate", TOY_RATE)
+    lr_scale: float = param(1.0, "multiplies both rates: what `lr_falls` moves", PROBABILITY, group="optimiser")
     lr_falls: bool = param(True, "both rates fall linearly to 0 over the steps", group="optimiser")
-    beta1: float = param(0.5, "Adam's first decay", group="optimiser", low=0.0, high=0.999)
-    beta2: float = param(0.9, "Adam's second decay", group="optimiser", low=0.0, high=0.9999)
-    ema: float = param(0.995, "decay of G's average; 0 keeps none", group="optimiser", low=0.0, high=0.99999)
+    beta1: float = param(0.5, "Adam's first decay", BETA1)
+    beta2: float = param(0.9, "Adam's second decay", BETA2)
+    ema: float = param(0.995, "decay of G's average; 0 keeps none", EMA)
 
     @rule("loss", "defect")
     def _planted(v: Any) -> str | None:

@@ -6,15 +6,11 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from gannb.config.fields import execution, param
+from gannb.config.kinds import ALARM, BETA1, BETA2, EMA, EPOCHS, PRECISION, RATE, WEIGHT
 from gannb.config.rules import rule
 from gannb.experiments.motion.curriculum_params import Curriculum
 from gannb.experiments.motion.params import Motion
 from gannb.experiments.motion_wgan_gp.laboratory_params import DEFECTS, TOYS, Laboratory
-
-_RATE = {
-    "group": "optimiser", "low": 0.0, "open_low": True, "high": 1.0, "slider": (1e-6, 1e-2), "scale": "log",
-    "moves": True,
-}  # fmt: skip
 
 PATCH, FRAMES = 16, 64
 """Frames a patch of the critic, and frames of a whole clip: lengths are multiples of the one, up to the other."""
@@ -54,12 +50,12 @@ class MotionWganGp(Motion, Curriculum):
     toy_latent: int = param(2, "length of the latent", group="laboratory", low=1, high=256)
     toy_gp_weight: float = param(0.3, "λ on the toys (the document: 10)", group="laboratory", low=0.0, high=1000.0)
     toy_lr_d: float = param(
-        5e-3, "the critic's rate on the toys (the document: 1e-4)", group="laboratory", low=0.0, open_low=True, high=1.0
+        5e-3, "the critic's rate on the toys (the document: 1e-4)", RATE, group="laboratory", moves=False
     )
-    toy_lr_g: float = param(5e-3, "G's rate on the toys", group="laboratory", low=0.0, open_low=True, high=1.0)
+    toy_lr_g: float = param(5e-3, "G's rate on the toys", RATE, group="laboratory", moves=False)
     toy_lr_falls: bool = param(True, "both rates on the toys fall to 0 (ours)", group="laboratory")
-    toy_beta1: float = param(0.5, "Adam's first decay on the toys (ours)", group="laboratory", low=0.0, high=0.999)
-    toy_ema: float = param(0.99, "decay of G's average on the toys (ours)", group="laboratory", low=0.0, high=0.99999)
+    toy_beta1: float = param(0.5, "Adam's first decay on the toys (ours)", BETA1, group="laboratory")
+    toy_ema: float = param(0.99, "decay of G's average on the toys (ours)", EMA, group="laboratory")
     defect: str = param("none", "a defect planted in the toys' critic or penalty", group="laboratory", choices=DEFECTS)
     defect_steps: int = param(
         100, "turns of the critic beside each of the six defects", group="laboratory", low=10, high=1_000_000
@@ -67,9 +63,7 @@ class MotionWganGp(Motion, Curriculum):
     lambdas: list[float] = param([0.1, 1.0, 10.0, 100.0], "λ of the small sweep", group="laboratory", low=0.0, high=1e6)
     lambda_steps: int = param(300, "turns of the critic for each λ", group="laboratory", low=10, high=1_000_000)
 
-    gp_weight: float = param(
-        10.0, "λ, weight of the gradient penalty", group="critic", low=0.0, high=1000.0, slider=(0.0, 50.0), moves=True
-    )
+    gp_weight: float = param(10.0, "λ, weight of the gradient penalty", WEIGHT, slider=(0.0, 50.0), group="critic")
     one_sided: int = param(0, "1: punish slopes above 1 only (ours)", group="critic", low=0, high=1, moves=True)
     n_critic: int = param(
         5, "turns of the critic to one of G", group="critic", low=1, high=100, slider=(1, 20), moves=True
@@ -81,9 +75,12 @@ class MotionWganGp(Motion, Curriculum):
         slider=(0.0, 0.1), moves=True,
     )  # fmt: skip
     adversarial_weight: float = param(
-        1.0, "of G's adversarial term: constant, the curriculum acts on the others (W9)", group="losses", low=0.0,
-        high=100.0, slider=(0.0, 10.0), moves=True,
-    )  # fmt: skip
+        1.0,
+        "of G's adversarial term: constant, the curriculum acts on the others (W9)",
+        WEIGHT,
+        high=100.0,
+        slider=(0.0, 10.0),
+    )
     clip_frames: list[int] = param(
         [16, 32, 64], "frames a clip, growing from one length to the next; one length: no growing", group="critic",
         low=PATCH, high=FRAMES, unit="frames",
@@ -94,27 +91,22 @@ class MotionWganGp(Motion, Curriculum):
     )  # fmt: skip
     grow_every: int = param(4, "epochs of each length but the last (ours)", group="critic", low=1, high=100_000)
 
-    epochs: int = param(12, "passes over the clips", group="training", low=1, grows=True)
+    epochs: int = param(12, "passes over the clips", EPOCHS)
     batch_size: int = param(8, "clips a step (ours)", group="training", low=2, high=4096)
     precision: str = param(
-        "fp32", "of forward passes, from mixed_from on; the penalty stays in single precision", group="training",
-        choices=("fp32", "bf16", "fp16"),
-    )  # fmt: skip
-    mixed_from: int = param(10, "epoch from which precision holds; fp32 before", group="training", low=0, high=100_000)
-    lr_g: float = param(
-        1e-3, "G's learning rate (the document: 10e-4, and 5e-5 as advice; the paper: 1e-4, W1)", **_RATE
+        "fp32", "of forward passes, from mixed_from on; the penalty stays in single precision", PRECISION
     )
-    lr_d: float = param(1e-3, "the critic's learning rate", **_RATE)
-    beta1: float = param(0.0, "Adam's first decay", group="optimiser", low=0.0, high=0.9999)
-    beta2: float = param(0.9, "Adam's second decay", group="optimiser", low=0.0, high=0.99999)
-    ema: float = param(0.99, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0.0, high=0.99999)
+    mixed_from: int = param(10, "epoch from which precision holds; fp32 before", group="training", low=0, high=100_000)
+    lr_g: float = param(1e-3, "G's learning rate (the document: 10e-4, and 5e-5 as advice; the paper: 1e-4, W1)", RATE)
+    lr_d: float = param(1e-3, "the critic's learning rate", RATE)
+    beta1: float = param(0.0, "Adam's first decay", BETA1, high=0.9999)
+    beta2: float = param(0.9, "Adam's second decay", BETA2, high=0.99999)
+    ema: float = param(0.99, "decay of G's average; 0 keeps none (ours)", EMA)
     judge_every: int = param(2, "epochs between looks at W and FGD on held-out clips", group="judging", low=1)
     patience: int = param(
         0, "epochs without a lower held-out W before training stops; 0: never (W8)", group="judging", low=0
     )
-    on_collapse: str = param(
-        "note", "what the collapse alarm does", group="alarms", choices=("note", "pause", "stop", "rollback")
-    )
+    on_collapse: str = param("note", "what the collapse alarm does", ALARM)
     judged: int = param(200, "held-out clips that are judged, at most (ours)", group="judging", low=4, high=100_000)
     compared: list[str] = param(
         ["least-squares"], "arms trained beside this run: the same clips, and as many turns of G", group="judging",

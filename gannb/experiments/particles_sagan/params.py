@@ -6,6 +6,20 @@ from typing import Any
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
+from gannb.config.kinds import (
+    ALARM,
+    BETA1,
+    BETA2,
+    EMA,
+    EPOCHS,
+    LABEL,
+    LATENT,
+    PENALTY,
+    PRECISION,
+    PROBABILITY,
+    RATE,
+    TURNS,
+)
 from gannb.config.rules import rule
 
 NETWORKS = ("sagan", "stylegan2")
@@ -40,47 +54,27 @@ class ParticlesSagan(Experiment):
     )
     held_out: float = param(0.2, "share kept for judging, by file order", group="data", low=0.05, high=0.5)
 
-    epochs: int = param(120, "passes over the training images", group="training", low=1, grows=True)
+    epochs: int = param(120, "passes over the training images", EPOCHS)
     batch_size: int = param(16, "images a step", group="training", low=2, high=1024)
-    precision: str = param("bf16", "of forward passes", group="training", choices=("fp32", "bf16", "fp16"))
-    lr_g: float = param(
-        4e-4,
-        "G's learning rate",
-        group="optimiser",
-        low=0,
-        high=1,
-        open_low=True,
-        slider=(1e-6, 1e-2),
-        scale="log",
-        moves=True,
-    )
-    lr_d: float = param(
-        8e-4,
-        "D's learning rate",
-        group="optimiser",
-        low=0,
-        high=1,
-        open_low=True,
-        slider=(1e-6, 1e-2),
-        scale="log",
-        moves=True,
-    )
+    precision: str = param("bf16", "of forward passes", PRECISION)
+    lr_g: float = param(4e-4, "G's learning rate", RATE)
+    lr_d: float = param(8e-4, "D's learning rate", RATE)
     lr_drop_every: int = param(0, "epochs between drops of both rates; 0: none", group="optimiser", low=0)
     lr_drop_factor: float = param(
         0.5, "what a drop multiplies them by", group="optimiser", low=0, high=1, open_low=True
     )
-    beta1: float = param(0.0, "Adam's first decay", group="optimiser", low=0, high=0.999)
-    beta2: float = param(0.99, "Adam's second decay", group="optimiser", low=0, high=0.9999)
+    beta1: float = param(0.0, "Adam's first decay", BETA1)
+    beta2: float = param(0.99, "Adam's second decay", BETA2)
     clip_norm: float = param(0.0, "largest gradient norm; 0 clips nothing", group="optimiser", low=0)
-    ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", group="optimiser", low=0, high=0.99999)
+    ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", EMA)
     settle: bool = param(True, "estimate G's BatchNorm anew before looking at it (ours)", group="optimiser")
-    d_steps: int = param(1, "D's turns a step", group="training", low=0, high=8, moves=True)
-    g_steps: int = param(1, "G's turns a step", group="training", low=0, high=8, moves=True)
+    d_steps: int = param(1, "D's turns a step", TURNS)
+    g_steps: int = param(1, "G's turns a step", TURNS)
 
     network: str = param(
         "sagan", "G and D: the document's, or a compact StyleGAN2 (ours)", group="networks", choices=NETWORKS
     )
-    latent_dim: int = param(128, "length of the latent", group="networks", low=1, high=4096)
+    latent_dim: int = param(128, "length of the latent", LATENT)
     ngf: int = param(16, "width of G", group="networks", low=1, high=512)
     ndf: int = param(16, "width of D", group="networks", low=1, high=512)
     attention_at: str = param(
@@ -93,30 +87,20 @@ class ParticlesSagan(Experiment):
     loss: str = param(
         "relativistic", "the adversarial loss (the document names none: bce)", group="loss", choices=LOSSES
     )
-    real_label: float = param(0.9, "target for real images in D's loss", group="loss", low=0, high=1, moves=True)
-    fake_label: float = param(0.0, "target for generated images in D's loss", group="loss", low=0, high=1, moves=True)
-    r1_weight: float = param(0.0, "weight of the R1 penalty (ours)", group="loss", low=0, slider=(0, 20), moves=True)
+    real_label: float = param(0.9, "target for real images in D's loss", LABEL, group="loss")
+    fake_label: float = param(0.0, "target for generated images in D's loss", LABEL, group="loss")
+    r1_weight: float = param(0.0, "weight of the R1 penalty (ours)", PENALTY, group="loss")
     r1_every: int = param(8, "steps between R1 penalties (ours)", group="loss", low=1)
     path_length_weight: float = param(
-        0.0,
-        "stylegan2: weight of the path length penalty (the paper: 2)",
-        group="loss",
-        low=0,
-        slider=(0, 4),
-        moves=True,
+        0.0, "stylegan2: weight of the path length penalty (the paper: 2)", PENALTY, slider=(0, 4), group="loss"
     )
     path_length_every: int = param(4, "steps between path length penalties (the paper: 4)", group="loss", low=1)
     path_length_target: float = param(
-        0.0,
-        "stylegan2: the length asked for; follows the mean of those seen",
-        group="loss",
-        low=0,
-        slider=(0, 2),
-        moves=True,
+        0.0, "stylegan2: the length asked for; follows the mean of those seen", PENALTY, slider=(0, 2), group="loss"
     )
     augment: str = param("hflip,vflip,quarter_turns", "operations on real and fake images", group="augmentation")
-    augment_probability: float = param(1.0, "chance of each operation", group="augmentation", low=0, high=1, moves=True)
-    augment_strength: float = param(1.0, "magnitude of each operation", group="augmentation", low=0, high=1, moves=True)
+    augment_probability: float = param(1.0, "chance of each operation", PROBABILITY, group="augmentation")
+    augment_strength: float = param(1.0, "magnitude of each operation", PROBABILITY, group="augmentation")
     adaptive: bool = param(
         False, "let D's certainty on real images set the probability, up to 0.8 (ours)", group="augmentation"
     )
@@ -128,9 +112,7 @@ class ParticlesSagan(Experiment):
     )
     score_every: int = param(40, "epochs between scores; 0: the document's 10, 20, 50", group="judging", low=0)
     samples_every: int = param(20, "epochs between sample grids", group="judging", low=1)
-    on_collapse: str = param(
-        "note", "what the collapse alarm does", group="alarms", choices=("note", "pause", "stop", "rollback")
-    )
+    on_collapse: str = param("note", "what the collapse alarm does", ALARM)
 
     threads: int = execution(
         1, "CPU threads; one is nearly as fast as two on networks this small; 0 leaves them to torch", low=0

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
+from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LATENT, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
 from gannb.config.rules import rule
 from gannb.control.schedules import SHAPES
 from gannb.experiments.schedules.control_space import DOCUMENTED, FEATURES, Range
@@ -59,7 +60,6 @@ _ANNEALED = (
     "augment_schedule",
     "reg_schedule",
 )
-_RATE = {"low": 0.0, "high": 1.0, "open_low": True, "slider": (1e-6, 1e-2), "scale": "log", "moves": True}
 
 
 class Schedules(Experiment):
@@ -87,7 +87,7 @@ class Schedules(Experiment):
     hand: str = param("", "an interventions.yaml whose moves are made again as the arm `hand`", group="comparison")
 
     network: str = param("dcgan", "G and D", group="networks", choices=NETWORKS)
-    latent_dim: int = param(32, "length of the latent", group="networks", low=1, high=4096)
+    latent_dim: int = param(32, "length of the latent", LATENT)
     latent: str = param("normal", "the latent's distribution", group="networks", choices=("normal", "uniform"))
     width: int = param(16, "channels of G and D at half the image's height", group="networks", low=1, high=512)
     d_norm: str = param(
@@ -97,17 +97,16 @@ class Schedules(Experiment):
         choices=("batch", "spectral"),
     )
 
-    epochs: int = param(5, "passes over the training images (the document: 200)", group="training", low=2, grows=True)
+    epochs: int = param(5, "passes over the training images (the document: 200)", EPOCHS, low=2)
     batch_size: int = param(32, "images a step (the document: 64)", group="training", low=4, high=4096)
-    lr_g: float = param(1e-3, "G's learning rate (the document: 2e-4)", group="training", **_RATE)
-    lr_d: float = param(1e-3, "D's learning rate (the document: 2e-4)", group="training", **_RATE)
+    lr_g: float = param(1e-3, "G's learning rate (the document: 2e-4)", RATE, group="training")
+    lr_d: float = param(1e-3, "D's learning rate (the document: 2e-4)", RATE, group="training")
     lr_scale: float = param(
-        1.0, "times both rates: ½ and 2 ask how sensitive an arm is (S10)", group="training", low=0.0, open_low=True,
-        high=100.0, slider=(0.1, 10.0), scale="log", moves=True,
-    )  # fmt: skip
-    beta1: float = param(0.5, "Adam's first decay (DCGAN's)", group="training", low=0.0, high=0.999)
-    beta2: float = param(0.99, "Adam's second decay (ours)", group="training", low=0.0, high=0.9999)
-    ema: float = param(0.95, "decay of G's average; 0 keeps none (ours)", group="training", low=0.0, high=0.99999)
+        1.0, "times both rates: ½ and 2 ask how sensitive an arm is (S10)", RATE_FACTOR, open_low=True
+    )
+    beta1: float = param(0.5, "Adam's first decay (DCGAN's)", BETA1, group="training")
+    beta2: float = param(0.99, "Adam's second decay (ours)", BETA2, group="training")
+    ema: float = param(0.95, "decay of G's average; 0 keeps none (ours)", EMA, group="training")
     loss: str = param("bce", "the adversarial loss", group="training", choices=("bce", "hinge", "wgan"))
 
     noise: str = param(
@@ -128,21 +127,18 @@ class Schedules(Experiment):
         "exponential", "shape of the noise in the arm `document`", group="numbers", choices=tuple(SHAPES)
     )
     augment_strength: float = param(
-        0.8, "magnitude of the augmentation; where its schedule starts", group="numbers", low=0.0, high=1.0, moves=True
+        0.8, "magnitude of the augmentation; where its schedule starts", PROBABILITY, group="numbers"
     )
     augment_strength_final: float = param(0.1, "where it ends", group="numbers", low=0.0, high=1.0)
     augment_schedule: str = param("linear", "its shape in the arm `document`", group="numbers", choices=tuple(SHAPES))
     augment_probability: float = param(
-        1.0, "chance of each operation, a number of its own (S6)", group="numbers", low=0.0, high=1.0, moves=True
+        1.0, "chance of each operation, a number of its own (S6)", PROBABILITY, group="numbers"
     )
     augment: str = param("rotation,translation,brightness", "operations", group="numbers")
     augment_both: bool = param(
         True, "real and generated images; false: real ones alone, which leaks (S6)", group="numbers"
     )
-    reg_weight: float = param(
-        10.0, "weight of the regulariser; where its schedule starts", group="numbers", low=0.0, high=1000.0,
-        slider=(0.0, 20.0), moves=True,
-    )  # fmt: skip
+    reg_weight: float = param(10.0, "weight of the regulariser; where its schedule starts", WEIGHT, group="numbers")
     reg_weight_final: float = param(1.0, "where it ends", group="numbers", low=0.0, high=1000.0)
     reg_schedule: str = param("cosine", "its shape in the arm `document`", group="numbers", choices=tuple(SHAPES))
     regulariser: str = param(
@@ -167,9 +163,7 @@ class Schedules(Experiment):
         10, "steps between its moves; 0: an epoch, as the document has it (S7)", group="controller", low=0
     )
     learn_every: int = param(1, "moves between its lessons (the document: 5 epochs)", group="controller", low=1)
-    meta_lr: float = param(
-        3e-2, "its learning rate (the document: 1e-3)", group="controller", low=0.0, high=1.0, open_low=True
-    )
+    meta_lr: float = param(3e-2, "its learning rate (the document: 1e-3)", RATE, group="controller", moves=False)
     meta_decay: float = param(1e-4, "its weight decay (ours)", group="controller", low=0.0, high=1.0)
     meta_clip: float = param(1.0, "its largest gradient norm (ours)", group="controller", low=0.0, open_low=True)
     quality_weight: float = param(1.0, "weight of the held-out distance in its objective", group="controller", low=0.0)

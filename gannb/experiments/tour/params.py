@@ -6,10 +6,8 @@ from typing import Any, ClassVar
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
+from gannb.config.kinds import EPOCHS, LABEL, TOY_RATE, TURNS
 from gannb.config.rules import rule
-
-_RATE = {"group": "training", "low": 0.0, "open_low": True, "high": 1.0, "slider": (1e-5, 1e-1), "scale": "log",
-         "moves": True}  # fmt: skip
 
 
 class Tour(Experiment):
@@ -21,14 +19,14 @@ class Tour(Experiment):
         "8 Gaussians", "which points to learn", group="data", choices=("8 Gaussians", "25 Gaussians", "Swiss roll")
     )
     seed: int = param(0, "every random draw follows from it", low=0)
-    steps: int = param(1500, "steps to train", group="training", low=1, high=1_000_000, grows=True)
+    steps: int = param(1500, "steps to train", EPOCHS, high=1_000_000)
     batch_size: int = param(128, "points a step", group="training", low=2, high=8192)
     width: int = param(64, "of the hidden layers of G and D", group="networks", low=4, high=1024)
-    lr_g: float = param(2e-3, "G's learning rate", **_RATE)
-    lr_d: float = param(2e-3, "D's learning rate", **_RATE)
-    d_steps: int = param(1, "D's turns a step", group="training", low=0, high=8, moves=True)
-    g_steps: int = param(1, "G's turns a step", group="training", low=0, high=8, moves=True)
-    real_label: float = param(1.0, "what D is to answer for real points", group="loss", low=0.0, high=1.0, moves=True)
+    lr_g: float = param(2e-3, "G's learning rate", TOY_RATE, group="training")
+    lr_d: float = param(2e-3, "D's learning rate", TOY_RATE, group="training")
+    d_steps: int = param(1, "D's turns a step", TURNS)
+    g_steps: int = param(1, "G's turns a step", TURNS)
+    real_label: float = param(1.0, "what D is to answer for real points", LABEL, group="loss")
     noise: float = param(
         0.1, "standard deviation of the noise on all that D sees", group="loss", low=0.0, high=2.0, slider=(0.0, 1.0),
         moves=True,
