@@ -69,7 +69,7 @@ def trainer_and_view(folder: str) -> tuple[Any, Any]:
     trainer = Trainer(
         players, Batches(images, p.batch_size, seed=0), Numbers.of(p), run, precision=p.precision, checkpoint_every=0
     )
-    trainer.helm.running = True
+    trainer.start().session.running = True
     return trainer, LiveView(trainer, lambda trainer: trainer.ema("G")(z))
 
 
@@ -84,7 +84,7 @@ def cost(folder: str) -> dict[str, Any]:
             wall, cpu = time.perf_counter(), time.process_time()
             for _ in range(STEPS):
                 due = view._frames.next
-                trainer.helm.look()
+                trainer.session.notify()
                 refreshes += number >= 0 and view._frames.next != due
                 trainer.advance()
             taken.append((time.perf_counter() - wall, time.process_time() - cpu))
@@ -100,10 +100,10 @@ def effects(folder: str) -> dict[str, Any]:
     trainer.watchers.append(view)
     seen, steps = {}, []
     while len(seen) < MOVES:
-        for command in trainer.helm.inbox.take():
-            trainer.helm._obey(command)
+        for command in trainer.session.inbox.take():
+            trainer.session.execute(command)
             seen[f"{trainer.numbers['real_label'].value:.6g}"] = time.time()
-        trainer.helm.look()
+        trainer.session.notify()
         began = time.perf_counter()
         trainer.advance()
         steps.append(time.perf_counter() - began)

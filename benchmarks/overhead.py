@@ -140,10 +140,10 @@ def trained(kind: str, width: int, batch: int, folder: Path, alarms: bool = Fals
     )  # fmt: skip
     if alarms:
         trainer.every(steps=50, do=Diversity(fake))
-    trainer.helm.running = True
+    trainer.start().session.running = True
 
     def step(_: int) -> None:
-        trainer.helm.boundary(Quiet)
+        trainer.session.boundary(Quiet)
         trainer.advance()
 
     return step

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gannb.runs.files import write_bytes
 
-LAYOUT = 1
+LAYOUT = 2
 
 
 class CheckpointError(ValueError):
@@ -112,8 +112,8 @@ class Checkpoints:
             old.unlink()
         return path
 
-    def give_up_after(self, step: int) -> None:
-        """Remove those of later steps, which an alarm has found to be no good."""
+    def remove_after(self, step: int) -> None:
+        """Remove those of later steps, which an alarm has found to be faulty."""
         for later, path in self.by_step():
             if later > step:
                 path.unlink()

@@ -17,13 +17,13 @@ class Recorder:
 
     Attributes:
         last: what the last step logged, as floats; a player that did not play is absent, never stale.
-        unheard: rows that the alarms have not had yet.
+        pending: rows that the alarms have not had yet.
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.last: dict[str, float] = {}
-        self.unheard: list[dict[str, float]] = []
+        self.pending: list[dict[str, float]] = []
         self._unread: list[tuple[int, Mapping[str, Tensor | float]]] = []
         self._unwritten: list[dict[str, float]] = []
 
@@ -49,18 +49,18 @@ class Recorder:
         """Read, and put every row into the run's `metrics.jsonl`."""
         self.read()
         self.run.record(self._unwritten)
-        self.unheard += self._unwritten
+        self.pending += self._unwritten
         self._unwritten = []
 
-    def forget(self, last: Mapping[str, float]) -> None:
-        """After a rollback: what was seen since is no news any more."""
-        self.last, self.unheard = dict(last), []
+    def reset(self, last: Mapping[str, float]) -> None:
+        """After a rollback: drop what was recorded since."""
+        self.last, self.pending = dict(last), []
 
     def state_dict(self) -> dict[str, Any]:
-        return {"last": self.last, "unheard": self.unheard}
+        return {"last": self.last, "pending": self.pending}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.last, self.unheard = state["last"], state["unheard"]
+        self.last, self.pending = state["last"], state["pending"]
 
     def _floats(self, seen: list[Tensor | float]) -> list[float]:
         """The mean of each over ranks."""

@@ -1,130 +1,249 @@
-"""How a run begins: fresh, resumed at its newest whole checkpoint, branched from another's, or replaying a log."""
+"""A session: how a run starts, and how commands and alarms steer it at step boundaries."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gannb.control.commands import Command
+from gannb import distributed
+from gannb.control.alarms import Alarm
+from gannb.control.commands import Command, Inbox
 from gannb.control.parameter import Move
-from gannb.runs import environment, interventions
-from gannb.runs.folder import Run, RunError, settings_of
-from gannb.training.checkpoint import Checkpoint, Checkpoints
-from gannb.training.steering import Helm
+from gannb.runs.interventions import Interventions
+from gannb.training import origin
+from gannb.training.checkpoint import Checkpoint, CheckpointError
+from gannb.training.interrupt import Interrupt, Paused
+from gannb.training.state import TrainingState
 
-if TYPE_CHECKING:
-    from gannb.training.trainer import Trainer
+TRIES = 3
+"""Rollbacks of one alarm to one checkpoint; the next time it pauses, because going back there does not help."""
 
 
-def begin(trainer: Trainer) -> Helm:
-    """Bring a trainer to where its parameters say, and give it its helm.
+class Session:
+    """Steers one trainer. Resuming and replaying are the same thing as steering: logged commands that fall due.
 
-    Raises:
-        RunError: no whole checkpoint, other data, a log of another run, nothing to branch from.
+    Attributes:
+        inbox: where any thread puts commands.
+        log: the run's write-ahead log, once the session has started; None on ranks that write nothing.
+        live: whether someone is there who can press "resume"; a pause waits then, and ends the call otherwise.
+        running: whether a call of `fit` is at work, so that commands are taken soon.
+        paused, stopped: what a person or an alarm asked for last.
     """
-    run, params = trainer.run, trainer.run.params
-    if params.branch and not run.resumed:
-        _branch(trainer, params.branch)
-    header = _header(trainer)
-    replayed = []
-    if params.replay and not run.resumed:  # a resumed replay goes on by itself
-        replayed = _replayed(run, Path(params.replay).expanduser(), header)
-    log = interventions.Interventions(run.path("interventions.yaml"), header) if run.writes else None
-    trainer.helm = Helm(trainer, log)
-    checkpoint, faults = _newest(trainer, log, header) if run.resumed else (None, [])
-    if checkpoint:
-        trainer.load(checkpoint)
-        run.cut(trainer.step, checkpoint.state["seq"])
-        trainer.helm.load_state_dict(checkpoint.state["helm"])
-        run.event("resumed", trainer.step, faults=faults)
-    else:  # from the first step on there is something to resume, to roll back to, to branch from
-        trainer.helm.plan(replayed=replayed)
-        trainer.checkpoint()
-    return trainer.helm
 
+    def __init__(self, state: TrainingState) -> None:
+        self.state, self.inbox = state, Inbox()
+        self.log: Interventions | None = None
+        self.live = self.running = self.paused = self.stopped = False
+        self._started = False
+        self._planned: deque[tuple[Command, bool]] = deque()
+        self._interrupted = state.run.resumed
+        self._tries: dict[str, int] = {}
 
-def _newest(
-    trainer: Trainer, log: interventions.Interventions | None, here: dict[str, Any]
-) -> tuple[Checkpoint | None, list[str]]:
-    """The newest whole checkpoint, None where a run was killed before its first; and what is wrong with newer ones."""
-    run = trainer.run
-    checkpoint, faults = trainer.checkpoints.newest()
-    for fault in faults:
-        print(f"{fault}; {'going on from the one before' if checkpoint else 'there is none before'}")
-    if checkpoint is None and faults:
-        raise RunError(f"no whole checkpoint is left in {run.folder.name}: {'; '.join(faults)}")
-    if log is not None:
-        _tell_differences(run, log.header, here)
-        if log.header["data"] != here["data"]:
-            raise RunError(
-                f"resume: the data of {run.folder.name} were others: {_difference('data', log.header, here)}"
-            )
-    return checkpoint, faults
+    def start(self) -> None:
+        """Bring the run to where its parameters say: fresh, resumed, branched or replaying. Later calls do nothing.
 
+        Raises:
+            RunError: no whole checkpoint, other data, a log of another run, nothing to branch from.
+            CheckpointError: a checkpoint of another layout or of other networks.
+        """
+        if self._started:
+            return
+        state, run, params = self.state, self.state.run, self.state.run.params
+        if params.branch and not run.resumed:
+            origin.branch(state, params.branch)
+        header = origin.header(state)
+        replayed = []
+        if params.replay and not run.resumed:  # a resumed replay goes on by itself
+            replayed = origin.commands_to_replay(run, Path(params.replay).expanduser(), header)
+        self.log = Interventions(run.path("interventions.yaml"), header) if run.writes else None
+        checkpoint, faults = origin.newest(state, self.log, header) if run.resumed else (None, [])
+        if checkpoint:
+            state.load(checkpoint)
+            run.cut(state.step, checkpoint.state["seq"])
+            self.load_state_dict(checkpoint.state["session"])
+            run.event("resumed", state.step, faults=faults)
+        else:  # from the first step on there is something to resume, to roll back to, to branch from
+            self.plan(replayed=replayed)
+            state.checkpoint()
+        self._started = True
 
-def _replayed(run: Run, path: Path, here: dict[str, Any]) -> list[Command]:
-    """The commands of a log to make again; says first what forbids bit-equality."""
-    there, commands = interventions.read(path)
-    _tell_differences(run, there, here)
-    changed = [
-        name for name in ("experiment", "settings", "data", "weights") if there.get(name, here[name]) != here[name]
-    ]
-    if changed:
-        raise RunError(f"replay: {path.name} belongs to another run: {_difference(changed[0], there, here)}")
-    went_on = max((i for i, c in enumerate(commands) if c.do == "resume"), default=-1)
-    ends = [c.do == "stop" and i > went_on for i, c in enumerate(commands)]
-    return [c for c, end in zip(commands, ends) if c.do not in ("pause", "step", "stop") or end]
+    def plan(self, logged: Iterable[Command] = (), replayed: Iterable[Command] = ()) -> None:
+        """Have more commands fall due at their steps; commands of one step keep their order.
 
+        Args:
+            logged: commands that stand in this run's log.
+            replayed: commands of a replay, which are logged when they fall due.
+        """
+        planned = [*self._planned, *((c, False) for c in logged), *((c, True) for c in replayed)]
+        self._planned = deque(sorted(planned, key=lambda entry: entry[0].step))
 
-def _tell_differences(run: Run, there: dict[str, Any], here: dict[str, Any]) -> None:
-    """Say what forbids bit-equality before anything else is said of it."""
-    for difference in environment.differences(there.get("environment", {}), here["environment"]):
-        run.event("not comparable", says=difference)
-        print(f"not comparable bit for bit: {difference}")
+    def boundary(self, interrupt: Interrupt) -> bool:
+        """Execute what is due, wait while paused; False where training is to stop.
 
+        Raises:
+            Paused: interrupted, or paused with nobody there to go on.
+        """
+        while self._planned and self._planned[0][0].step <= self.state.step:
+            command, relog = self._planned.popleft()
+            self.execute(command, log=relog)
+        while True:
+            commands, interrupted = self.inbox.take(), interrupt.asked
+            if distributed.ranks() > 1:  # everyone must do the same at the same step
+                commands, interrupted = distributed.share((commands, interrupted))
+            single = sum(self.execute(command) for command in commands)  # all of them are executed
+            self.notify()
+            if interrupted:
+                self._end_call("interrupted")
+            if self.stopped or single or not self.paused:
+                return not self.stopped
+            if not self.live:
+                self._end_call("paused")
+            self.inbox.wait(0.05)
 
-def _difference(name: str, there: dict[str, Any], here: dict[str, Any]) -> str:
-    if name != "settings":
-        return f"{name} is {there[name]} there, {here[name]} here"
-    keys = [k for k in {**there[name], **here[name]} if there[name].get(k) != here[name].get(k)]
-    return "; ".join(f"{k} is {there[name].get(k)!r} there, {here[name].get(k)!r} here" for k in keys)
+    def resume(self) -> None:
+        """Log that a stopped, paused or resumed run goes on, so that a replay does not end there."""
+        if self.stopped or self.paused or self._interrupted:
+            self._interrupted = False
+            self.execute(Command("resume"))
 
+    def log_checkpoint(self) -> None:
+        """Save where a person ended a call, as a command: a replay then has the same checkpoint to roll back to."""
+        self._interrupted = True
+        self.execute(Command("checkpoint"))
 
-def _branch(trainer: Trainer, where: str) -> None:
-    """Start from another run's checkpoint; numbers that this run was told otherwise take their new value."""
-    path = _checkpoint_at(where, trainer.run)
-    parent = path.parent.parent
-    if not (parent / "params.yaml").is_file():
-        raise RunError(f"branch: {path.name} lies in no run folder, so nothing says what it was run with")
-    told = trainer.numbers.values()
-    trainer.load(Checkpoint.read(path), strict=False)
-    before, here = settings_of(parent), trainer.run.params.settings()
-    changed = {k: [before.get(k), v] for k, v in here.items() if before.get(k) != v}
-    trainer.seconds, trainer.best = 0.0, {}
-    source = f"{parent.parent.name}/{parent.name}"
-    trainer.run.event("branched", trainer.step, parent=source, checkpoint=path.name, changed=changed)
-    trainer.numbers.put({name: value for name, value in told.items() if name in changed})
-    for name, value in trainer.numbers.values().items():
-        if value != told[name]:
-            trainer.tell(Move(trainer.step, name, told[name], value, "branch", "applied"))
+    def notify(self) -> None:
+        """Call every watcher."""
+        for watch in self.state.watchers:
+            watch(self.state)
 
+    def execute(self, command: Command, *, log: bool = True) -> bool:
+        """Write a command ahead (unless `log` is off) and apply it; says whether a single step was asked for."""
+        command = replace(command, step=self.state.step)
+        if log and self.log is not None:
+            self.log.write(command)
+        self._apply(command)
+        return command.do == "step" and self.paused
 
-def _checkpoint_at(where: str, run: Run) -> Path:
-    """A checkpoint named by its file, or by a run folder (its newest)."""
-    for path in (Path(where).expanduser(), run.folder.parent / where):
-        if path.is_file():
-            return path
-        if path.is_dir():
-            return Checkpoints(path / "checkpoints").find("last")
-    raise RunError(f"branch: no checkpoint and no run folder at {where!r}")
+    def handle_alarm(self, alarm: Alarm, message: str) -> bool:
+        """Do what an alarm asks for; says whether it rolled back. Not written ahead: a replay has its own alarms.
 
+        A rollback goes to the best checkpoint; where there is none (yet), to the oldest kept one that is whole and
+        finite, since an alarm may come some time after the fault began, and those after it are removed. Where there
+        is nothing to go back to, or going back did not help, the run pauses.
+        """
+        state = self.state
+        state.run.event("alarm", state.step, name=alarm.name, says=message, action=alarm.action)
+        if alarm.action == "rollback" and self._recover(alarm):
+            for name, factor in alarm.changes.items():
+                self._apply(Command("move", name, state.numbers[name].value * factor, by=alarm.name))
+            state.checkpoint()
+            return True
+        if alarm.action != "note":
+            self._apply(Command("stop" if alarm.action == "stop" else "pause", by=alarm.name))
+        return False
 
-def _header(trainer: Trainer) -> dict[str, Any]:
-    """What a replay must have in common with this run."""
-    return {
-        "experiment": trainer.run.params.name,
-        "settings": trainer.run.params.settings(),
-        "data": trainer.batches.digest(),
-        "weights": trainer.weights(),
-        "environment": environment.describe(trainer.device),
-    }
+    def state_dict(self) -> dict[str, Any]:
+        """How much of the log was seen, what is still planned, and the alarms' rollbacks."""
+        return {
+            "seen": len(self.log.commands) if self.log else 0,
+            "ahead": [{**command.row(), "relog": relog} for command, relog in self._planned],
+            "tries": dict(self._tries),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Plan what was ahead, without what a replay has logged since, and what was logged since."""
+        since = distributed.share(self.log.commands[state["seen"] :] if self.log else [])
+        ahead = [(row.pop("relog"), Command(**row)) for row in map(dict, state["ahead"])]
+        logged = [command for relog, command in ahead if not relog] + since
+        self._planned.clear()
+        self.plan(
+            [command for command in logged if command.do not in ("pause", "stop")],
+            [command for relog, command in ahead if relog and command not in since],
+        )
+        self._tries = dict(state["tries"])
+
+    # ---- applying --------------------------------------------------------------------------------------------
+
+    def _apply(self, command: Command) -> None:
+        match command.do:
+            case "move":
+                return self._move(command)
+            case "rollback":
+                return self._roll_back(command)
+            case "checkpoint":
+                self.state.checkpoint(by=command.by)
+                return None
+            case "hold" | "release":
+                if command.name not in self.state.numbers.parameters:
+                    return self._log(command, f"refused: no number is called {command.name!r}")
+                self.state.numbers[command.name].held = command.do == "hold"
+            case "pause":
+                self.paused = True
+            case "stop":
+                self.stopped = True
+            case "resume":
+                self.paused = self.stopped = False
+        return self._log(command, "applied")
+
+    def _move(self, command: Command) -> None:
+        numbers, step = self.state.numbers, self.state.step
+        if command.name not in numbers.parameters:
+            outcome = f"refused: no number is called {command.name!r}"
+            return self.state.log_move(Move(step, command.name, None, command.value, command.by, outcome))
+        move = numbers.move(step, command.name, command.value, command.by)
+        if move.applied and command.by == "person":
+            numbers[command.name].held = True
+        return self.state.log_move(move)
+
+    def _roll_back(self, command: Command) -> None:
+        try:
+            step = self.state.restore(Checkpoint.read(self.state.checkpoints.find(command.name or "best")))
+        except CheckpointError as error:
+            return self._log(command, f"refused: {error}")
+        self._log(command, "applied", to=step)
+        self.state.checkpoint()
+        return None
+
+    def _recover(self, alarm: Alarm) -> bool:
+        """Roll back to a good checkpoint, if there is one and it was not tried in vain."""
+        state, (name, checkpoint) = self.state, self._good_checkpoint()
+        to = checkpoint.state["step"] if checkpoint else None
+        tries = self._tries.get(f"{alarm.name}, {to}", 0)
+        command = Command("rollback", name, by=alarm.name)
+        if checkpoint is None:
+            self._log(command, "refused: no checkpoint is whole and finite")
+            return False
+        if tries == TRIES:
+            self._log(command, f"refused: going back to step {to} did not help {TRIES} times")
+            return False
+        self._tries[f"{alarm.name}, {to}"] = tries + 1
+        state.restore(checkpoint)
+        self._log(command, "applied", to=to)
+        if name != "best" and state.run.writes:
+            state.checkpoints.remove_after(to)
+        return True
+
+    def _good_checkpoint(self) -> tuple[str, Checkpoint | None]:
+        """The best checkpoint, else the oldest kept one that is whole and finite."""
+        state = self.state
+        for name, path in [("best", state.checkpoints.find("best")), *state.checkpoints.by_step()[::-1]]:
+            try:
+                checkpoint = Checkpoint.read(path)
+            except CheckpointError:
+                continue  # the next one may be whole; where none is, the rollback is refused in words
+            of_this_run = name != "best" or checkpoint.state["step"] == state.best.get("step")
+            if of_this_run and checkpoint.finite:
+                return str(name), checkpoint
+        return "best", None
+
+    def _log(self, command: Command, outcome: str, **more: object) -> None:
+        row = {"name": command.name, "by": command.by, "outcome": outcome, **more}
+        self.state.run.event(command.do, self.state.step, **row)
+
+    def _end_call(self, why: str) -> None:
+        state = self.state
+        self.log_checkpoint()
+        raise Paused(f"{why} at step {state.step} (epoch {state.epoch}); saved. Run the cell again to go on.")

@@ -6,8 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import safetensors.torch
 from torch import Tensor, nn
@@ -15,26 +14,26 @@ from torch import Tensor, nn
 from gannb import distributed
 from gannb.control.alarms import Alarm
 from gannb.control.numbers import Now, Numbers
-from gannb.control.parameter import Move
 from gannb.random import Draws, seeded
 from gannb.runs import environment, files
 from gannb.runs.folder import Run, RunError
-from gannb.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, digest
+from gannb.training.checkpoint import Checkpoint
 from gannb.training.interrupt import Interrupt
 from gannb.training.player import Player
 from gannb.training.precision import Precision
 from gannb.training.progress import Progress
-from gannb.training.recorder import Recorder
-from gannb.training.session import begin
-from gannb.training.steering import Helm
+from gannb.training.session import Session
+from gannb.training.state import TrainingState
 from gannb.training.turn import Turn
 
-LONG = {"G": "generator", "D": "discriminator", "C": "critic"}
+FILE_NAMES = {"G": "generator", "D": "discriminator", "C": "critic"}
 """How files call the players that losses call by one letter."""
 
 
-class Trainer:
+class Trainer(TrainingState):
     """Players that take turns on one stream of batches. One step is one batch.
+
+    Making one reads and writes nothing: `start`, which `fit` calls, starts, resumes, branches or replays the run.
 
     Args:
         players: who learns; one (a plain network) or more (a GAN).
@@ -43,19 +42,19 @@ class Trainer:
         run: where everything is written; its parameters say whether it is fresh, resumed, branched or a replay.
         turns: who plays at a step, in order, as a function of `(now, step)`; default: every player once.
         precision: "fp32", "bf16", "fp16", or a `Precision` with its first epoch.
-        alarms: what watches the recorded rows; they hear them every `record_every` steps.
+        alarms: what watches the recorded rows, every `record_every` steps.
         checkpoint_every: steps between checkpoints; there is one of the first step in any case.
         record_every: steps between reads of what was logged; every step is recorded.
 
     Attributes:
-        step: steps done.
         target: steps that the last call of `fit` is to reach.
-        seconds: of the clock on the wall that the steps took.
-        processor_seconds: of all threads, in them.
-        helm: where commands go in (`trainer.helm.inbox.put(Command(…))`).
-        watchers: called with the trainer at every step boundary, and when `fit` ends; they must be quick and only look.
-        best: the lowest score so far and its step.
+        session: where commands go in (`trainer.session.inbox.put(Command(…))`).
+
+    Raises:
+        ValueError: two players or two alarms of one name.
     """
+
+    session: Session
 
     def __init__(
         self,
@@ -70,34 +69,27 @@ class Trainer:
         checkpoint_every: int = 500,
         record_every: int = 10,
     ) -> None:
-        _one_each("players", [player.name for player in players])
-        _one_each("alarms", [alarm.name for alarm in alarms])
-        self.players = {player.name: player for player in players}
-        self.batches, self.numbers, self.run = batches, numbers, run
+        super().__init__(players, batches, numbers, run, alarms)
         self.turns = turns or (lambda now, step: list(self.players))
         self.precision = Precision(precision) if isinstance(precision, str) else precision
-        self.alarms, self.checkpoint_every, self.record_every = list(alarms), checkpoint_every, record_every
-        self.seed, self.device = getattr(run.params, "seed", 0), run.device
-        self.step, self.target, self.seconds, self.processor_seconds = 0, 0, 0.0, 0.0
-        self.best: dict[str, Any] = {}
-        self.recorder = Recorder(run)
-        self.checkpoints = Checkpoints(run.folder / "checkpoints")
-        self.watchers: list[Callable[[Trainer], None]] = []
+        self.checkpoint_every, self.record_every = checkpoint_every, record_every
+        self.seed, self.target = getattr(run.params, "seed", 0), 0
         self._due: list[tuple[Callable[[int], bool], Callable[[Trainer], Any]]] = []
         self._within: int | None = None
         self._best_is_new = False
-        self._alarms_then: dict[str, Any] | None = None  # of a loaded checkpoint, until the next `fit`
-        self._alarms_may_differ = False
         for player in players:
             player.scaler = self.precision.scaler(self.device)
-        self.helm: Helm = begin(self)
+        self.session = Session(self)
 
     # ---- what a notebook calls -------------------------------------------------------------------------------
 
-    @property
-    def epoch(self) -> int:
-        """Epochs done."""
-        return self.step // self.batches.per_epoch
+    def start(self) -> Self:
+        """Start, resume, branch or replay the run, as its parameters say; later calls do nothing.
+
+        `fit` does it too. Called before, it lets one look at a resumed run first.
+        """
+        self.session.start()
+        return self
 
     def every(self, *, do: Callable[[Trainer], Any], epochs: int | Callable[[int], int] = 0, steps: int = 0) -> None:
         """Do something every so many epochs or steps, after the step.
@@ -133,31 +125,32 @@ class Trainer:
                 f"step {self._within} failed half way, so the networks here stand between two steps; "
                 f"go on from the newest checkpoint: open the run again with resume={self.run.folder.name!r}"
             )
-        self._settle_alarms()
+        self.start()._load_saved_alarms()
         self.target = steps or epochs * self.batches.per_epoch
-        self.helm.go_on()
-        self.helm.running = True
-        per_epoch, live = self.batches.per_epoch, self.helm.live
+        self.session.resume()
+        self.session.running = True
+        per_epoch, live = self.batches.per_epoch, self.session.live
         progress = Progress(self.step, self.target, per_epoch, live=live, device=self.device, quiet=quiet)
         with Interrupt() as interrupt:
             try:
-                while self.helm.boundary(interrupt) and self.step < self.target:
+                while self.session.boundary(interrupt) and self.step < self.target:
                     self.advance()
                     progress(self.step)
             finally:
                 progress.close(self.step)
                 self.recorder.write()
-                self.helm.running = False
-                self.helm.look()
-        self.helm.stand() if self.helm.stopped else self.checkpoint()
+                self.session.running = False
+                self.session.notify()
+        self.session.log_checkpoint() if self.session.stopped else self.checkpoint()
         if not quiet:
-            print(f"{'stopped' if self.helm.stopped else 'done'} at step {self.step} (epoch {self.epoch})")
+            print(f"{'stopped' if self.session.stopped else 'done'} at step {self.step} (epoch {self.epoch})")
 
     def advance(self) -> None:
         """One step: numbers move, players take turns, the step is recorded, and what is due is done."""
+        self.start()
         began, worked, self._within = time.perf_counter(), time.process_time(), self.step
         for move in self.numbers.advance(self.step, self.recorder.last):
-            self.tell(move)
+            self.log_move(move)
         now, batch = self.numbers.now(self.device), self.batches[self.step]
         seen: dict[str, Tensor] = {}
         for index, who in enumerate(self.turns(now, self.step)):
@@ -170,7 +163,7 @@ class Trainer:
             if due(self.step) and isinstance(values := do(self), dict):
                 self.recorder.note(self.step, distributed.share(values))
         if self.step % self.record_every == 0:
-            self._hear()
+            self._update_alarms()
         self.seconds += time.perf_counter() - began
         self.processor_seconds += time.process_time() - worked
         if self._best_is_new or (self.checkpoint_every and self.step % self.checkpoint_every == 0):
@@ -186,7 +179,7 @@ class Trainer:
         player = self.players[name]
         return _copy(player.average if player.average is not None else player.module)
 
-    def kept(self, name: str) -> nn.Module:
+    def best_network(self, name: str) -> nn.Module:
         """A copy of a player's averaged network at its best score so far; as it is now where no score was kept."""
         network = self.ema(name)
         if not self.best:
@@ -204,6 +197,7 @@ class Trainer:
         is never the best. To be called by what `every` does; an ordinary checkpoint follows at the end of the step,
         so that a resumed run never starts before its best.
         """
+        self.start()
         value = distributed.share(value)
         if not value < self.best.get("value", math.inf):
             return False
@@ -215,7 +209,7 @@ class Trainer:
             self.save().write(folder / "best.safetensors")
             for player in self.players.values():
                 network = {k: v.contiguous() for k, v in self.ema(player.name).state_dict().items()}
-                path = folder / f"{LONG.get(player.name, player.name)}_best_{name}.safetensors"
+                path = folder / f"{FILE_NAMES.get(player.name, player.name)}_best_{name}.safetensors"
                 files.write_bytes(path, safetensors.torch.save(network))
             files.write_json(folder / f"best_{name}.json", self.best)
         return True
@@ -235,7 +229,7 @@ class Trainer:
 
     def __repr__(self) -> str:
         names = ", ".join(f"{n} ({sum(p.numel() for p in q.parameters):,})" for n, q in self.players.items())
-        return f"Trainer of {names}; {self.batches.per_epoch} steps an epoch, {self.precision.kind}"
+        return f"Trainer of {names}; {self.batches.per_epoch} steps per epoch, {self.precision.kind}"
 
     # ---- a turn ----------------------------------------------------------------------------------------------
 
@@ -258,105 +252,15 @@ class Trainer:
             for parameter in others:
                 parameter.requires_grad_(True)
 
-    def _hear(self) -> None:
-        """Let the alarms hear what was recorded; at fixed steps, so that what they do is reproducible."""
+    def _update_alarms(self) -> None:
+        """Give the alarms what was recorded; at fixed steps, so that what they do is reproducible."""
         self.recorder.write()
-        rows, self.recorder.unheard = self.recorder.unheard, []
+        rows, self.recorder.pending = self.recorder.pending, []
         for row in rows:
             step = row.pop("step")
             for alarm in self.alarms:
-                if (message := alarm(step, row)) and self.helm.ring(alarm, message):
-                    return  # rolled back: the rows after it are no news any more
-
-    def tell(self, move: Move) -> None:
-        """Put a move into the run's events."""
-        self.run.event("move", move.step, name=move.name, old=move.old, new=move.new, by=move.by, outcome=move.outcome)
-
-    # ---- saving and loading ----------------------------------------------------------------------------------
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Every tensor that makes up the players, by name: one list for saving, hashing and loading."""
-        return {f"{n}/{k}": v for n, player in self.players.items() for k, v in player.tensors().items()}
-
-    def weights(self) -> str:
-        """SHA-256 of all that the players are: weights, averages, optimiser moments."""
-        return digest(self.tensors())
-
-    def checkpoint(self, by: str = "") -> Path | None:
-        """Write a checkpoint of this step boundary; None on ranks that write nothing."""
-        self.recorder.write()
-        self.run.event("checkpoint", self.step, **({"by": by} if by else {}))
-        return self.checkpoints.write(self.save(), self.step) if self.run.writes else None
-
-    def save(self) -> Checkpoint:
-        """All that is needed to go on from this step boundary."""
-        state = {
-            "step": self.step,
-            "seconds": self.seconds,
-            "processor_seconds": self.processor_seconds,
-            "seq": self.run.seq,
-            "helm": self.helm.state_dict(),
-            "best": self.best,
-            "recorder": self.recorder.state_dict(),
-            "numbers": self.numbers.state_dict(),
-            "players": {name: player.state_dict() for name, player in self.players.items()},
-            "alarms": {alarm.name: alarm.state_dict() for alarm in self.alarms} | (self._alarms_then or {}),
-        }
-        return Checkpoint(self.tensors(), state)
-
-    def load(self, checkpoint: Checkpoint, *, strict: bool = True) -> None:
-        """Go to a checkpoint's step boundary; drivers must be the same, unless `strict` is off.
-
-        Alarms may still be named until the next `fit`, which gives them what they had heard.
-        """
-        checkpoint.copy_into(self.tensors())
-        state = checkpoint.state
-        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
-        self.processor_seconds = state.get("processor_seconds", 0.0)  # older checkpoints did not count them
-        self.recorder.load_state_dict(state["recorder"])
-        self.numbers.load_state_dict(state["numbers"], strict=strict)
-        for name, player in self.players.items():
-            player.load_state_dict(state["players"][name])
-        self._alarms_then, self._alarms_may_differ = state["alarms"], not strict
-
-    def go_back(self, checkpoint: Checkpoint) -> int:
-        """Take back the players of a checkpoint, and what drivers and alarms had seen by then; returns its step.
-
-        The step and the numbers stay, so that a log stays one line through time, and what changed them holds.
-        """
-        checkpoint.copy_into(self.tensors())
-        state = checkpoint.state
-        for name, player in self.players.items():
-            player.load_state_dict(state["players"][name])
-        self._load_alarms(state["alarms"])
-        self.numbers.load_drivers(state["numbers"])
-        self.recorder.forget(state["recorder"]["last"])
-        distributed.share(None)  # all have read it before it may be removed
-        return state["step"]
-
-    def _settle_alarms(self) -> None:
-        """Give the alarms what they had heard by the checkpoint that was loaded."""
-        if self._alarms_then is None:
-            return
-        now = [alarm.name for alarm in self.alarms]
-        if (lacking := sorted(self._alarms_then.keys() - now)) and not self._alarms_may_differ:
-            raise CheckpointError(
-                f"the run had the alarms {', '.join(lacking)} too, this trainer has {', '.join(now) or 'none'}: "
-                "give it the same, or branch from the checkpoint"
-            )
-        self._load_alarms(self._alarms_then)
-        self._alarms_then = None
-
-    def _load_alarms(self, states: dict[str, Any]) -> None:
-        for alarm in self.alarms:
-            if alarm.name in states:
-                alarm.load_state_dict(states[alarm.name])
-
-
-def _one_each(what: str, names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if list(names).count(name) > 1})
-    if twice:
-        raise ValueError(f"{what} need names of their own; given twice: {', '.join(twice)}")
+                if (message := alarm(step, row)) and self.session.handle_alarm(alarm, message):
+                    return  # rolled back: the rows after it do not count any more
 
 
 def _copy(module: nn.Module) -> nn.Module:

@@ -1,7 +1,7 @@
 """The live view of a run: sliders, curves, newest samples and alarms beside the cell that trains.
 
 It reads what the run writes (`metrics.jsonl`, `events.jsonl`) and where the numbers stand; it steers only through
-the helm's inbox. Where nobody watches, under papermill and nbval, it is not there at all.
+the session's inbox. Where nobody watches, under papermill and nbval, it is not there at all.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class LiveView:
         from gannb.figures.template import COLOURS
         from gannb.widgets.panel import Panel
 
-        self.trainer, self.samples = trainer, samples or newest_file
+        self.trainer, self.samples = trainer.start(), samples or newest_file
         self.version = presence.version() if version is None else version
         self.story = Story(trainer)
         self.heard = False
@@ -113,7 +113,7 @@ class LiveView:
         self._running_since = 0.0
         self._pictured = -1
         self._speed = Speed()
-        trainer.helm.live = presence.delivers(self.version)
+        trainer.session.live = presence.delivers(self.version)
         numbers = trainer.numbers.parameters.values()
         self.panel: Panel = Panel(numbers=[controls.declared(n) for n in numbers], colours=list(COLOURS))
         self.panel.on_msg(self._receive)
@@ -122,49 +122,49 @@ class LiveView:
     def __call__(self, trainer: Trainer) -> None:
         """Look, if it is time; the one place from which anything is refreshed."""
         now = time.perf_counter()
-        if now < self._frames.next and trainer.helm.running:
+        if now < self._frames.next and trainer.session.running:
             return
-        over = not trainer.helm.running and self._pictured != trainer.step  # the last samples, whatever they cost
+        over = not trainer.session.running and self._pictured != trainer.step  # the last samples, whatever they cost
         if now >= self._pictures.next or over:
             self._picture()
         began = time.perf_counter()
         self._listen(began)
-        self.story.read(refresh=trainer.helm.paused)
+        self.story.read(refresh=trainer.session.paused)
         self.panel.frame = self._frame()
         self._frames.did(began, time.perf_counter())
 
     # ---- from the page, on whatever thread the kernel hands it over --------------------------------------------
 
     def _receive(self, _panel: Panel, message: Mapping[str, Any], _buffers: Any) -> None:
-        if self.trainer.helm.running:  # it came while a cell is busy
-            self.heard = self.trainer.helm.live = True
+        if self.trainer.session.running:  # it came while a cell is busy
+            self.heard = self.trainer.session.live = True
         if message.get("do") != "hello":
-            self.trainer.helm.inbox.put(controls.command(message))
+            self.trainer.session.inbox.put(controls.command(message))
 
     # ---- to the page, on the thread that trains ----------------------------------------------------------------
 
     def _listen(self, now: float) -> None:
         """Without an answer from the page for a while, nobody can press "resume": a pause must not wait for it."""
-        helm = self.trainer.helm
-        if not helm.running:
+        session = self.trainer.session
+        if not session.running:
             self._running_since = 0.0
         elif not self._running_since:
             self._running_since = now
         elif not self.heard and now - self._running_since > UNHEARD:
-            helm.live = False
+            session.live = False
 
     def _frame(self) -> dict[str, Any]:
-        trainer, helm = self.trainer, self.trainer.helm
+        trainer, session = self.trainer, self.trainer.session
         return {
             "state": state(trainer),
-            "running": helm.running,
+            "running": session.running,
             "heard": self.heard,
-            "notice": "" if helm.live else presence.notice(self.version),
+            "notice": "" if session.live else presence.notice(self.version),
             "step": trainer.step,
             "target": trainer.target,
             "epoch": round(trainer.step / trainer.batches.per_epoch, 2),
             "pictured": self._pictured,
-            "rate": self._speed(trainer.step, helm.running and not helm.paused),
+            "rate": self._speed(trainer.step, session.running and not session.paused),
             "numbers": [controls.standing(number) for number in trainer.numbers.parameters.values()],
             **self.story.packed(),
         }
@@ -264,10 +264,10 @@ class Story:
 
 def state(trainer: Trainer) -> str:
     """What a run is doing, in a word."""
-    helm = trainer.helm
-    if helm.running:
-        return "paused" if helm.paused else "training"
-    if helm.stopped:
+    session = trainer.session
+    if session.running:
+        return "paused" if session.paused else "training"
+    if session.stopped:
         return "stopped"
     if trainer.step >= trainer.target > 0:
         return "done"

@@ -76,7 +76,7 @@ def steered(folder: Path) -> None:
     trainer.alarms = [Lasting("late", lambda seen: "G/loss" in seen, "it rings", patience=13, action="pause")]
     if distributed.rank() == 0:
         asked = {4: Command("move", "lr", 3e-3), 9: Command("rollback", "5"), 12: Command("pause")}
-        trainer.watchers.append(lambda t: t.step in asked and t.helm.inbox.put(asked.pop(t.step)))
+        trainer.watchers.append(lambda t: t.step in asked and t.session.inbox.put(asked.pop(t.step)))
         signals = [signal.SIGINT]
         trainer.watchers.append(lambda t: t.step == 14 and signals and os.kill(os.getpid(), signals.pop()))
     pauses = 0

@@ -36,7 +36,7 @@ def steer(trainer, moves):
     def watch(trainer):
         while waiting and waiting[0][0] <= trainer.step:
             _, name, value = waiting.pop(0)
-            trainer.helm.inbox.put(Command("move", name, value))
+            trainer.session.inbox.put(Command("move", name, value))
 
     trainer.watchers.append(watch)
 
@@ -87,7 +87,7 @@ def test_resume_at_every_step_is_bit_equal(regime, tmp_path):
     log = (whole.run.folder / "interventions.yaml").read_bytes()
     for step in range(STEPS):
         (copies[step] / "interventions.yaml").write_bytes(log)  # a kill loses none of them: they are written ahead
-        again = REGIMES[regime](open_run(tmp_path, resume=str(copies[step])))
+        again = REGIMES[regime](open_run(tmp_path, resume=str(copies[step]))).start()
         assert again.step == step
         again.fit(steps=STEPS)
         assert again.weights() == whole.weights(), f"resumed at {step}"
@@ -102,7 +102,7 @@ def test_a_steered_run_is_replayed_bit_for_bit(regime, tmp_path):
     steered.fit(steps=STEPS)
     plain = REGIMES[regime](open_run(tmp_path))
     plain.fit(steps=STEPS)
-    replayed = REGIMES[regime](open_run(tmp_path, replay=str(steered.run.folder / "interventions.yaml")))
+    replayed = REGIMES[regime](open_run(tmp_path, replay=str(steered.run.folder / "interventions.yaml"))).start()
     replayed.fit(steps=STEPS)
     assert replayed.weights() == steered.weights()
     if isinstance(steered.numbers[next(iter(steered.numbers.parameters))].value, float):
@@ -120,7 +120,7 @@ def test_a_log_altered_by_one_digit_is_noticed(tmp_path):
     altered = tmp_path / "altered.yaml"
     altered.write_text(log.read_text().replace("0.45", "0.46", 1))
     with pytest.raises(AlteredLog, match="command 1"):
-        REGIMES["sagan"](open_run(tmp_path, replay=str(altered)))
+        REGIMES["sagan"](open_run(tmp_path, replay=str(altered))).start()
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -168,7 +168,7 @@ trainer = REGIMES[sys.argv[1]](open_run(sys.argv[2]))
 name = next(iter(trainer.numbers.parameters))
 def watch(trainer):
     if trainer.step == 8:
-        trainer.helm.inbox.put(Command("move", name, trainer.numbers[name].value))
+        trainer.session.inbox.put(Command("move", name, trainer.numbers[name].value))
     if trainer.step == 11 and "again" not in sys.argv:
         os.kill(os.getpid(), signal.SIGKILL)
 trainer.watchers.append(watch)
@@ -184,7 +184,7 @@ def test_kill_9_loses_nothing(regime, tmp_path):
     killed = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     folder = next((tmp_path / "toy").iterdir())
-    again = REGIMES[regime](open_run(tmp_path, resume=str(folder)))
+    again = REGIMES[regime](open_run(tmp_path, resume=str(folder))).start()
     assert again.step == 10
     again.fit(steps=STEPS)
     whole = subprocess.run([*command, "again"], cwd=root, capture_output=True, text=True)
@@ -202,7 +202,7 @@ def test_a_damaged_checkpoint_falls_back_and_says_so(damage, tmp_path, capsys):
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 4
     newest.write_bytes({"truncate": bytes(content[:-100]), "flip": bytes(content), "empty": b""}[damage])
-    again = REGIMES["sagan"](open_run(tmp_path, resume=str(part.run.folder)))
+    again = REGIMES["sagan"](open_run(tmp_path, resume=str(part.run.folder))).start()
     assert again.step == 5
     assert "going on from the one before" in capsys.readouterr().out
     assert again.run.events("resumed")[-1]["faults"]

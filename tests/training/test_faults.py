@@ -58,7 +58,7 @@ def test_a_disk_that_fills_up_is_said_and_the_run_goes_on_from_its_checkpoint(wh
     assert "RunError step 9 failed half way" in done.stdout and "resume=" in done.stdout
     (folder,) = (tmp_path / "toy").iterdir()
     assert not list(folder.rglob("*.part")), "no halves are left lying about"
-    again = make(tmp_path, resume=str(folder))
+    again = make(tmp_path, resume=str(folder)).start()
     assert again.step == 5
     again.fit(steps=STEPS)
     assert again.weights() == whole.weights()
@@ -76,7 +76,7 @@ def test_half_a_row_on_a_full_disk_is_taken_back(name, whole, tmp_path, monkeypa
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(handle, content)
 
-    trainer.helm.inbox.put(Command("move", "weight", 1.0))
+    trainer.session.inbox.put(Command("move", "weight", 1.0))
     with monkeypatch.context() as m:
         m.setattr(files.os, "write", full)
         with pytest.raises(OSError, match=rf"could not add to {name} \(No space left on device\)"):

@@ -41,9 +41,9 @@ def test_state_carries_what_rules_and_alarms_still_need(tmp_path):
     one.add(1, {"D/loss": torch.tensor(1 / 3)})
     one.write()
     two.load_state_dict(one.state_dict())
-    assert two.last == one.last and two.unheard == one.unheard == [{"step": 1, "D/loss": float(torch.tensor(1 / 3))}]
-    two.forget({"D/loss": 0.5})
-    assert two.last == {"D/loss": 0.5} and two.unheard == []
+    assert two.last == one.last and two.pending == one.pending == [{"step": 1, "D/loss": float(torch.tensor(1 / 3))}]
+    two.reset({"D/loss": 0.5})
+    assert two.last == {"D/loss": 0.5} and two.pending == []
 
 
 def test_rules_see_the_step_before_whatever_the_interval_of_recording(tmp_path):

@@ -1,124 +1,200 @@
-"""How a run begins: branches, resumes that are refused, and what a comparison says of two runs."""
+"""Steering at step boundaries: holds, refusals, pauses, single steps, rollbacks, and what alarms do."""
 
 from __future__ import annotations
 
+import math
+import threading
+import time
+
 import pytest
+import torch
 
-from gannb.comparison.two_runs import compare
+from gannb.control.alarms import Lasting
 from gannb.control.commands import Command
-from gannb.control.numbers import Numbers
-from gannb.data.batches import Batches
-from gannb.runs.folder import RunError
-from gannb.training.checkpoint import CheckpointError
-from gannb.training.player import Player
-from gannb.training.trainer import Trainer
-from tests.training.regimes import POINTS, REGIMES, bce, fake, networks, open_run
+from gannb.training.interrupt import Paused
+from gannb.training.session import TRIES
+from tests.training.regimes import REGIMES, open_run
 
 
-def toy(folder, **given):
-    """A GAN whose numbers are those that its parameters declare."""
-    G, D = networks()
-    run = open_run(folder, **given)
+@pytest.fixture
+def trainer(tmp_path):
+    return REGIMES["balance"](open_run(tmp_path))
 
-    def d_loss(turn):
-        return bce(turn.D(turn.batch), turn.now.real_label) + bce(turn.D(fake(turn)), 0.0)
 
-    players = [
-        Player("D", D, d_loss, lr=lambda now: now.lr),
-        Player("G", G, lambda turn: bce(turn.D(fake(turn)), 1.0), lr=lambda now: now.lr, ema=0.9),
+def at(trainer, **commands):
+    """Put commands at steps: `at(trainer, s3=[Command(…)])`."""
+    waiting = {int(step[1:]): list(given) for step, given in commands.items()}
+
+    def watch(trainer):
+        for command in waiting.pop(trainer.step, []):
+            trainer.session.inbox.put(command)
+
+    trainer.watchers.append(watch)
+
+
+def told(trainer, kind):
+    return [{k: e[k] for k in ("step", "name", "outcome") if k in e} for e in trainer.run.events(kind)]
+
+
+def test_a_held_number_is_left_alone_by_its_driver_until_released(trainer):
+    at(trainer, s2=[Command("move", "g_turns", 1)], s6=[Command("release", "g_turns")])
+    seen = []
+    trainer.watchers.append(lambda t: seen.append((t.step, t.numbers["g_turns"].value)))
+    trainer.fit(steps=12)
+    assert {value for step, value in seen if 3 < step <= 7} == {1}
+    assert seen[-1][1] > 1
+
+
+def test_refused_moves_are_recorded_and_change_nothing(trainer):
+    at(trainer, s2=[Command("move", "real_label", 7), Command("move", "reel_label", 0.5), Command("hold", "nothing")])
+    trainer.fit(steps=4)
+    moves = [m for m in told(trainer, "move") if m["name"] in ("real_label", "reel_label")]
+    assert [m["outcome"] for m in moves] == [
+        "refused: 7 is outside [0, 1]",
+        "refused: no number is called 'reel_label'",
     ]
-    return Trainer(players, Batches(POINTS, 16, seed=0), Numbers.of(run.params), run, checkpoint_every=5)
+    assert told(trainer, "hold")[0]["outcome"].startswith("refused")
+    assert trainer.numbers["real_label"].value == 0.9
 
 
-@pytest.fixture(scope="module")
-def parent(tmp_path_factory):
-    """A run of 20 steps whose label was moved by hand at 7."""
-    trainer = toy(tmp_path_factory.mktemp("parent"))
-    trainer.watchers.append(
-        lambda t: t.step == 7 and not t.numbers["lr"].held and t.helm.inbox.put(Command("move", "lr", 4e-3))
-    )
-    trainer.fit(steps=20)
-    trainer.finish()
-    return trainer
+def test_a_command_is_on_disk_before_it_is_applied(trainer, monkeypatch):
+    order = []
+    trainer.start()
+    write, apply = trainer.session.log.write, trainer.session._apply
+    monkeypatch.setattr(trainer.session.log, "write", lambda c: (order.append("disk"), write(c)))
+    monkeypatch.setattr(trainer.session, "_apply", lambda c: (order.append("applied"), apply(c)))
+    trainer.session.inbox.put(Command("hold", "lr"))
+    trainer.fit(steps=1)
+    assert order == ["disk", "applied"]
 
 
-def test_a_branch_without_changes_goes_the_same_way(parent, tmp_path):
-    branch = toy(tmp_path, branch=str(parent.checkpoints.find("15")))
-    assert branch.step == 15
-    branch.fit(steps=20)
-    branch.finish()
-    found = compare(parent.run.folder, branch.run.folder)
-    assert branch.weights() == parent.weights() and found.equal
-    assert found.parted is None and found.rows == 5
-    assert found.branches == ("", f"toy/{parent.run.folder.name} at step 15")
+def test_a_pause_with_nobody_there_ends_the_call_and_the_next_goes_on(trainer, tmp_path):
+    at(trainer, s3=[Command("pause")])
+    with pytest.raises(Paused, match="step 4"):
+        trainer.fit(steps=8)
+    trainer.fit(steps=8)
+    whole = REGIMES["balance"](open_run(tmp_path))
+    whole.fit(steps=8)
+    assert trainer.weights() == whole.weights()
 
 
-def test_a_branch_with_other_numbers_parts_at_its_first_step(parent, tmp_path):
-    branch = toy(tmp_path, branch=str(parent.run.folder), real_label=0.7)
-    branch.fit(steps=25)
-    parent_on = toy(tmp_path, branch=str(parent.run.folder))
-    parent_on.fit(steps=25)
-    found = compare(parent_on.run.folder, branch.run.folder)
-    assert found.parameters == {"real_label": (0.9, 0.7)}
-    assert found.parted == 21 and "D/loss" in found.parted_in
-    assert found.equal is None
-    text = repr(found)
-    assert "they part at step 21" in text and "parameter real_label" in text and "branched from" in text
+def test_live_a_pause_waits_for_single_steps_and_for_resume(trainer):
+    trainer.session.live = True
+    at(trainer, s2=[Command("pause")])
+    steps = []
+    trainer.watchers.append(lambda t: steps.append(t.step))
+
+    def person():
+        for command, step in ((Command("step"), 3), (Command("step"), 4), (Command("resume"), 5)):
+            late = time.monotonic() + 20
+            while steps.count(step) < 4 and time.monotonic() < late:  # until it was seen to stand there
+                time.sleep(0.01)
+            trainer.session.inbox.put(command)
+
+    thread = threading.Thread(target=person)
+    trainer.watchers.append(lambda t: t.step == 2 and not thread.ident and thread.start())
+    trainer.fit(steps=10)
+    thread.join()
+    assert trainer.step == 10
+    assert steps.count(4) > 2, "it waited between two single steps"
 
 
-def test_numbers_of_the_parent_go_on_in_a_branch_and_are_told(parent, tmp_path):
-    branch = toy(tmp_path, branch=str(parent.run.folder))
-    assert branch.numbers["lr"].value == 4e-3
-    assert [(m["step"], m["name"], m["new"]) for m in branch.run.events("move") if m["name"] == "lr"] == [
-        (20, "lr", 4e-3)
-    ]
-    assert branch.run.trajectory("lr")[-1] == (20, 4e-3)
-    told = toy(tmp_path, branch=str(parent.run.folder), lr=1e-4)
-    assert told.numbers["lr"].value == 1e-4, "what the branch was told stands"
-    assert not told.numbers["lr"].held
+def test_stop_ends_the_call_and_a_stopped_run_goes_on(trainer):
+    at(trainer, s3=[Command("stop")])
+    trainer.fit(steps=10)
+    assert trainer.step == 4 and trainer.session.stopped
+    trainer.fit(steps=10)
+    assert trainer.step == 10
 
 
-def test_the_parents_of_moves_stand_in_the_comparison(parent, tmp_path):
-    plain = toy(tmp_path)
-    plain.fit(steps=20)
-    plain.finish()
-    found = compare(parent.run.folder, plain.run.folder)
-    assert found.moves == [(parent.run.folder.name, 8, "lr", 4e-3, "person")]
-    assert found.parted == 9 and found.equal is False
+def test_roll_back_takes_the_players_back_and_the_step_goes_on(trainer):
+    trainer.fit(steps=5)
+    before, trainer.checkpoint_every = trainer.weights(), 0
+    trainer.fit(steps=7)
+    trainer.session.inbox.put(Command("rollback", "5"))
+    trainer.watchers.append(lambda t: hashes.append(t.weights()))
+    hashes = []
+    trainer.fit(steps=8)
+    assert hashes[0] == before
+    assert trainer.step == 8
+    assert trainer.run.events("rollback")[0]["to"] == 5
 
 
-def test_a_killed_branch_is_resumed_as_a_branch(parent, tmp_path):
-    """It stands on disk before its first step; resumed, it must not start from fresh networks."""
-    branch = toy(tmp_path, branch=str(parent.run.folder))
-    again = toy(tmp_path, resume=str(branch.run.folder))
-    assert again.step == 20 and again.weights() == parent.weights()
+def test_a_rollback_to_nowhere_is_refused(trainer):
+    trainer.fit(steps=3)
+    before = trainer.weights()
+    for name in ("best", "99", "../../etc/passwd"):
+        trainer.session.inbox.put(Command("rollback", name))
+    trainer.fit(steps=3)
+    assert trainer.weights() == before
+    assert all(e["outcome"].startswith("refused: ") for e in trainer.run.events("rollback"))
 
 
-def test_a_branch_is_replayed_beside_its_checkpoint(parent, tmp_path):
-    branch = toy(tmp_path, branch=str(parent.run.folder))
-    branch.helm.inbox.put(Command("move", "real_label", 0.8))
-    branch.fit(steps=25)
-    log = str(branch.run.folder / "interventions.yaml")
-    again = toy(tmp_path, branch=str(parent.run.folder), replay=log)
-    again.fit(steps=25)
-    assert again.weights() == branch.weights()
-    with pytest.raises(RunError, match="weights is"):
-        toy(tmp_path, replay=log)
+def spoiled(at=7):
+    """A watcher that puts NaN into D's weights at a step."""
+
+    def watch(trainer):
+        if trainer.step == at:
+            with torch.no_grad():
+                trainer.players["D"].parameters[0].fill_(math.nan)
+
+    return watch
 
 
-@pytest.mark.parametrize("where", ["nowhere", "folder", "file"])
-def test_nothing_to_branch_from_is_said(where, tmp_path, parent):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "file").write_bytes(parent.checkpoints.find("20").read_bytes())
-    with pytest.raises((RunError, CheckpointError), match=r"no checkpoint|lies in no run folder"):
-        toy(tmp_path / "runs", branch=str(tmp_path / where))
+def nan_alarm(action, **more):
+    return Lasting("nan", lambda seen: math.isnan(seen.get("D/loss", 0.0)), "NaN", action=action, **more)
 
 
-def test_a_branch_from_other_networks_is_refused(parent, tmp_path):
-    with pytest.raises(CheckpointError, match="of other networks"):
-        REGIMES["wgan"](open_run(tmp_path, branch=str(parent.run.folder)))
+@pytest.mark.parametrize("action", ["note", "pause", "stop"])
+def test_what_an_alarm_does(trainer, action):
+    trainer.alarms, trainer.record_every = [nan_alarm(action)], 1
+    trainer.watchers.append(spoiled())
+    if action == "pause":
+        with pytest.raises(Paused):
+            trainer.fit(steps=12)
+    else:
+        trainer.fit(steps=12)
+    assert trainer.step == {"note": 12, "pause": 8, "stop": 8}[action]
+    assert [(e["name"], e["action"]) for e in trainer.run.events("alarm")] == [("nan", action)]
 
 
-def test_comparing_what_is_no_run(tmp_path, parent):
-    with pytest.raises(FileNotFoundError, match="is no run folder"):
-        compare(parent.run.folder, tmp_path)
+def test_an_alarm_rolls_back_to_the_best_and_goes_on_with_changed_numbers(trainer):
+    trainer.alarms, trainer.record_every = [nan_alarm("rollback", changes={"lr": 0.5})], 1
+    trainer.every(steps=1, do=lambda t: t.keep_best("toy", abs(t.step - 4)) and None)
+    trainer.watchers.append(spoiled())
+    trainer.fit(steps=12)
+    assert [(e["name"], e["to"]) for e in trainer.run.events("rollback")] == [("best", 4)]
+    assert trainer.numbers["lr"].value == 0.5e-2
+    assert all(t.isfinite().all() for t in trainer.tensors().values())
+    assert trainer.step == 12
+
+
+def test_without_a_best_it_goes_to_the_oldest_good_one_and_gives_up_the_rest(trainer):
+    trainer.alarms, trainer.record_every, trainer.checkpoint_every = [nan_alarm("rollback")], 1, 0
+    trainer.watchers.append(lambda t: t.step in (4, 6) and t.checkpoint())
+    trainer.watchers.append(spoiled())
+    trainer.fit(steps=8)
+    assert trainer.run.events("rollback")[0]["to"] == 4
+    assert [step for step, _ in trainer.checkpoints.by_step()] == [8, 4]
+    assert trainer.players["D"].parameters[0].isfinite().all()
+
+
+def test_going_back_in_vain_ends_in_a_pause(trainer):
+    alarm = nan_alarm("rollback")
+    alarm.condition, alarm.patience, alarm.load_state_dict = (lambda seen: True), 1, lambda state: None
+    trainer.alarms = [alarm]
+    trainer.watchers.append(lambda t: setattr(alarm, "count", 0))  # it rings at every row
+    trainer.record_every, trainer.checkpoint_every = 1, 0
+    with pytest.raises(Paused):
+        trainer.fit(steps=50)
+    outcomes = [e["outcome"][:7] for e in trainer.run.events("rollback")]
+    assert outcomes == ["applied"] * TRIES + ["refused"]
+
+
+def test_rules_forget_what_they_saw_of_a_collapse(trainer):
+    """A moving average with one NaN in it never comes back: a rollback takes the drivers back too."""
+    trainer.alarms, trainer.record_every, trainer.checkpoint_every = [nan_alarm("rollback")], 4, 0
+    trainer.watchers.append(spoiled(at=5))  # heard at 8: the rule has read two rows of it by then
+    trainer.fit(steps=8)
+    assert all(map(math.isfinite, trainer.numbers.drivers[0].recent))
+    assert trainer.run.events("rollback")[0]["outcome"] == "applied"

@@ -1,4 +1,4 @@
-"""Random sessions at the helm: whatever a person does, a replay and a resume end in the same bits."""
+"""Random sessions of steering: whatever a person does, a replay and a resume end in the same bits."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def conduct(trainer, session=(), keep=None, steps=STEPS):
 
     def person(trainer):
         while waiting and waiting[0][0] <= trainer.step:
-            trainer.helm.inbox.put(waiting.pop(0)[1])
+            trainer.session.inbox.put(waiting.pop(0)[1])
 
     trainer.watchers.append(person)
     if keep:
@@ -146,7 +146,7 @@ def test_commands_ahead_survive_a_second_kill(tmp_path):
 
 def test_a_stopped_run_that_went_on_in_another_process_is_replayed_to_its_end(tmp_path):
     trainer = make(open_run(tmp_path))
-    trainer.watchers.append(lambda t: t.step == 8 and t.helm.inbox.put(Command("stop")))
+    trainer.watchers.append(lambda t: t.step == 8 and t.session.inbox.put(Command("stop")))
     with contextlib.suppress(Paused):
         trainer.fit(steps=STEPS)
     assert trainer.step < STEPS
@@ -171,12 +171,12 @@ def test_other_threads_are_set_for_a_replay_and_other_ones_said_first(tmp_path, 
     whole = moved_twice(tmp_path)
     log = str(whole.run.folder / "interventions.yaml")
     torch.set_num_threads(2)
-    make(open_run(tmp_path, replay=log))
+    make(open_run(tmp_path, replay=log)).start()
     assert torch.get_num_threads() == 1
-    make(open_run(tmp_path, replay=log, threads=2))
+    make(open_run(tmp_path, replay=log, threads=2)).start()
     assert "not comparable bit for bit: threads: 1 there, 2 here" in capsys.readouterr().out
     with pytest.raises(RunError, match="seed is 0 there, 1 here"):
-        make(open_run(tmp_path, replay=log, threads=2, seed=1))
+        make(open_run(tmp_path, replay=log, threads=2, seed=1)).start()
     assert "threads: 1 there, 2 here" in capsys.readouterr().out, "said before anything else"
     torch.set_num_threads(1)
 
@@ -184,7 +184,7 @@ def test_other_threads_are_set_for_a_replay_and_other_ones_said_first(tmp_path, 
 def test_a_resumed_run_uses_the_threads_it_had(tmp_path):
     whole = moved_twice(tmp_path)
     torch.set_num_threads(2)
-    make(open_run(tmp_path, resume=str(whole.run.folder)))
+    make(open_run(tmp_path, resume=str(whole.run.folder))).start()
     assert torch.get_num_threads() == 1
 
 
@@ -209,6 +209,6 @@ def test_other_data_is_noticed(tmp_path, monkeypatch):
     whole = moved_twice(tmp_path)
     monkeypatch.setattr(regimes, "POINTS", regimes.POINTS + 1)
     with pytest.raises(RunError, match=r"replay: .*data is"):
-        make(open_run(tmp_path, replay=str(whole.run.folder / "interventions.yaml")))
+        make(open_run(tmp_path, replay=str(whole.run.folder / "interventions.yaml"))).start()
     with pytest.raises(RunError, match="resume: the data of"):
-        make(open_run(tmp_path, resume=str(whole.run.folder)))
+        make(open_run(tmp_path, resume=str(whole.run.folder))).start()

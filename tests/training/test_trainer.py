@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 from gannb.control.alarms import not_finite
+from gannb.runs.folder import RunError
 from gannb.training.diversity import Diversity, spread
 from gannb.training.trainer import Trainer
 from tests.training.regimes import REGIMES, fake, open_run
@@ -27,6 +28,31 @@ def test_what_is_due_by_steps_and_epochs(trainer):
     trainer.every(epochs=2, do=lambda t: seen["epochs"].append(t.epoch))
     trainer.fit(epochs=5)
     assert seen == {"steps": [4, 8, 12, 16, 20, 24, 28], "epochs": [2, 4]}
+
+
+def test_making_a_trainer_writes_nothing_and_it_starts_once(tmp_path):
+    run = open_run(tmp_path)
+    before = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    trainer = REGIMES["balance"](run)
+    assert before == {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    trainer.start().start()
+    trainer.fit(steps=1)
+    assert [e["step"] for e in run.events("checkpoint")] == [0, 1]
+    assert (run.folder / "interventions.yaml").is_file()
+
+
+def test_a_resumed_trainer_may_be_looked_at_before_it_goes_on(trainer, tmp_path):
+    trainer.fit(steps=4)
+    again = REGIMES["balance"](open_run(tmp_path, resume=str(trainer.run.folder)))
+    assert again.step == 0
+    assert again.start().step == 4 and again.weights() == trainer.weights()
+
+
+def test_a_start_that_fails_is_tried_again(trainer, tmp_path):
+    with pytest.raises(RunError, match="branch: no checkpoint"):
+        (branch := REGIMES["balance"](open_run(tmp_path, branch="nowhere"))).fit(steps=1)
+    with pytest.raises(RunError, match="branch: no checkpoint"):
+        branch.fit(steps=1)
 
 
 def test_an_adaptive_cadence(trainer):
@@ -78,7 +104,7 @@ def test_a_resumed_run_never_starts_before_its_best(trainer, tmp_path):
     trainer.every(steps=7, do=lambda t: t.keep_best("fid", -t.step) and None)
     trainer.fit(steps=8)
     assert [step for step, _ in trainer.checkpoints.by_step()] == [8, 7]
-    assert REGIMES["balance"](open_run(tmp_path, resume=str(trainer.run.folder))).best["step"] == 7
+    assert REGIMES["balance"](open_run(tmp_path, resume=str(trainer.run.folder))).start().best["step"] == 7
 
 
 def test_a_checkpoint_of_the_best_forgets_nothing_that_was_due_at_its_step(trainer, tmp_path):

@@ -50,7 +50,7 @@ def standing(view, name):
 def test_in_batch_it_is_not_there(trainer, capsys, monkeypatch):
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     assert live(trainer) is None
-    assert trainer.watchers == [] and not trainer.helm.live
+    assert trainer.watchers == [] and not trainer.session.live
     assert capsys.readouterr() == ("", "")
 
 
@@ -63,7 +63,7 @@ def test_run_again_it_replaces_itself(tmp_path, capsys):
 
 def test_it_shows_where_the_run_stands(trainer):
     view = LiveView(trainer, lambda trainer: torch.zeros(4, 1, 8, 8), version="7.3.0")
-    assert view.panel.frame["state"] == "ready" and trainer.helm.live
+    assert view.panel.frame["state"] == "ready" and trainer.session.live
     trainer.watchers.append(view)
     trainer.fit(steps=12)
     frame = view.panel.frame
@@ -107,9 +107,9 @@ def test_what_a_person_does_reaches_the_run(trainer):
 
 def test_interrupt_move_run_again_works_where_clicks_arrive_late(trainer):
     view = LiveView(trainer, version="6.31.0")
-    assert not trainer.helm.live and "ipykernel 6.31.0" in view.panel.frame["notice"]
+    assert not trainer.session.live and "ipykernel 6.31.0" in view.panel.frame["notice"]
     trainer.watchers.append(view)
-    at(trainer, 3, lambda: trainer.helm.inbox.put(Command("pause")))  # with nobody there to go on it ends the call
+    at(trainer, 3, lambda: trainer.session.inbox.put(Command("pause")))  # with nobody there to go on it ends the call
     with pytest.raises(Paused):
         trainer.fit(steps=6)
     assert view.panel.frame["state"] == "interrupted"
@@ -144,15 +144,15 @@ def test_a_pause_waits_for_the_person(trainer):
 
 def test_a_page_that_never_answers_is_found_out(trainer):
     view = LiveView(trainer, version="7.3.0")
-    trainer.helm.running = True
+    trainer.session.running = True
     view._listen(10.0)
     view._listen(12.0)
-    assert trainer.helm.live
+    assert trainer.session.live
     view._listen(14.0)
-    assert not trainer.helm.live and "this page" in view._frame()["notice"]
+    assert not trainer.session.live and "this page" in view._frame()["notice"]
     act(view, do="hello")
-    assert trainer.helm.live and view._frame()["notice"] == ""
-    assert trainer.helm.inbox.take() == []
+    assert trainer.session.live and view._frame()["notice"] == ""
+    assert trainer.session.inbox.take() == []
 
 
 def test_alarms_are_told(tmp_path):

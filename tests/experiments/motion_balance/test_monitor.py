@@ -34,7 +34,7 @@ def trained(
         turns=lambda now, step: ["D"] * now.d_turns + ["G"],
     )  # fmt: skip
     trainer.every(steps=1, do=Monitor(rules, Invariants(p.balance, p.limits, 2, mixed_from), epochs=steps // 2))
-    trainer.helm.live = watched
+    trainer.session.live = watched
     trainer.fit(steps=steps)
     return run
 

@@ -92,7 +92,7 @@ def test_early_stopping_stops_the_run(tmp_path) -> None:
     trainer = laboratory(run, patience=4)
     trainer.numbers["lr"].take(1e-9)  # nothing is learnt, so nothing becomes better
     trainer.fit(steps=200)
-    assert trainer.helm.stopped and trainer.step < 60
+    assert trainer.session.stopped and trainer.step < 60
 
 
 def test_gradients_under_a_scaler_are_those_of_full_precision(tmp_path) -> None:

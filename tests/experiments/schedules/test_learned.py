@@ -158,7 +158,7 @@ def test_resumed_and_replayed_runs_are_bit_equal(case, tmp_path):
             trainer.checkpoint()
             copies[trainer.step] = shutil.copytree(trainer.run.folder, tmp_path / "cut" / str(trainer.step))
         if trainer.step == 8 and not trainer.run.events("command"):
-            trainer.helm.inbox.put(Command("move", "lr", 0.01))
+            trainer.session.inbox.put(Command("move", "lr", 0.01))
 
     whole.watchers.append(watch)
     whole.fit(steps=22)
@@ -166,7 +166,7 @@ def test_resumed_and_replayed_runs_are_bit_equal(case, tmp_path):
     assert len(moves(whole)) == 4, "the controller must move, or resuming shows nothing"
     for step, folder in copies.items():
         (folder / "interventions.yaml").write_bytes(log.read_bytes())
-        again = learner(open_run(tmp_path, resume=str(folder)), case)
+        again = learner(open_run(tmp_path, resume=str(folder)), case).start()
         assert again.step == step
         again.fit(steps=22)
         assert same(again, whole), f"resumed at {step}"
