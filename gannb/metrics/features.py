@@ -25,6 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gannb.metrics.feature_cache import content_hash, load_weights, store_weights, weights_hash
 from gannb.networks.autoencoder import Autoencoder
+from gannb.networks.fit import minimise
 from gannb.random import generator, seeded
 
 Precision = Literal["fp32", "bf16"]
@@ -351,17 +352,13 @@ def _fitted(address: str, pixels: Tensor, size: int, steps: int, seed: int) -> _
 
 
 def _fit(autoencoder: Autoencoder, images: Tensor, steps: int, seed: int) -> None:
-    optimiser = torch.optim.Adam(autoencoder.parameters(), FIT_RATE)
-    warmed = torch.optim.lr_scheduler.OneCycleLR(optimiser, FIT_RATE, total_steps=steps)
     order = generator("faed", "order", seed)
-    with torch.enable_grad():
-        for _ in range(steps):
-            batch = images[torch.randint(len(images), (FIT_BATCH,), generator=order)]
-            loss = F.mse_loss(autoencoder(batch), batch)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            warmed.step()
+
+    def loss(step: int) -> Tensor:
+        batch = images[torch.randint(len(images), (FIT_BATCH,), generator=order)]
+        return F.mse_loss(autoencoder(batch), batch)
+
+    minimise(loss, autoencoder, steps=steps, rate=FIT_RATE, one_cycle=True)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

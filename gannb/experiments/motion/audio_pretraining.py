@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from gannb.experiments.motion.data import speech
 from gannb.experiments.motion.networks.audio_encoder import MEL_FRAMES, AudioEncoder
+from gannb.networks.fit import minimise
 from gannb.random import Draws, key, seeded
 from gannb.runs.files import write_bytes
 
@@ -78,16 +79,13 @@ def learn_to_listen(
     with seeded(seed, "ears"):
         encoder = AudioEncoder(width, n_mels, center, spread)
         decoder = nn.Conv1d(width, MEL_FRAMES * n_mels, 3, padding=1)
-    optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], RATE)
-    losses = []
-    for step in range(steps):
+
+    def loss(step: int) -> Tensor:
         draws = Draws(seed, step, "ears")
         mel = _stretches(heard, draws)
-        optimiser.zero_grad()
-        loss = hidden_error(encoder, decoder, mel, hide(mel, draws))
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
+        return hidden_error(encoder, decoder, mel, hide(mel, draws))
+
+    losses = minimise(loss, nn.ModuleList([encoder, decoder]), steps=steps, rate=RATE)
     return Ears(encoder.eval(), losses, len(heard), faults)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from gannb.experiments.motion.contrastive import info_nce, told_apart
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion.networks.matcher import Matcher
+from gannb.networks.fit import minimise
 from gannb.random import generator, seeded
 
 STEPS, BATCH, RATE, TEMPERATURE = 300, 16, 2e-3, 0.1
@@ -35,13 +36,12 @@ def fit(real: Clips, scales: Mapping[str, Tensor], *, steps: int = STEPS, width:
     known = {name: scales[name] for name in ("spread", "mel_center", "mel_spread") if name in scales}
     with seeded(seed, "matcher"):
         matcher = Matcher(real.mel.shape[2], width, **known).to(real.mel.device)
-    optimiser = torch.optim.Adam(matcher.parameters(), RATE)
-    for step in range(steps):
+
+    def loss(step: int) -> Tensor:
         some = torch.randperm(len(real.pose), generator=generator("matcher", seed, step))[:BATCH].to(real.mel.device)
-        optimiser.zero_grad()
-        loss = mismatch(matcher, real.mel[some], real.pose[some])
-        loss.backward()
-        optimiser.step()
+        return mismatch(matcher, real.mel[some], real.pose[some])
+
+    minimise(loss, matcher, steps=steps, rate=RATE)
     return matcher.eval().requires_grad_(False)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gannb.experiments.schedules.datasets import DIGITS, Pictures
 from gannb.metrics.feature_cache import content_hash, load_weights, store_weights
 from gannb.metrics.features import FeatureExtractor, as_8_bit, check_images, classifier
+from gannb.networks.fit import minimise
 from gannb.random import generator, seeded
 
 STEPS, BATCH, RATE, WIDTH = 250, 64, 3e-3, 64
@@ -101,12 +102,10 @@ def one_thread() -> Iterator[None]:
 
 
 def _fit(network: nn.Module, images: Tensor, classes: Tensor, steps: int, seed: int) -> None:
-    optimiser = torch.optim.Adam(network.parameters(), RATE)
     order = generator("fitted", "order", seed)
-    with torch.enable_grad():
-        for _ in range(steps):
-            some = torch.randint(len(images), (BATCH,), generator=order)
-            loss = F.cross_entropy(network(images[some]), classes[some])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+
+    def loss(step: int) -> Tensor:
+        some = torch.randint(len(images), (BATCH,), generator=order)
+        return F.cross_entropy(network(images[some]), classes[some])
+
+    minimise(loss, network, steps=steps, rate=RATE)

@@ -17,6 +17,7 @@ from gannb.metrics.feature_cache import content_hash, load_weights, store_weight
 from gannb.metrics.frechet import Moments, frechet_distance
 from gannb.metrics.score import Score
 from gannb.metrics.small_sample import grouped_jackknife, halves
+from gannb.networks.fit import minimise
 from gannb.random import generator, seeded
 
 STEPS, BATCH, RATE = 400, 64, 2e-3
@@ -100,14 +101,10 @@ def fgd(features: GestureFeatures, real: Tensor, made: Tensor, seed: int = 0) ->
 
 
 def _fit(network: MotionAutoencoder, real: Tensor, steps: int, seed: int) -> None:
-    optimiser = torch.optim.Adam(network.parameters(), RATE)
-    slope = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
     order = generator("fgd", "order", seed)
-    with torch.enable_grad():
-        for _ in range(steps):
-            batch = real[torch.randint(len(real), (min(BATCH, len(real)),), generator=order)]
-            loss = F.mse_loss(network(batch), network.scaled(batch))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            slope.step()
+
+    def loss(step: int) -> Tensor:
+        batch = real[torch.randint(len(real), (min(BATCH, len(real)),), generator=order)]
+        return F.mse_loss(network(batch), network.scaled(batch))
+
+    minimise(loss, network, steps=steps, rate=RATE, one_cycle=True)
