@@ -31,7 +31,7 @@ DOCUMENT = {
     "gp_weight": 10.0, "lr_d": 1e-4, "lr_g": 1e-4, "lr_falls": False, "beta1": 0.0, "ema": 0.0, "latent_dim": 8,
     "batch_size": 256,
 }  # fmt: skip
-PLAIN = {"loss": "non-saturating", "n_critic": 1}
+PLAIN = {"loss": "non_saturating", "n_critic": 1}
 USUAL = PLAIN | {"lr_d": 1e-3, "lr_g": 1e-3, "lr_falls": False, "ema": 0.0, "beta2": 0.999}
 
 ARMS: dict[str, dict[str, Any]] = {
@@ -55,7 +55,7 @@ def losses(p: Laboratory) -> tuple[Any, Any]:
     """What D and G are asked under a loss and a penalty."""
     penalise = penalty_with(p.defect)
     pair = (
-        (L.non_saturating_d, L.non_saturating_g) if p.loss == "non-saturating" else (L.wasserstein_d, L.wasserstein_g)
+        (L.non_saturating_d, L.non_saturating_g) if p.loss == "non_saturating" else (L.wasserstein_d, L.wasserstein_g)
     )
 
     def fake(turn: Turn) -> torch.Tensor:

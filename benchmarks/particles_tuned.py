@@ -42,7 +42,7 @@ ARMS = {
     "tuned, no average": ("tuned", {"ema": 0.0}),
     "tuned, not settled": ("tuned", {"settle": False}),
     "document, beta1 0.5": ("document", {"beta1": 0.5}),
-    "document, no attention": ("document", {"attention_at": ""}),
+    "document, no attention": ("document", {"network_options": {"attention_at": []}}),
     "document, rotation": ("document", {"augment": "hflip,vflip,rotation"}),
     "document, affine": ("document", {"augment": "hflip,vflip,affine"}),
     "document, jitter": ("document", {"augment": "hflip,vflip,jitter"}),

@@ -203,5 +203,11 @@ def _unknown(name: str, value: Any, declared: Mapping[str, Declaration]) -> Faul
 
 
 def _type_name(kind: Any) -> str:
-    names = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
+    names = {
+        int: "a whole number",
+        float: "a number",
+        str: "a string",
+        bool: "true or false",
+        dict[str, Any]: "a dictionary",
+    }
     return names.get(kind, str(kind))

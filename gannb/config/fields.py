@@ -45,7 +45,7 @@ class Declaration(Quantity):
             return next((fault for one in value if (fault := self.fault(one))), None)
         if self.choices:
             return None if value in self.choices else "unknown"
-        return None if isinstance(value, bool | str) else super().fault(value)
+        return None if isinstance(value, bool | str | dict) else super().fault(value)
 
 
 ANY = Declaration()

@@ -35,7 +35,7 @@ def _targets(source: str) -> list[str]:
     names = []
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(
-            node.value, ast.Constant | ast.UnaryOp | ast.List
+            node.value, ast.Constant | ast.UnaryOp | ast.List | ast.Dict
         ):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names += [target.id for target in targets if isinstance(target, ast.Name)]

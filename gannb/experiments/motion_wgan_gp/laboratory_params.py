@@ -10,7 +10,7 @@ from gannb.config.kinds import BETA1, BETA2, EMA, LATENT, PROBABILITY, TOY_RATE,
 from gannb.config.rules import rule
 
 TOYS = ("8 Gaussians", "25 Gaussians", "Swiss roll", "sequences")
-LOSSES = ("wasserstein", "non-saturating", "least-squares")
+LOSSES = ("wasserstein", "non_saturating", "least_squares")
 DEFECTS = ("none", "dim_1", "batch_norm", "dropout", "one_mix", "autocast", "summed_patches")
 
 

@@ -20,22 +20,12 @@ from gannb.config.kinds import (
     RATE,
     TURNS,
 )
+from gannb.config.registered import registered
 from gannb.config.rules import rule
+from gannb.networks import registry
 
-NETWORKS = ("sagan", "stylegan2")
-LOSSES = ("bce", "hinge", "relativistic")
-OPERATIONS = (
-    "hflip",
-    "vflip",
-    "quarter_turns",
-    "translation",
-    "cutout",
-    "brightness",
-    "contrast",
-    "rotation",
-    "affine",
-    "jitter",
-)
+LOSSES = registered("gannb.losses.adversarial", "LOSSES")
+OPERATIONS = registered("gannb.data.augmentation", "OPERATIONS")
 
 
 class ParticlesSagan(Experiment):
@@ -47,7 +37,7 @@ class ParticlesSagan(Experiment):
         "rendered", 'what to learn from: "rendered", or a folder of grey images, or an .npz', group="data"
     )
     seed: int = param(0, "every random draw follows from it", low=0)
-    image_size: int = param(32, "height and width", group="data", unit="px", low=16, high=128)
+    image_size: int = param(32, "height and width", group="data", unit="px", low=16, high=256)
     fit: str = param("crop", "how larger images become that size", group="data", choices=("crop", "resize"))
     exclude_worst: int = param(
         0, "learn without this many of the poorest images (blur, contrast, saturation)", group="data", low=0
@@ -71,18 +61,13 @@ class ParticlesSagan(Experiment):
     d_steps: int = param(1, "D's turns a step", TURNS)
     g_steps: int = param(1, "G's turns a step", TURNS)
 
-    network: str = param(
-        "sagan", "G and D: the document's, or a compact StyleGAN2 (ours)", group="networks", choices=NETWORKS
+    network: str = param("sagan", "G and D", group="networks", choices=tuple(registry.NETWORKS))
+    network_options: dict[str, Any] = param(
+        {}, 'the network\'s own options, such as {"attention_at": [8, 16]}', group="networks"
     )
     latent_dim: int = param(128, "length of the latent", LATENT)
     ngf: int = param(16, "width of G", group="networks", low=1, high=512)
     ndf: int = param(16, "width of D", group="networks", low=1, high=512)
-    attention_at: str = param(
-        "16", "sagan: where self-attention stands, such as 8,16,32; empty: nowhere", group="networks"
-    )
-    mapping_layers: int = param(
-        4, "stylegan2: layers of its mapping network (the paper: 8)", group="networks", low=1, high=16
-    )
 
     loss: str = param(
         "relativistic", "the adversarial loss (the document names none: bce)", group="loss", choices=LOSSES
@@ -122,26 +107,19 @@ class ParticlesSagan(Experiment):
     def _labels(v):
         return "allowed: real_label above fake_label" if v.real_label <= v.fake_label else None
 
-    @rule("image_size", "attention_at")
-    def _attention(v):
-        places = [int(place) for place in v.attention_at.split(",") if place.strip().isdigit()]
-        if v.image_size & (v.image_size - 1):
-            return "image_size must be a power of two: 16, 32, 64 or 128"
-        wrong = v.attention_at.strip() and (len(places) != len(v.attention_at.split(",")))
-        far = [place for place in places if place >= v.image_size or place < 8 or place & (place - 1)]
-        return f"attention_at: numbers among 8, 16, 32 … below image_size={v.image_size}" if wrong or far else None
+    @rule("network", "network_options", "image_size")
+    def _network(v):
+        return registry.fault(v.network, v.image_size, v.network_options)
 
     @rule("adaptive", "loss")
     def _certainty(v):
-        if v.adaptive and v.loss == "relativistic":
-            return (
-                "in pairs only differences count, so D's sign on real images says nothing: adaptive needs bce or hinge"
-            )
+        if v.adaptive and v.loss in ("relativistic", "wasserstein"):
+            return "only differences of D's outputs count, so their sign says nothing: adaptive needs another loss"
         return None
 
     @rule("network", "path_length_weight")
     def _paths(v):
-        missing = v.network == "sagan" and v.path_length_weight > 0
+        missing = v.path_length_weight > 0 and not registry.NETWORKS[v.network].mapping
         return "path lengths need a mapping network: network = stylegan2" if missing else None
 
     @rule("augment")
@@ -152,23 +130,6 @@ class ParticlesSagan(Experiment):
     @rule("d_steps", "g_steps")
     def _turns(v):
         return "allowed: at least one turn a step" if v.d_steps + v.g_steps < 1 else None
-
-    @property
-    def attention(self) -> tuple[int, ...]:
-        """`attention_at` as numbers."""
-        return tuple(int(place) for place in self.attention_at.split(",") if place.strip())
-
-    @property
-    def g_options(self) -> dict[str, Any]:
-        """What G's network takes besides sizes: `attention_at`, or `mapping_layers`."""
-        if self.network == "sagan":
-            return {"attention_at": self.attention}
-        return {"mapping_layers": self.mapping_layers}
-
-    @property
-    def d_options(self) -> dict[str, Any]:
-        """What D's network takes besides sizes: `attention_at`, or nothing."""
-        return {"attention_at": self.attention} if self.network == "sagan" else {}
 
     @property
     def policy(self) -> tuple[str, ...]:

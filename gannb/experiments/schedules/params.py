@@ -9,13 +9,16 @@ from typing import Any, ClassVar, Self
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LATENT, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
+from gannb.config.registered import registered
 from gannb.config.rules import rule
 from gannb.control.schedules import SHAPES
 from gannb.experiments.schedules.control_space import DOCUMENTED, FEATURES, Range
 from gannb.experiments.schedules.variants import ARMS as DRIVEN
+from gannb.networks import registry
 
-NETWORKS = ("dcgan", "stylegan2")
-AUGMENTATIONS = ("hflip", "rotation", "translation", "cutout", "brightness", "contrast", "saturation")
+AUGMENTATIONS = registered("gannb.data.augmentation", "OPERATIONS")
+PENALTIES = registered("gannb.losses.penalties", "PENALTIES")
+LOSSES = registered("gannb.losses.adversarial", "LOSSES")
 METHODS = ("hypergradient", "policy", "evolution", "frozen")
 
 ARMS: dict[str, dict[str, Any]] = {
@@ -71,7 +74,7 @@ class Schedules(Experiment):
         "digits", 'what to learn from: digits | rendered | cifar10 | celeba | lsun, or a folder or .npz', group="data"
     )  # fmt: skip
     root: str = param("datasets", "where torchvision's data lies, or is downloaded to", group="data")
-    image_size: int = param(16, "height and width", group="data", unit="px", low=16, high=128)
+    image_size: int = param(16, "height and width", group="data", unit="px", low=16, high=256)
     count: int = param(0, "at most so many pictures to learn from; 0: all", group="data", low=0)
     guide: float = param(0.1, "share held out for the controller (ours; S3)", group="data", low=0.01, high=0.5)
     test: float = param(
@@ -86,7 +89,10 @@ class Schedules(Experiment):
     ablations: list[str] = param([], "variants of the learned arm, one seed fewer where not all", group="comparison")
     hand: str = param("", "an interventions.yaml whose moves are made again as the arm `hand`", group="comparison")
 
-    network: str = param("dcgan", "G and D", group="networks", choices=NETWORKS)
+    network: str = param("dcgan", "G and D", group="networks", choices=tuple(registry.NETWORKS))
+    network_options: dict[str, Any] = param(
+        {}, 'the network\'s own options, such as {"attention_at": [8]}', group="networks"
+    )
     latent_dim: int = param(32, "length of the latent", LATENT)
     latent: str = param("normal", "the latent's distribution", group="networks", choices=("normal", "uniform"))
     width: int = param(16, "channels of G and D at half the image's height", group="networks", low=1, high=512)
@@ -107,7 +113,7 @@ class Schedules(Experiment):
     beta1: float = param(0.5, "Adam's first decay (DCGAN's)", BETA1, group="training")
     beta2: float = param(0.99, "Adam's second decay (ours)", BETA2, group="training")
     ema: float = param(0.95, "decay of G's average; 0 keeps none (ours)", EMA, group="training")
-    loss: str = param("bce", "the adversarial loss", group="training", choices=("bce", "hinge", "wgan"))
+    loss: str = param("non_saturating", "the adversarial loss", group="training", choices=LOSSES)
 
     noise: str = param(
         "instance_noise", "which noise the arms move (S5)", group="numbers",
@@ -145,7 +151,7 @@ class Schedules(Experiment):
         "gradient_penalty",
         "what reg_weight weighs (S8)",
         group="numbers",
-        choices=("gradient_penalty", "r1", "spectral"),
+        choices=(*PENALTIES, "spectral"),
     )
     power: float = param(
         2.0, "the exponent of `power`, the document's decay_rate (ours)", group="numbers", low=0.1, high=10.0
@@ -181,9 +187,11 @@ class Schedules(Experiment):
 
     threads: int = execution(1, "CPU threads; one is as fast as two on small networks; 0 leaves them to torch", low=0)
 
-    @rule("image_size")
-    def _size(v: Any) -> str | None:
-        return None if v.image_size in (16, 32, 64, 128) else "allowed: 16, 32, 64 or 128"
+    @rule("network", "network_options", "image_size")
+    def _network(v: Any) -> str | None:
+        if "spectral" in v.network_options:
+            return "d_norm sets whether D has spectral norm"
+        return registry.fault(v.network, v.image_size, v.network_options)
 
     @rule("guide", "test")
     def _parts(v: Any) -> str | None:
@@ -219,17 +227,15 @@ class Schedules(Experiment):
 
     @rule("loss", "d_norm")
     def _critic(v: Any) -> str | None:
-        if v.loss == "wgan" and v.d_norm == "batch":
+        if v.loss == "wasserstein" and v.d_norm == "batch":
             return "a critic's penalty is per sample, and BatchNorm couples the batch (W10): use d_norm 'spectral'"
         return None
 
     @rule("network", "noise", "arms")
     def _latents(v: Any) -> str | None:
         scaled = v.noise == "latent_scale" or "literal-noise" in v.arms
-        if v.network == "stylegan2" and scaled:
-            return (
-                "stylegan2 brings every latent to one length, so latent_scale would change nothing: use instance_noise"
-            )
+        if registry.NETWORKS[v.network].mapping and scaled:
+            return f"{v.network} normalises every latent, so latent_scale would change nothing: use instance_noise"
         return None
 
     @rule("method", "d_norm", "regulariser", "arm", "arms")

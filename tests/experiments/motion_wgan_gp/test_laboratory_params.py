@@ -18,7 +18,7 @@ def test_the_sliders_of_the_laboratory() -> None:
     assert names == {"gp_weight", "one_sided", "drift", "n_critic", "lr_d", "lr_g", "lr_scale"}
 
 
-@pytest.mark.parametrize("told", [{"loss": "non-saturating", "defect": "one_mix"}, {"toy": "9 Gaussians"}])
+@pytest.mark.parametrize("told", [{"loss": "non_saturating", "defect": "one_mix"}, {"toy": "9 Gaussians"}])
 def test_what_cannot_be_is_said(told: dict[str, str]) -> None:
     with pytest.raises(ParameterError):
         Laboratory(**told)
