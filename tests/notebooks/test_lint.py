@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 LARGEST = 300_000  # bytes
 LONGEST_CELL, MEDIAN_CELL = 30, 8  # lines
-ANNOTATIONS = {"int", "float", "bool", "str", "list[int]", "list[float]", "list[str]", "dict"}  # what papermill can name
+ANNOTATIONS = {"int", "float", "bool", "str", "list[int]", "list[float]", "list[str]", "dict"}  # papermill names these
 REASONS = {"reason:timing", "reason:device", "reason:widget", "reason:external"}
 TAGS = {"parameters", "raises-exception", "nbval-ignore-output", "large"} | REASONS
 
