@@ -24,7 +24,7 @@ from torch_geometric.nn import DenseGATConv, DenseGraphConv
 from torch_geometric.nn import GATConv as SparseGATConv
 from torch_geometric.nn import GraphConv as SparseGraphConv
 
-from gannb.experiments.motion import physics
+from gannb.experiments.motion import losses
 from gannb.experiments.motion.data.synthetic import STYLES, record
 from gannb.experiments.motion.networks.discriminator import Discriminator
 from gannb.experiments.motion.networks.generator import Generator
@@ -131,9 +131,9 @@ def training(width: int, half: bool) -> str:
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             made = G(mel, speaker)
             loss = least_squares(D(made, mel, speaker), 0.9)
-        loss = loss + physics.absolute(made, real) + physics.velocity(made, real) + physics.smoothness(made)
+        loss = loss + losses.absolute(made, real) + losses.velocity(made, real) + losses.smoothness(made)
         g_adam.zero_grad()
-        (loss + physics.physics(made)).backward()
+        (loss + losses.physics(made)).backward()
         g_adam.step()
         D.requires_grad_(True)
 

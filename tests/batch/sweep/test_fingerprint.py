@@ -52,7 +52,7 @@ def test_prose_comments_parameters_and_magics_do_not_count(tmp_path: Path) -> No
 def test_modules_count_where_they_are_reached(package: Path, tmp_path: Path) -> None:
     path = notebook(tmp_path / "a.ipynb", "from gannb.training.player import Player", "import gannb.widgets.live_view")
     before = code_digest(path)
-    changed(package / "experiments" / "motion" / "physics.py", "def ", "def unrelated(): ...\n\n\ndef ")
+    changed(package / "experiments" / "motion" / "losses.py", "def ", "def unrelated(): ...\n\n\ndef ")
     changed(package / "widgets" / "live_view.py", "REFRESH = 0.2", "REFRESH = 0.3")
     changed(package / "random.py", '"""', '"""Reworded. ')
     assert code_digest(path) == before, "not imported; never shown in a batch; a docstring"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gannb.control.numbers import Numbers
-from gannb.experiments.motion import physics
+from gannb.experiments.motion import losses
 from gannb.experiments.motion.data.split import MotionSplit
 from gannb.experiments.motion.metrics.speakers import manners
 from gannb.experiments.motion.networks import building
@@ -28,7 +28,7 @@ def critic(turn):
 
 def generator(turn):
     real, made = turn.batch, turn.G(turn.batch.mel, turn.batch.speaker)
-    near = 10 * physics.absolute(made, real.pose) + 5 * physics.velocity(made, real.pose)
+    near = 10 * losses.absolute(made, real.pose) + 5 * losses.velocity(made, real.pose)
     return near + 0.01 * wasserstein_g(turn.D(made, real.mel, real.speaker))
 
 
