@@ -21,11 +21,8 @@ from gannb.data.toys import toy
 from gannb.experiments.motion_wgan_gp.critic_metrics import samples, standing
 from gannb.experiments.motion_wgan_gp.laboratory import bench
 from gannb.experiments.motion_wgan_gp.laboratory_params import DEFECTS, TOYS, Laboratory
-from gannb.experiments.motion_wgan_gp.penalty_defects import penalty_with
-from gannb.losses import adversarial as L
 from gannb.runs.folder import Run
 from gannb.tables import Table
-from gannb.training.turn import Turn
 
 DOCUMENT = {
     "gp_weight": 10.0, "lr_d": 1e-4, "lr_g": 1e-4, "lr_falls": False, "beta1": 0.0, "ema": 0.0, "latent_dim": 8,
@@ -51,32 +48,12 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 
 
-def losses(p: Laboratory) -> tuple[Any, Any]:
-    """What D and G are asked under a loss and a penalty."""
-    penalise = penalty_with(p.defect)
-    pair = (
-        (L.non_saturating_d, L.non_saturating_g) if p.loss == "non_saturating" else (L.wasserstein_d, L.wasserstein_g)
-    )
-
-    def fake(turn: Turn) -> torch.Tensor:
-        return turn.G(turn.draws.randn("z", len(turn.batch), p.latent_dim))
-
-    def d_loss(turn: Turn) -> torch.Tensor:
-        made = fake(turn)
-        loss = pair[0](turn.D(turn.batch), turn.D(made))
-        if p.loss != "wasserstein":
-            return loss
-        return loss + turn.now.gp_weight * penalise(turn.D, turn.batch, made, turn.draws.rand("mix", len(made)))[0]
-
-    return d_loss, lambda turn: pair[1](turn.D(fake(turn)))
-
-
 def trial(name: str, arm: str, seed: int, steps: int) -> dict[str, object]:
     """Train for so many steps; what the averaged generator then covers, and what the critic says."""
     data = toy(name, seed)
     with tempfile.TemporaryDirectory() as runs:
         run = Run.open(Laboratory(toy=name, seed=seed, steps=steps, runs=runs, threads=1, **ARMS[arm]))
-        trainer = bench(run, data, *losses(run.params))
+        trainer = bench(run, data)
         began = time.process_time()
         for _ in range(steps):
             trainer.advance()

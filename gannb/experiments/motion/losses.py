@@ -115,7 +115,7 @@ def _difference(generated: Tensor, order: int) -> Tensor:
 def _check_pair(generated: Tensor, real: Tensor) -> None:
     _check(generated)
     if generated.shape != real.shape:
-        raise ValueError(f"generated has shape {tuple(generated.shape)}, real {tuple(real.shape)}: they have to be the same")
+        raise ValueError(f"generated has shape {tuple(generated.shape)}, real {tuple(real.shape)}; one shape is needed")
 
 
 def _check(pose: Tensor) -> None:

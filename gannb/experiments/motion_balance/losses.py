@@ -49,7 +49,7 @@ class Losses:
     def g_loss(self, turn: Turn) -> Tensor:
         """Reconstruction + detail weight · (adversarial + smoothness) + physics weight · physics; a scalar.
 
-        Logs the unweighted adversarial term, which the repaired rules read (M5), and whether it runs in mixed precision.
+        Logs the unweighted adversarial term, which the repaired rules read (M5), and whether precision is mixed.
         """
         now, clips = turn.now, turn.batch
         generated = turn.G(clips.mel, clips.speaker)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from torch import Tensor, nn
+from torch import nn
 
 from gannb.control.numbers import Numbers
 from gannb.control.schedules import annealed
 from gannb.data.batches import Batches
 from gannb.data.toys import Toy
 from gannb.experiments.motion_wgan_gp.laboratory_params import Laboratory
+from gannb.experiments.motion_wgan_gp.losses import ToyLosses
 from gannb.experiments.motion_wgan_gp.penalty_defects import critic_options
 from gannb.networks.toys import PointCritic, PointGenerator, SequenceCritic, SequenceGenerator
 from gannb.random import seeded
 from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
-from gannb.training.turn import Turn
-
-Loss = Callable[[Turn], Tensor]
 
 
 def networks(p: Laboratory, toy: Toy) -> tuple[nn.Module, nn.Module]:
@@ -41,15 +37,10 @@ def networks(p: Laboratory, toy: Toy) -> tuple[nn.Module, nn.Module]:
     return G, D
 
 
-def bench(run: Run, toy: Toy, d_loss: Loss, g_loss: Loss) -> Trainer:
-    """A trainer on a toy: a step is a turn of the critic, and G plays at every n-th.
-
-    Args:
-        run: of a `Laboratory`.
-        toy: its data.
-        d_loss, g_loss: what the critic "D" and "G" are asked.
-    """
+def bench(run: Run, toy: Toy) -> Trainer:
+    """A trainer of a `Laboratory` run on its toy: a step is a turn of the critic, and G plays at every n-th."""
     p: Laboratory = run.params
+    losses = ToyLosses(p.loss, p.defect)
     G, D = (network.to(run.device) for network in networks(p, toy))
     numbers = Numbers.of(p)
     if p.lr_falls:  # in a hundred moves
@@ -57,8 +48,8 @@ def bench(run: Run, toy: Toy, d_loss: Loss, g_loss: Loss) -> Trainer:
     adam = {"betas": (p.beta1, p.beta2)}
     return Trainer(
         [
-            Player("D", D, d_loss, lr=lambda now: now.lr_d * now.lr_scale, **adam),
-            Player("G", G, g_loss, lr=lambda now: now.lr_g * now.lr_scale, ema=p.ema, **adam),
+            Player("D", D, losses.d_loss, lr=lambda now: now.lr_d * now.lr_scale, **adam),
+            Player("G", G, losses.g_loss, lr=lambda now: now.lr_g * now.lr_scale, ema=p.ema, **adam),
         ],
         Batches(toy.train, p.batch_size, seed=p.seed, device=run.device),
         numbers,

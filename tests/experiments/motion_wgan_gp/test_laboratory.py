@@ -5,35 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
 
 from gannb.data.toys import toy
 from gannb.experiments.motion_wgan_gp.critic_metrics import samples, standing
 from gannb.experiments.motion_wgan_gp.laboratory import bench, networks
 from gannb.experiments.motion_wgan_gp.laboratory_params import Laboratory
-from gannb.experiments.motion_wgan_gp.penalty_defects import correct
-from gannb.losses import adversarial as L
 from gannb.networks.toys import PointCritic, SequenceCritic
 from gannb.runs.folder import Run
 from gannb.training.trainer import Trainer
-from gannb.training.turn import Turn
-
-
-def fake(turn: Turn) -> torch.Tensor:
-    return turn.G(turn.draws.randn("z", len(turn.batch), turn.G.latent))
-
-
-def d_loss(turn: Turn) -> torch.Tensor:
-    made = fake(turn)
-    penalty, _ = correct(turn.D, turn.batch, made, turn.draws.rand("mix", len(made)))
-    return turn.now.gp_weight * penalty - L.wasserstein(turn.D(turn.batch), turn.D(made))
 
 
 def started(tmp_path, **told: Any) -> Trainer:
     p = Laboratory(runs=str(tmp_path), threads=1, **told)
-    return bench(
-        Run.open(p), toy(p.toy, train=512, held_out=256), d_loss, lambda turn: L.wasserstein_g(turn.D(fake(turn)))
-    )
+    return bench(Run.open(p), toy(p.toy, train=512, held_out=256))
 
 
 def test_g_plays_at_every_nth_step_and_the_rates_fall(tmp_path) -> None:
