@@ -1,7 +1,7 @@
 """Loss terms of motion that both experiments share: position, velocity, smoothness, bones and joint limits.
 
 All take poses `[..., T, 52, 3]` in metres (never z-scores: a bone between z-scores has no length) and return a scalar;
-differences are per frame. Source: motion_balance.md, "curriculum" and its physics constraints (bone lengths and joint
+differences are per frame. Source: motion_balance, "curriculum" and its physics constraints (bone lengths and joint
 angles); the weights 0.1, 0.05, 0.7 and 0.3 are the specification's.
 """
 
