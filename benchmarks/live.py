@@ -94,7 +94,7 @@ def cost(folder: str) -> dict[str, Any]:
 
 
 def effects(folder: str) -> dict[str, Any]:
-    """When each value of `real_label` took effect; the client is told the panel's comm first."""
+    """When each value of `real_label` took effect; the client is messages the panel's comm first."""
     trainer, view = trainer_and_view(folder)
     print(f"comm {view.panel.comm.comm_id}", flush=True)
     trainer.watchers.append(view)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gannb.tables import Table
-from gannb.widgets import presence
+from gannb.widgets import frontend
 
 PACKAGES = (
     *("torch", "torchvision", "torch-geometric", "jupyterlab", "ipykernel", "ipywidgets", "plotly", "papermill"),
@@ -55,7 +55,7 @@ def _version(package: str) -> str | None:
 
 def kernel_fit(version: str | None) -> Row:
     """Whether sliders move a run while its cell is busy, and cells surely start, by ipykernel's version."""
-    if not presence.delivers(version or ""):
+    if not frontend.delivers_during_cells(version or ""):
         advice = "interrupt to pause, or install ipykernel>=7.4"
         return ("kernel", NOTICE, f"ipykernel {version} delivers sliders only between cells: {advice}")
     if version and version.startswith(OVERLOOKING):

@@ -1,4 +1,4 @@
-"""Controls, generated from the declaration of a number; and what a person did with them, as commands."""
+"""Controls, generated from the declaration of a parameter; and messages of the page as commands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from gannb.control.commands import Command
 from gannb.control.parameter import DynamicParameter
 
 
-def declared(number: DynamicParameter) -> dict[str, Any]:
-    """What the panel has to know of a number once, as JSON: name, group, slider, meaning, what is allowed."""
+def describe(number: DynamicParameter) -> dict[str, Any]:
+    """What the panel needs to know of a number once, as JSON: name, group, slider, meaning, allowed values."""
     low, high = slider(number)
     return {
         "name": number.name,
@@ -26,8 +26,8 @@ def declared(number: DynamicParameter) -> dict[str, Any]:
     }
 
 
-def standing(number: DynamicParameter) -> dict[str, Any]:
-    """Where a number stands now: its value, whether a person holds it, and what drives it otherwise."""
+def current(number: DynamicParameter) -> dict[str, Any]:
+    """The state of a number: its value, whether a person holds it, and its driver."""
     return {"value": number.value, "held": number.held, "driver": number.driver}
 
 
@@ -47,7 +47,7 @@ def slider(number: DynamicParameter) -> tuple[float, float]:
 
 
 def command(message: Mapping[str, Any]) -> Command:
-    """What a person did, as a command.
+    """A message of the page as a command.
 
     Raises:
         ValueError: a message that is no command.

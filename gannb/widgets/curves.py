@@ -1,4 +1,4 @@
-"""What was measured, boiled down to few points a line, and sorted into charts."""
+"""Measured values, reduced to few points per line and grouped into charts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MOST_CHARTS = 8
 """Two rows of four on a page of usual width."""
 FIRST = ("loss", "discriminator", "gradient norm", "diversity_share")
 LAST = ("moved", "mixed", "seconds", "memory")
-"""Of the machine and of the optimiser: shown where there is room."""
+"""Of the machine and of the optimiser: shown if there is room."""
 
 
 class Trace:
-    """A line over a whole run in at most `most` points: each is the mean of a stretch, and stretches grow with the run.
+    """A line over a whole run in fewer than `most` points, each the mean of an interval that grows with the run.
 
     Attributes:
         last: the newest value, as it was measured.
@@ -25,14 +25,14 @@ class Trace:
     def __init__(self, most: int = MOST_POINTS) -> None:
         self.most, self.last = most, math.nan
         self._steps, self._values = array("f"), array("f")
-        self._stretch, self._count, self._sum = 1, 0, 0.0
+        self._interval, self._count, self._sum = 1, 0, 0.0
 
     def add(self, step: int, value: float) -> None:
         """Add the value measured at a step."""
         self.last = value
         self._count += 1
         self._sum += value
-        if self._count < self._stretch:
+        if self._count < self._interval:
             return
         self._steps.append(step)
         self._values.append(self._sum / self._count)
@@ -47,11 +47,11 @@ class Trace:
     def _halve(self) -> None:
         pairs = zip(self._values[::2], self._values[1::2])
         self._steps, self._values = self._steps[1::2], array("f", ((a + b) / 2 for a, b in pairs))
-        self._stretch *= 2
+        self._interval *= 2
 
 
 class Charts:
-    """Traces by what they show: losses together, D on real and made together, gradient norms together, …"""
+    """Traces grouped into charts: one of all losses, one of D on real and generated data, one of gradient norms …."""
 
     def __init__(self) -> None:
         self._traces: dict[str, dict[str, Trace]] = {}
@@ -79,7 +79,7 @@ def _rank(title: str) -> int:
 
 
 def place(key: str) -> tuple[str, str]:
-    """The chart and the line of a measured name: "D/loss" is line "D" of chart "loss"; a score stands alone."""
+    """The chart and the line of a measured name: "D/loss" is line "D" of chart "loss"; a score has its own chart."""
     player, slash, what = key.rpartition("/")
     if not slash:
         return key, key

@@ -1,4 +1,4 @@
-// The page's half of the live view: draws the frame that the kernel sends, and says what a person does.
+// The page's half of the live view: draws the frame that the kernel sends, and reports what a person does.
 // Numbers move through native sliders and fields (names for screen readers, keyboard); curves are plain SVG.
 
 const POSITIONS = 200; // of a slider: an arrow key is half a percent of the range, Page Up a tenth
@@ -62,24 +62,24 @@ function numberRow(number, send, explain) {
   const meaning = [doc, allowed && `allowed: ${allowed}`, unit && `unit: ${unit}`].filter(Boolean).join(" · ");
   const docId = `gannb-${Math.random().toString(36).slice(2)}`;
   let now = { value: NaN, held: false, driver: "" };
-  let asked = null; // what the person asked for and the run has not answered yet
+  let requested = null; // what the person requested and the run has not answered yet
   let dragging = false;
   let editing = false; // in the field: what a person selects there must not change before it is typed over
   let typed = false; // and is not committed yet
   let running = false;
-  let lasting = ""; // a refusal that still stands beside the number
-  let passed = ""; // one that something newer has been said after
+  let lasting = ""; // a refusal that is still shown beside the number
+  let passed = ""; // one that a newer message has replaced
 
   const common = { ...OWN_KEYS, title: meaning, "aria-describedby": docId };
   const slider = make("input", { ...common, type: "range", min: 0, max: last, step: 1, "aria-label": name });
   const field = make("input", { ...common, type: "text", inputmode: integer ? "numeric" : "decimal", "aria-label": `${name}, value`, autocomplete: "off", spellcheck: "false" });
   const driver = make("span", { class: "gannb-driver" });
   const hold = make("button", { type: "button", class: "gannb-hold" });
-  const says = make("span", { class: "gannb-says", role: "status" });
+  const message = make("span", { class: "gannb-message", role: "status" });
   const path = sparkline();
   const row = make("div", { class: "gannb-number" },
     make("span", { class: "gannb-name", title: meaning }, name, unit ? make("small", {}, ` ${unit}`) : ""),
-    driver, hold, slider, field, path.element, says,
+    driver, hold, slider, field, path.element, message,
     make("span", { id: docId, hidden: true }, meaning));
 
   const show = (value) => {
@@ -89,20 +89,20 @@ function numberRow(number, send, explain) {
     if (document.activeElement !== field || !editing) field.value = now.held ? value : short(value);
   };
   const move = (value) => {
-    asked = value;
+    requested = value;
     show(value);
-    setText(says, running ? "" : WAITS);
+    setText(message, running ? "" : WAITS);
     row.classList.remove("gannb-refused");
-    row.classList.add("gannb-asked");
+    row.classList.add("gannb-pending");
     send({ do: "move", name, value });
   };
   const commit = () => {
     editing = false;
-    if (!typed) return show(asked ?? now.value);
+    if (!typed) return show(requested ?? now.value);
     typed = false;
     const value = Number(field.value.trim().replace(",", "."));
     if (field.value.trim() === "" || !Number.isFinite(value)) {
-      setText(says, `“${field.value.trim()}” is not a number`);
+      setText(message, `“${field.value.trim()}” is not a number`);
       passed = lasting;
       row.classList.add("gannb-refused");
       show(now.value);
@@ -130,39 +130,39 @@ function numberRow(number, send, explain) {
     if (event.key === "Enter") commit();
     if (event.key === "Escape") {
       editing = typed = false;
-      show(asked ?? now.value);
+      show(requested ?? now.value);
     }
   });
   field.addEventListener("blur", commit);
   hold.addEventListener("click", () => {
-    if (!running) setText(says, WAITS);
+    if (!running) setText(message, WAITS);
     send({ do: now.held ? "release" : "hold", name });
   });
   row.addEventListener("focusin", () => explain(name, meaning));
   row.addEventListener("pointerenter", () => explain(name, meaning));
 
-  const update = (standing, trace, frame) => {
-    now = standing;
+  const update = (current, trace, frame) => {
+    now = current;
     running = frame.running;
     lasting = frame.refused[name] ?? "";
     if (lasting !== passed) passed = "";
     const refused = lasting !== passed && lasting;
-    if (asked !== null && (refused || now.value === asked || (integer && now.value === Math.round(asked)))) asked = null;
-    row.classList.toggle("gannb-asked", asked !== null);
+    if (requested !== null && (refused || now.value === requested || (integer && now.value === Math.round(requested)))) requested = null;
+    row.classList.toggle("gannb-pending", requested !== null);
     row.classList.toggle("gannb-held", now.held);
-    if (!dragging) show(asked ?? now.value);
+    if (!dragging) show(requested ?? now.value);
     setText(driver, now.held ? "held by you" : now.driver);
     setText(hold, now.held ? "Release" : "Hold");
     hold.setAttribute("aria-label", `${now.held ? "Release" : "Hold"} ${name}`);
     hold.setAttribute("aria-pressed", String(now.held));
     if (refused) {
       row.classList.add("gannb-refused");
-      setText(says, refused);
-    } else if (asked !== null) {
-      setText(says, running ? "" : WAITS);
-    } else if (says.textContent.startsWith("refused") || says.textContent.startsWith("waits")) {
+      setText(message, refused);
+    } else if (requested !== null) {
+      setText(message, running ? "" : WAITS);
+    } else if (message.textContent.startsWith("refused") || message.textContent.startsWith("waits")) {
       row.classList.remove("gannb-refused");
-      setText(says, "");
+      setText(message, "");
     }
     path.draw(floats(trace.x), floats(trace.y), frame.step, now.value);
   };
@@ -192,7 +192,7 @@ function sparkline() {
 
 // ---- curves ------------------------------------------------------------------------------------------------
 
-/** One chart: a title, a line a series, its newest value in the legend; values at the pointer instead of the newest. */
+/** One chart: a title, one line per series, its newest value in the legend; values at the pointer instead of the newest. */
 function chart(title, colours, point) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 500 100");
@@ -269,7 +269,7 @@ function chart(title, colours, point) {
 
 /** Groups of numbers, in the order of the declaration. */
 function numberPanel(numbers, send) {
-  const help = make("p", { class: "gannb-help" }, "Move a slider to hold a number; Release gives it back to what drives it.");
+  const help = make("p", { class: "gannb-help" }, "Move a slider to hold a number; Release returns it to its driver.");
   const explain = (name, meaning) => help.replaceChildren(make("code", {}, name), ` ${meaning}`);
   const rows = numbers.map((number) => numberRow(number, send, explain));
   const groups = new Map();
@@ -297,16 +297,16 @@ function bar(send) {
   const stop = button("Stop", "End training after this step; the cells below go on", () => send({ do: "stop" }));
   const save = button("Checkpoint", "Write a checkpoint at the next step", () => ask({ do: "checkpoint" }));
   const which = make("select", { ...OWN_KEYS, "aria-label": "Checkpoint to roll back to" });
-  const back = button("Roll back", "Take the weights of this checkpoint back; the step goes on", () => ask({ do: "rollback", name: which.value }));
+  const back = button("Roll back", "Restore the weights of this checkpoint; the step count goes on", () => ask({ do: "rollback", name: which.value }));
   const element = make("header", {},
     make("span", { class: "gannb-dot", "aria-hidden": "true" }), state, where, progress,
     make("span", { class: "gannb-buttons" }, pause, step, stop, save, make("span", { class: "gannb-joined" }, which, back)));
 
   let offered = "";
   const update = (frame) => {
-    const { heard, notice } = frame;
+    const { answered, notice } = frame;
     running = frame.running;
-    const steerable = running && !(notice && !heard);
+    const steerable = running && !(notice && !answered);
     paused = frame.state === "paused";
     setText(state, frame.state);
     element.dataset.state = frame.state;
@@ -326,21 +326,21 @@ function bar(send) {
   return { element, update };
 }
 
-/** Alarms, refusals and what a person did, newest first. */
-function story() {
-  const list = make("ol", { ...OWN_KEYS, tabindex: 0, "aria-label": "Alarms and what was done" });
+/** Alarms, refusals and a person's actions, newest first. */
+function runLog() {
+  const list = make("ol", { ...OWN_KEYS, tabindex: 0, "aria-label": "Alarms and actions" });
   const loud = make("div", { class: "gannb-unseen", "aria-live": "polite" });
-  const element = make("section", { class: "gannb-story" }, list, loud);
+  const element = make("section", { class: "gannb-messages" }, list, loud);
   let shown = "";
-  const update = ({ told }) => {
-    const key = JSON.stringify(told);
+  const update = ({ messages }) => {
+    const key = JSON.stringify(messages);
     if (key === shown) return;
     shown = key;
-    const newest = told[told.length - 1];
-    if (newest && newest.kind !== "note") setText(loud, newest.says);
-    list.replaceChildren(...told.toReversed().map(({ kind, step, says }) =>
-      make("li", { class: `gannb-${kind}` }, make("span", {}, String(step)), make("div", {}, kind === "alarm" ? make("b", {}, "alarm · ") : "", says))));
-    if (!told.length) list.append(make("li", { class: "gannb-empty" }, "no alarms, nothing moved by hand"));
+    const newest = messages[messages.length - 1];
+    if (newest && newest.kind !== "note") setText(loud, newest.text);
+    list.replaceChildren(...messages.toReversed().map(({ kind, step, text }) =>
+      make("li", { class: `gannb-${kind}` }, make("span", {}, String(step)), make("div", {}, kind === "alarm" ? make("b", {}, "alarm · ") : "", text))));
+    if (!messages.length) list.append(make("li", { class: "gannb-empty" }, "no alarms, no manual changes"));
   };
   return { element, update };
 }
@@ -373,7 +373,7 @@ function render({ model, el }) {
   const notice = make("p", { class: "gannb-notice", role: "note", hidden: true });
   const numbers = numberPanel(model.get("numbers"), send);
   const plots = make("section", { class: "gannb-charts", "aria-label": "Curves" });
-  const happened = story();
+  const messages = runLog();
   const pictures = samples(model);
   const charts = new Map();
   let pointed = null;
@@ -396,7 +396,7 @@ function render({ model, el }) {
     const frame = model.get("frame");
     notice.hidden = !frame.notice;
     setText(notice, frame.notice);
-    for (const part of [top, numbers, happened, pictures]) part.update(frame);
+    for (const part of [top, numbers, messages, pictures]) part.update(frame);
     draw(frame);
   };
 
@@ -408,7 +408,7 @@ function render({ model, el }) {
   el.classList.add("gannb-live");
   el.append(make("div", { class: "gannb-panel", role: "region", "aria-label": "Live view" },
     top.element, notice, plots,
-    make("div", { class: "gannb-below" }, numbers.element, make("div", { class: "gannb-side" }, pictures.element, happened.element))));
+    make("div", { class: "gannb-below" }, numbers.element, make("div", { class: "gannb-side" }, pictures.element, messages.element))));
   model.on("change:frame", later);
   model.on("change:samples", pictures.draw);
   update();
@@ -420,11 +420,11 @@ function render({ model, el }) {
   };
 }
 
-/** Answer while a cell is busy: so the kernel learns that clicks reach it. */
+/** Answer while a cell is busy, so that the kernel knows that clicks reach it. */
 function initialize({ model }) {
   const answer = () => {
-    const { running, heard } = model.get("frame");
-    if (running && !heard) model.send({ do: "hello" });
+    const { running, answered } = model.get("frame");
+    if (running && !answered) model.send({ do: "hello" });
   };
   model.on("change:frame", answer);
   answer();

@@ -1,7 +1,7 @@
-"""The panel's two halves meet here: what the kernel shows, and what the page (`panel.js`, `panel.css`) makes of it.
+"""The widget of the live view; the page's side is `panel.js` and `panel.css`.
 
-One widget of our own rather than a tree of stock ones: native sliders have a name for screen readers and work by
-keyboard, curves cost 40 kB a refresh where a plotly widget adds 5 MB, and nothing is asked of the network.
+One custom widget rather than a tree of ipywidgets: native sliders have names for screen readers and work by keyboard,
+curves need 40 kB per refresh where a plotly widget adds 5 MB, and nothing is loaded from the network.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ HERE = Path(__file__).parent
 
 
 class Panel(anywidget.AnyWidget):
-    """Shows one run and tells what a person does, as messages such as `{"do": "move", "name": …, "value": …}`.
+    """Shows one run and sends a person's actions as messages such as `{"do": "move", "name": …, "value": …}`.
 
     Attributes:
-        numbers: what does not change: one `controls.declared` a number.
+        numbers: what does not change: one `controls.describe` per number.
         colours: of the lines of a chart, in their order.
-        frame: what changes, replaced as a whole at each refresh; see `gannb.widgets.live_view.LiveView`.
+        frame: what changes, replaced at each refresh; see `gannb.widgets.live_view.LiveView`.
         samples: the newest samples, a PNG; empty where there are none.
     """
 

@@ -1,18 +1,16 @@
-"""Anything that follows from a few values, under sliders: drawn again as they move, and once where nobody watches."""
+"""A drawing under sliders: drawn again as they move, and once where nobody watches."""
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gannb.widgets import presence
+from gannb.widgets import frontend
 
-if TYPE_CHECKING:
-    import ipywidgets
-
-# Native controls: they have a name for screen readers and work by keyboard.
+# Native controls, unlike those of ipywidgets, have a name for screen readers.
 ESM = """
 export default { render({ model, el }) {
   const box = document.createElement("div");
@@ -25,7 +23,7 @@ export default { render({ model, el }) {
     input.setAttribute("aria-label", c.name);
     input.dataset.lmSuppressShortcuts = "true"; // arrow keys are for the slider, not for the notebook
     const show = () => { input.value = model.get("values")[c.name]; shown.value = c.choices ? "" : input.value; };
-    input.addEventListener("change", () => {
+    input.addEventListener(model.get("continuous") ? "input" : "change", () => {
       model.set("values", { ...model.get("values"), [c.name]: c.choices ? input.value : Number(input.value) });
       model.save_changes();
     });
@@ -59,33 +57,44 @@ class Choice:
     start: str
 
 
-def under_sliders(draw: Callable[..., Any], controls: Mapping[str, Slider | Choice], live: str = "auto") -> Any:
-    """Show what `draw` makes of some values, with a control for each where a person watches.
+def with_controls(
+    draw: Callable[..., Any], controls: Mapping[str, Slider | Choice], live: str = "auto", *, continuous: bool = False
+) -> Any:
+    """Show a drawing that depends on a few values, with a control for each where a person watches.
 
     Args:
-        draw: gets the values by name; gives a plotly figure, or anything with an HTML form. What it refuses
-            (a ValueError) is shown in words and the last picture stays.
+        draw: takes the values by name; returns a plotly figure, or anything that shows itself in a notebook. Where it
+            raises a ValueError, the message is shown and the last drawing stays.
         controls: name → slider or choice.
-        live: as the run's parameter; see `gannb.widgets.presence`.
+        live: as the run's parameter; see `gannb.widgets.frontend`.
+        continuous: draw while a slider is dragged, not only when it is released.
 
     Returns:
-        What is drawn at the start, where nobody watches; else a box of the controls above it.
+        Where nobody watches, the drawing of the starting values; else a box of controls and drawing.
     """
-    start = {name: control.start for name, control in controls.items()}
-    if not presence.watched(live):
-        return draw(**start)
-    return UnderSliders(draw, controls).box
+    if not frontend.is_interactive(live):
+        return draw(**{name: control.start for name, control in controls.items()})
+    return ControlledFigure(draw, controls, continuous=continuous).box
 
 
-class UnderSliders:
-    """The controls of `under_sliders` and what is drawn below them.
+class ControlledFigure:
+    """The controls of `with_controls` and the drawing below them.
+
+    Args:
+        draw: takes the values by name, returns the drawing.
+        controls: name → slider or choice.
+        continuous: draw while a slider is dragged.
 
     Attributes:
-        inputs: the widget of the controls; its `values` are what is drawn.
+        inputs: the widget of the controls; its `values` are those that are drawn.
         output: what shows the drawing.
+        refusal: what shows why some values cannot be drawn.
+        box: the three of them.
     """
 
-    def __init__(self, draw: Callable[..., Any], controls: Mapping[str, Slider | Choice]) -> None:
+    def __init__(
+        self, draw: Callable[..., Any], controls: Mapping[str, Slider | Choice], *, continuous: bool = False
+    ) -> None:
         import anywidget
         import ipywidgets
         import traitlets
@@ -94,32 +103,29 @@ class UnderSliders:
             _esm = ESM
             controls = traitlets.List().tag(sync=True)
             values = traitlets.Dict().tag(sync=True)
+            continuous = traitlets.Bool().tag(sync=True)
 
-        values = {name: control.start for name, control in controls.items()}
         self.draw = draw
-        self.inputs = Inputs(controls=[_described(name, control) for name, control in controls.items()], values=values)
+        self.inputs = Inputs(
+            controls=[_described(name, control) for name, control in controls.items()],
+            values={name: control.start for name, control in controls.items()},
+            continuous=continuous,
+        )
         self.output, self.refusal = ipywidgets.Output(), ipywidgets.HTML()
+        self.box = ipywidgets.VBox([self.inputs, self.refusal, self.output])
         self.inputs.observe(self.show, names=["values"])
         self.show()
 
-    @property
-    def box(self) -> ipywidgets.VBox:
-        """Controls, refusal and drawing, one below the other."""
-        import ipywidgets
-
-        return ipywidgets.VBox([self.inputs, self.refusal, self.output])
-
     def show(self, _change: object = None) -> None:
-        """Draw anew with the values as they stand."""
+        """Draw the current values."""
         try:
             drawn = self.draw(**self.inputs.values)
         except ValueError as refusal:
-            import html
-
             self.refusal.value = f"<em>{html.escape(str(refusal))}</em>"
             return
         self.refusal.value = ""
-        self.output.outputs = ({"output_type": "display_data", "data": _bundle(drawn), "metadata": {}},)
+        data, metadata = _bundle(drawn)
+        self.output.outputs = ({"output_type": "display_data", "data": data, "metadata": metadata},)
 
 
 def _described(name: str, control: Slider | Choice) -> dict[str, Any]:
@@ -128,8 +134,10 @@ def _described(name: str, control: Slider | Choice) -> dict[str, Any]:
     return {"name": name, "low": control.low, "high": control.high, "step": control.step}
 
 
-def _bundle(drawn: Any) -> dict[str, Any]:
-    """The mime bundle of a plotly figure, or of what has an HTML form."""
+def _bundle(drawn: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The mime bundle of a drawing, and its metadata."""
     if hasattr(drawn, "to_plotly_json"):
-        return {"application/vnd.plotly.v1+json": json.loads(drawn.to_json())}
-    return {"text/html": drawn._repr_html_(), "text/plain": repr(drawn)}
+        return {"application/vnd.plotly.v1+json": json.loads(drawn.to_json())}, {}
+    if hasattr(drawn, "_repr_mimebundle_"):
+        return drawn._repr_mimebundle_()
+    return {"text/html": drawn._repr_html_(), "text/plain": repr(drawn)}, {}

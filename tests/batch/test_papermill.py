@@ -65,7 +65,7 @@ def test_a_failure_before_the_run_opened_leaves_the_notebook_beside_the_runs(tmp
 
 def test_started_from_a_notebook_it_is_not_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JPY_SESSION_NAME", "the notebook whose cell says !gannb run")
-    source = notebook(tmp_path, "from gannb.widgets.presence import watched\nprint(watched('auto'))")
+    source = notebook(tmp_path, "from gannb.widgets.frontend import is_interactive\nprint(is_interactive('auto'))")
     outcome = execute(source, {"steps": 1}, tmp_path / "runs", progress=False)
     assert printed(outcome.executed) == "False\n"
 

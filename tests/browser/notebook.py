@@ -91,7 +91,7 @@ AFTER = """print("weights", trainer.weights())"""
 
 LATE = """
 from gannb.widgets import message_priority
-message_priority.attend = lambda kernel: False
+message_priority.install = lambda kernel: False
 """
 
 

@@ -25,13 +25,13 @@ class Rates(Experiment):
 
 
 def test_controls_follow_from_the_declaration():
-    lr, turns = map(controls.declared, Rates().dynamic())
+    lr, turns = map(controls.describe, Rates().dynamic())
     assert lr == {
         "name": "lr", "group": "optimiser", "low": 1e-6, "high": 1e-2, "log": True, "integer": False,
         "unit": "1/step", "doc": "how fast", "allowed": "(0, 1]",
     }  # fmt: skip
     assert (turns["name"], turns["low"], turns["high"], turns["integer"], turns["log"]) == ("turns", 0, 8, True, False)
-    assert controls.standing(Rates().dynamic()[1]) == {"value": 2, "held": False, "driver": "constant"}
+    assert controls.current(Rates().dynamic()[1]) == {"value": 2, "held": False, "driver": "constant"}
 
 
 bounds = st.floats(-1e6, 1e6) | st.just(math.inf)
@@ -42,7 +42,7 @@ def test_every_number_gets_a_slider_that_a_page_can_draw(value, one, other, scal
     low, high = min(-one, other), max(-one, other)
     value = min(max(value, low), high)
     number = DynamicParameter("n", round(value) if integer else value, low=low, high=high, integer=integer, scale=scale)
-    drawn = controls.declared(number)
+    drawn = controls.describe(number)
     json.dumps(drawn, allow_nan=False)
     assert math.isfinite(drawn["low"]) and math.isfinite(drawn["high"]) and drawn["low"] <= drawn["high"]
     assert not drawn["log"] or drawn["low"] > 0

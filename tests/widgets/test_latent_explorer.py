@@ -2,13 +2,12 @@
 
 import time
 
-import ipywidgets
 import pytest
 import torch
 
 from gannb.networks import sagan
 from gannb.random import seeded
-from gannb.widgets.latent_explorer import between, explore, latent, walk
+from gannb.widgets.latent_explorer import explore, interpolations, latent, slerp
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +19,9 @@ def G():
 def test_an_arc_keeps_its_ends_and_its_length():
     start, end = latent(64, 1), latent(64, 2)
     start, end = start / start.norm(), end / end.norm()
-    torch.testing.assert_close(between(start, end, 0.0), start)
-    torch.testing.assert_close(between(start, end, 1.0), end)
-    assert between(start, end, 0.5).norm().item() == pytest.approx(1, abs=1e-5)
+    torch.testing.assert_close(slerp(start, end, 0.0), start)
+    torch.testing.assert_close(slerp(start, end, 1.0), end)
+    assert slerp(start, end, 0.5).norm().item() == pytest.approx(1, abs=1e-5)
     assert ((start + end) / 2).norm().item() < 0.9, (
         "the straight line's middle lies inside: the test can tell them apart"
     )
@@ -30,8 +29,8 @@ def test_an_arc_keeps_its_ends_and_its_length():
 
 def test_between_a_latent_and_itself_is_that_latent():
     start = latent(16, 3)
-    assert torch.isfinite(between(start, start, 0.3)).all()
-    torch.testing.assert_close(between(start, start, 0.3), start)
+    assert torch.isfinite(slerp(start, start, 0.3)).all()
+    torch.testing.assert_close(slerp(start, start, 0.3), start)
 
 
 def test_a_seed_stands_for_one_latent():
@@ -39,8 +38,8 @@ def test_a_seed_stands_for_one_latent():
     assert not torch.equal(latent(8, 5), latent(8, 6))
 
 
-def test_a_walk_has_a_row_a_pair_of_seeds(G):
-    sheet = walk(G, 32, rows=2, steps=4)
+def test_interpolations_have_one_row_per_pair_of_seeds(G):
+    sheet = interpolations(G, 32, rows=2, steps=4)
     assert sheet.pixels.shape == (8, 32, 32, 1)
     assert (sheet.pixels[3] == sheet.pixels[4]).mean() > 0.99, "a row ends where the next begins"
 
@@ -48,17 +47,17 @@ def test_a_walk_has_a_row_a_pair_of_seeds(G):
 def test_without_a_person_there_is_a_sheet_and_with_one_there_are_sliders(G):
     assert explore(G, 32, live=False).columns == 6
     box = explore(G, 32, live=True)
-    image, sliders = box.children
-    before = image.value
-    sliders.children[2].value = 0.7
-    assert isinstance(image, ipywidgets.Image) and image.value != before
+    inputs, _, output = box.children
+    before = output.outputs[0]["data"]["image/png"]
+    inputs.values = inputs.values | {"position": 0.7}
+    assert output.outputs[0]["data"]["image/png"] != before
 
 
 def test_one_image_is_drawn_in_under_50_ms(G):
     box = explore(G, 32, live=True)
-    part, took = box.children[1].children[2], []
+    inputs, took = box.children[0], []
     for step in range(1, 12):
         began = time.process_time()
-        part.value = step / 20
+        inputs.values = inputs.values | {"position": step / 20}
         took.append(time.process_time() - began)
     assert sorted(took)[len(took) // 2] < 0.05

@@ -12,7 +12,7 @@ from PIL import Image
 from gannb.control.alarms import Lasting
 from gannb.control.commands import Command
 from gannb.training.interrupt import Paused
-from gannb.widgets.live_view import LiveView, Pace, live, png
+from gannb.widgets.live_view import LiveView, RateLimit, live, png
 from tests.training.regimes import open_run, sagan
 
 
@@ -38,8 +38,8 @@ def at(trainer, step, do):
     trainer.watchers.append(lambda trainer: do() if trainer.step == step else None)
 
 
-def told(view, kind):
-    return [line["says"] for line in view.panel.frame["told"] if line["kind"] == kind]
+def messages(view, kind):
+    return [line["text"] for line in view.panel.frame["messages"] if line["kind"] == kind]
 
 
 def standing(view, name):
@@ -98,11 +98,11 @@ def test_what_a_person_does_reaches_the_run(trainer):
     trainer.fit(steps=6)
     assert standing(view, "real_label") == {"value": 0.7, "held": True, "driver": "schedule"}
     assert view.panel.frame["refused"] == {"real_label": "refused: 1.5 is outside [0, 1]"}
-    assert told(view, "refused") == ["real_label, by you: refused: 1.5 is outside [0, 1]"]
-    assert any(says.startswith("real_label ") and says.endswith("→ 0.7 by you") for says in told(view, "note"))
+    assert messages(view, "refused") == ["real_label, by you: refused: 1.5 is outside [0, 1]"]
+    assert any(says.startswith("real_label ") and says.endswith("→ 0.7 by you") for says in messages(view, "note"))
     act(view, do="release", name="real_label")
     trainer.fit(steps=8)
-    assert not standing(view, "real_label")["held"] and "released real_label by you" in told(view, "note")
+    assert not standing(view, "real_label")["held"] and "released real_label by you" in messages(view, "note")
 
 
 def test_interrupt_move_run_again_works_where_clicks_arrive_late(trainer):
@@ -145,30 +145,30 @@ def test_a_pause_waits_for_the_person(trainer):
 def test_a_page_that_never_answers_is_found_out(trainer):
     view = LiveView(trainer, version="7.3.0")
     trainer.session.running = True
-    view._listen(10.0)
-    view._listen(12.0)
+    view._check_answer(10.0)
+    view._check_answer(12.0)
     assert trainer.session.live
-    view._listen(14.0)
+    view._check_answer(14.0)
     assert not trainer.session.live and "this page" in view._frame()["notice"]
     act(view, do="hello")
     assert trainer.session.live and view._frame()["notice"] == ""
     assert trainer.session.inbox.take() == []
 
 
-def test_alarms_are_told(tmp_path):
+def test_alarms_are_shown(tmp_path):
     trainer = sagan(open_run(tmp_path))
     trainer.alarms.append(Lasting("high", lambda seen: True, "it is high", patience=3))
     view = LiveView(trainer, version="7.3.0")
     trainer.watchers.append(view)
     trainer.fit(steps=10)
-    assert told(view, "alarm") == ["high: it is high"]
+    assert messages(view, "alarm") == ["high: it is high"]
 
 
-def test_samples_that_fail_are_told_and_stop_no_training(trainer):
+def test_samples_that_fail_are_shown_and_stop_no_training(trainer):
     view = LiveView(trainer, lambda trainer: 1 / 0, version="7.3.0")
     trainer.watchers.append(view)
     trainer.fit(steps=2)
-    assert told(view, "alarm") == ["samples: ZeroDivisionError: division by zero"]
+    assert messages(view, "alarm") == ["samples: ZeroDivisionError: division by zero"]
 
 
 def test_the_newest_file_is_shown_by_default(trainer):
@@ -179,7 +179,7 @@ def test_the_newest_file_is_shown_by_default(trainer):
 
 def test_pace_keeps_to_its_share():
     for took, pause in ((0.001, 0.2), (0.05, 5.0)):  # 1 ms: the shortest interval; 50 ms: one per cent of 5 s
-        pace = Pace(shortest=0.2, share=0.01)
+        pace = RateLimit(shortest=0.2, share=0.01)
         pace.did(8.0, 9.0)
         assert pace.next == pytest.approx(9.2), "the first time loads much, and says nothing of the next"
         pace.did(10.0, 10.0 + took)

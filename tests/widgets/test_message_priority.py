@@ -5,18 +5,18 @@ import time
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from gannb.widgets.message_priority import let_steer, overtakes
+from gannb.widgets.message_priority import has_priority, prioritise
 
 BUSY = """
 import time
 import ipywidgets
 from IPython import get_ipython
-from gannb.widgets.message_priority import attend, let_steer
+from gannb.widgets.message_priority import install, prioritise
 slider, steered, other = ipywidgets.IntSlider(7), ipywidgets.Label(), ipywidgets.Label()
 steered.on_msg(lambda _, message, __: setattr(slider, "value", message["value"]))
 other.on_msg(lambda _, message, __: setattr(slider, "value", -1))
-print(attend(get_ipython().kernel), attend(get_ipython().kernel))
-let_steer(steered.model_id)
+print(install(get_ipython().kernel), install(get_ipython().kernel))
+prioritise(steered.model_id)
 print("comms", steered.model_id, other.model_id, "end")
 for _ in range(600):
     time.sleep(0.1)
@@ -38,8 +38,8 @@ for _ in range(600):
     ],
 )
 def test_only_steering_and_questions_overtake_the_cell(kind, content, expected):
-    let_steer("panel")
-    assert overtakes(kind, content) is expected
+    prioritise("panel")
+    assert has_priority(kind, content) is expected
 
 
 @pytest.fixture(scope="module")

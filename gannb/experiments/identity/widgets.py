@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.figures import what_if
 from gannb.training.trainer import Trainer
-from gannb.widgets.sliders import Slider, under_sliders
+from gannb.widgets.sliders import Slider, with_controls
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -34,4 +34,4 @@ def what_if_panel(trainer: Trainer, faces: Faces, *, face: int) -> go.Figure | i
     values = trainer.numbers.values()
     controls = {"face": Slider(0, len(faces) - 1, 1, face)}
     controls |= {name: Slider(0, 1, 0.01, values[name]) for name in ("removal", "blend")}
-    return under_sliders(draw, controls, trainer.run.params.live)
+    return with_controls(draw, controls, trainer.run.params.live)

@@ -1,4 +1,4 @@
-"""Is a person there to see and steer, and do their clicks arrive while a cell runs?"""
+"""The notebook's front end: whether a person watches, and whether clicks reach the kernel while a cell runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import os
 from gannb import distributed
 
 DELIVERING = 7
-"""The first major version of ipykernel with a thread that reads messages while a cell runs; see `overtaking`."""
+"""The first major version of ipykernel that reads messages while a cell runs; see `message_priority`."""
 
 
-def watched(live: str) -> bool:
-    """Whether to show anything.
+def is_interactive(live: str) -> bool:
+    """Whether to show widgets.
 
     Args:
         live: "on", "off", or "auto": where JupyterLab started the kernel, and not under papermill or nbval.
@@ -31,24 +31,25 @@ def in_kernel() -> bool:
     return getattr(get_ipython(), "kernel", None) is not None
 
 
-def version() -> str:
-    """The installed ipykernel; empty where there is none."""
+def kernel_version() -> str:
+    """The installed version of ipykernel; empty where there is none."""
     try:
         return importlib.metadata.version("ipykernel")
     except importlib.metadata.PackageNotFoundError:
         return ""
 
 
-def delivers(ipykernel: str) -> bool:
-    """Whether a version of ipykernel hands over messages while a cell runs."""
+def delivers_during_cells(ipykernel: str) -> bool:
+    """Whether a version of ipykernel delivers messages while a cell runs."""
     major = ipykernel.split(".")[0]
     return major.isdigit() and int(major) >= DELIVERING
 
 
 def notice(ipykernel: str) -> str:
-    """What to tell a person whose clicks wait until the cell ends, and how to steer all the same."""
-    why = f"ipykernel {ipykernel}" if not delivers(ipykernel) else "this page"
-    advice = "" if delivers(ipykernel) else " (ipykernel 7 would deliver them at once)"
+    """What to show a person whose clicks wait until the cell ends: the reason, and how to steer all the same."""
+    delivers = delivers_during_cells(ipykernel)
+    why = "this page" if delivers else f"ipykernel {ipykernel}"
+    advice = "" if delivers else " (ipykernel 7 would deliver them at once)"
     return (
         f"With {why}, moves reach the run only between cells{advice}. "
         "To steer: interrupt the kernel (■), move, then run the training cell again; it goes on from there."

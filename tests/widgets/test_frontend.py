@@ -2,7 +2,7 @@
 
 import pytest
 
-from gannb.widgets import presence
+from gannb.widgets import frontend
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ def test_shown_only_where_someone_watches(live, in_lab, kernel, ranks, shown, mo
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     if in_lab:
         monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
-    monkeypatch.setattr(presence, "in_kernel", lambda: kernel)
-    monkeypatch.setattr(presence.distributed, "ranks", lambda: ranks)
-    assert presence.watched(live) is shown
+    monkeypatch.setattr(frontend, "in_kernel", lambda: kernel)
+    monkeypatch.setattr(frontend.distributed, "ranks", lambda: ranks)
+    assert frontend.is_interactive(live) is shown
 
 
 def test_this_is_no_kernel():
-    assert not presence.in_kernel()
+    assert not frontend.in_kernel()
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_this_is_no_kernel():
     ],
 )
 def test_which_kernels_deliver(version, delivers):
-    assert presence.delivers(version) is delivers
-    assert ("ipykernel 7 would" in presence.notice(version)) is not delivers
-    assert "interrupt the kernel" in presence.notice(version)
+    assert frontend.delivers_during_cells(version) is delivers
+    assert ("ipykernel 7 would" in frontend.notice(version)) is not delivers
+    assert "interrupt the kernel" in frontend.notice(version)
 
 
 def test_the_installed_kernel_is_one_that_delivers():
-    assert presence.delivers(presence.version())
+    assert frontend.delivers_during_cells(frontend.kernel_version())
