@@ -1,9 +1,9 @@
-"""Does the residual of 05_identity reach its goals? Five seeds, on self-made people and on a file of real features.
+"""Does the residual of 05_identity reach its goals? Five seeds, on synthetic people and on a file of real features.
 
     python benchmarks/identity_goals.py [--features FEATURES.npz] [--out results/identity_goals.json]
 
 Each seed is one `gannb run identity`: other people, another split, other initial weights. Judged on people held out.
-Without --features only the self-made part runs; real features are not part of the project.
+Without --features only the synthetic part runs; real features are not part of the project.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHOWN = (
     "accuracy_raw", "accuracy", "tar_at_far_0_01_raw", "tar_at_far_0_01",
 )  # fmt: skip
 GOALS = {
-    "self-made": {
+    "synthetic": {
         "harm_rate": ("at most", 0.01),
         "harm_rate_0_15": ("at most", 0.0),
         "improvement_60_90": ("at least", 0.05),
@@ -34,10 +34,10 @@ GOALS = {
 
 
 def run(seed: int, options: dict[str, Any]) -> dict[str, float | None]:
-    """One run's scores by name; None where one could not be had."""
+    """One run's scores by name; None where one is unavailable."""
     with tempfile.TemporaryDirectory() as runs:
-        told = {"seed": seed, "compared": "[]", **options}
-        flags = [part for name, value in told.items() for part in ("-p", f"{name}={value}")]
+        values = {"seed": seed, "compared": "[]", **options}
+        flags = [part for name, value in values.items() for part in ("-p", f"{name}={value}")]
         command = [sys.executable, "-m", "gannb.cli", "run", "identity", "--runs", runs, *flags]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         (summary,) = Path(runs).glob("identity/*/summary.json")
@@ -77,14 +77,14 @@ def main() -> None:
     parser.add_argument("--out", default="results/identity_goals.json")
     args = parser.parse_args()
     # "python", not this interpreter's path: the command is for whoever reads the file
-    found = {"command": " ".join(["python", *sys.argv]), "seeds": list(SEEDS), "self-made": measured("self-made", {})}
+    found = {"command": " ".join(["python", *sys.argv]), "seeds": list(SEEDS), "synthetic": measured("synthetic", {})}
     if args.features:
         path = Path(args.features).resolve()
         found["real"] = measured("real", {"data": path})
         found["real"]["options"]["data"] = path.name
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     Path(args.out).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for kind in ("self-made", "real"):
+    for kind in ("synthetic", "real"):
         for name, row in found.get(kind, {}).get("scores", {}).items():
             print(f"{kind:10} {name:22} {row['mean']:8.4f} ± {row['sd']:.4f}  {row['seeds']}")
         for goal, seeds in found.get(kind, {}).get("goals", {}).items():

@@ -3,7 +3,7 @@
     python benchmarks/identity_roads.py [--seeds 0 1 2 3 4] [-p name=value …]
 
 A seed is one `gannb run identity` (other people, another split, other weights) that trains the arms of
-`gannb.experiments.identity.params.ARMS` side by side. Each arm's kept network then cleans the people held out.
+`gannb.experiments.identity.params.VARIANTS` side by side. Each arm's kept network then cleans the people held out.
 Differences from `after` are within a seed; intervals are over seeds.
 Time is the arm's training over that of `after` in the same run.
 Seeds that are there already are kept. Writes `results/identity_roads.json` and `.md`.
@@ -24,10 +24,12 @@ from typing import Any
 import torch
 
 from gannb.comparison.measured import Arms
-from gannb.experiments.identity import faces
+from gannb.experiments.identity import files
 from gannb.experiments.identity.cleaning import Cleaner
+from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.metrics import compare, harm_rate, improvement
 from gannb.experiments.identity.params import Identity
+from gannb.experiments.identity.synthetic import synthesise
 from gannb.runs.folder import settings_of
 from gannb.training.checkpoint import Checkpoints
 
@@ -68,8 +70,8 @@ def seed_of(seed: int, told: list[str]) -> list[dict[str, Any]]:
 def arms_of(top: Path) -> dict[str, Path]:
     """The run folder of each arm inside that of a run, found by what it was told."""
     p = Identity(**settings_of(top))
-    folders = {Identity(**settings_of(folder)).hash: folder for folder in top.glob("arms/identity/*/")}
-    return {name: folders[p.arm(name).hash] for name in (BASE, *ROADS)}
+    folders = {Identity(**settings_of(folder)).hash: folder for folder in top.glob("variants/identity/*/")}
+    return {name: folders[p.variant(name).hash] for name in (BASE, *ROADS)}
 
 
 def judged(folders: dict[str, Path], seed: int) -> list[dict[str, Any]]:
@@ -87,12 +89,12 @@ def judged(folders: dict[str, Path], seed: int) -> list[dict[str, Any]]:
     return trials
 
 
-def people_held_out(p: Identity) -> faces.Faces:
+def people_held_out(p: Identity) -> Faces:
     """As the notebook splits them."""
     everybody = (
-        faces.make(p.people, p.images, seed=p.seed)
-        if p.data == "self-made"
-        else faces.load(p.data, pose_unit=p.pose_unit, drop_singles=p.drop_singles)
+        synthesise(p.people, p.images, seed=p.seed)
+        if p.data == "synthetic"
+        else files.load(p.data, pose_unit=p.pose_unit, drop_singles=p.drop_singles)
     )
     return everybody.split(p.held_out, seed=p.seed)[1].with_targets(p.target, seed=p.seed)
 

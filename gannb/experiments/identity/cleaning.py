@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gannb.experiments.identity import faces, networks
-from gannb.experiments.identity.faces import PoseUnit
+from gannb.experiments.identity import files, networks
+from gannb.experiments.identity.files import PoseUnit
 from gannb.experiments.identity.params import Identity
 from gannb.runs import locations
 from gannb.runs.folder import RunError, settings_of
@@ -23,7 +23,7 @@ class Cleaner:
     Attributes:
         model: the network, in eval mode.
         removal, blend: the enhancer's factors at the end of the run.
-        params: what the run was told.
+        params: the configuration of the run.
         run: the run folder's name.
     """
 
@@ -69,8 +69,8 @@ def clean_file(path: str | Path, run: str | Path, out: str | Path, *, pose_unit:
         path: holds at least `features [N, 512]` and `pose [N, 3]`; `identity` is not needed.
         run: a run folder, its name, or `last`.
         out: the `.npz` to write; every other array of `path` is carried over.
-        pose_unit: see `gannb.experiments.identity.faces.load`.
+        pose_unit: see `gannb.experiments.identity.files.load`.
     """
-    given = faces.load(path, pose_unit=pose_unit, need_identity=False)
+    given = files.load(path, pose_unit=pose_unit, need_identity=False)
     with torch.inference_mode():
-        return faces.save_cleaned(path, Cleaner.of(run)(given.features, given.pose), out)
+        return files.save_cleaned(path, Cleaner.of(run)(given.features, given.pose), out)

@@ -1,15 +1,15 @@
 """What a cleaning did, as one figure: improvement by angle, distribution of change, similarity, harm.
 
 Also the command `gannb diagnose FEATURES.npz [--model RUN]`, for any data a user brings. After the diagnostics of
-the identity document, "problem diagnosis", measured on one population (claim I8).
+identity ("problem diagnosis"), measured on one population (claim I8).
 """
 
 from __future__ import annotations
 
 import argparse
 import html
-import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,13 @@ from gannb.experiments.identity.metrics import (
     Comparison,
     by_yaw,
     compare,
+    evaluate,
     harm_rate,
     improvement,
-    judge,
-)
+)  # fmt: skip
 from gannb.figures.template import COLOURS, INK, TEMPLATE
-from gannb.metrics.score import Scores
+from gannb.metrics.score import Score, Scores
+from gannb.runs.files import write_json
 from gannb.tables import Table
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Diagnosis:
 
     Attributes:
         comparison: similarity before and after, face by face.
-        scores: everything that `judge` measures.
-        by_yaw: a row a yaw bin.
+        scores: everything that `evaluate` measures.
+        by_yaw: one row per yaw bin.
         title: what was cleaned by what.
     """
 
@@ -59,9 +60,15 @@ class Diagnosis:
 
     @classmethod
     def of(cls, cleaned: Tensor, faces: Faces, title: str = "") -> Diagnosis:
-        """Diagnose cleaned features `[N, 512]` of faces that have targets."""
+        """Diagnose cleaned features.
+
+        Args:
+            cleaned: `[N, 512]`, one row per face.
+            faces: with targets.
+            title: what was cleaned by what.
+        """
         comparison = compare(cleaned, faces)
-        return cls(comparison, judge(cleaned, faces), by_yaw(comparison), title)
+        return cls(comparison, evaluate(cleaned, faces), by_yaw(comparison), title)
 
     def figure(self) -> go.Figure:
         """The four panels."""
@@ -78,8 +85,7 @@ class Diagnosis:
         path.parent.mkdir(parents=True, exist_ok=True)
         page, data = (path.with_name(path.name + suffix) for suffix in (".html", ".json"))
         page.write_text(self._page(), encoding="utf-8")
-        text = json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        data.write_text(text + "\n", encoding="utf-8")
+        write_json(data, self.as_dict())
         return page, data
 
     def _page(self) -> str:
@@ -100,7 +106,7 @@ class Diagnosis:
 
 
 def score_table(scores: Scores) -> Table:
-    """A row a score: value with its error, 95 % interval, faces and people."""
+    """One row per score: value with its error, 95 % interval, faces and people."""
     rows = []
     for score in scores.values():
         if score.available:
@@ -111,113 +117,89 @@ def score_table(scores: Scores) -> Table:
 
 
 def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
-    """Draw four panels: change by yaw with 95 % intervals, its histogram, similarity before and after, share harmed.
-
-    Args:
-        comparison: similarity before and after, face by face.
-        title: above the figure.
-    """
+    """Draw four panels: change by yaw with 95 % intervals, its histogram, similarity before and after, share harmed."""
     from plotly.subplots import make_subplots
 
     shown = make_subplots(rows=2, cols=2, subplot_titles=PANELS, horizontal_spacing=0.1, vertical_spacing=0.22)
-    parts = [(f"{low:g}-{high:g}", comparison.within(low, high), low, high) for low, high in YAW_BINS]
-    parts = [part for part in parts if len(part[1])]
-    bins = [name for name, *_ in parts]
-    shown.add_trace(_gain_bars(parts, comparison), 1, 1)
-    shown.add_trace(_histogram(comparison), 1, 2)
-    for trace in _similarity_lines(parts):
-        shown.add_trace(trace, 2, 1)
-    shown.add_trace(_harm_bars(parts, comparison), 2, 2)
-    for index, trace in enumerate(shown.data):
-        trace.uid = f"{index}-{trace.name}"
+    bins = [(low, high) for low, high in YAW_BINS if len(comparison.within(low, high))]
+    panels = {(1, 1): _change(comparison, bins), (1, 2): _histogram(comparison)}
+    panels |= {(2, 1): _similarity(comparison, bins), (2, 2): _harm(comparison, bins)}
+    for (row, column), traces in panels.items():
+        for trace in traces:
+            shown.add_trace(trace.update(uid=f"{len(shown.data)}-{trace.name}"), row, column)
+    names = [_bin(*ends) for ends in bins]
     for row, column in ((1, 1), (2, 1), (2, 2)):
-        shown.update_xaxes(title_text="|yaw|, degrees", type="category", categoryarray=bins, row=row, col=column)
+        shown.update_xaxes(title_text="|yaw|, degrees", type="category", categoryarray=names, row=row, col=column)
     shown.update_xaxes(title_text="change of the cosine", row=1, col=2)
     shown.add_vline(-HARM, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=2)
-    shown.update_yaxes(title_text="change of the cosine", row=1, col=1)
-    shown.update_yaxes(title_text="faces", row=1, col=2)
-    shown.update_yaxes(title_text="cosine", row=2, col=1)
-    shown.update_yaxes(title_text="share of the faces", range=[0, 1], row=2, col=2)
+    for (row, column), text in zip(panels, ("change of the cosine", "faces", "cosine", "share of the faces")):
+        shown.update_yaxes(title_text=text, row=row, col=column)
+    shown.update_yaxes(range=[0, 1], row=2, col=2)
     return shown.update_layout(
         template=TEMPLATE, title=title, height=700, margin_t=70, legend={"x": 0.0, "y": 0.02}, bargap=0.15
     )
 
 
-def _gain_bars(parts: list[tuple[str, Comparison, float, float]], comparison: Comparison) -> go.Bar:
+Bins = list[tuple[float, float]]
+
+
+def _bin(low: float, high: float) -> str:
+    return f"{low:g}-{high:g}"
+
+
+def _bars(comparison: Comparison, bins: Bins, score: Callable[..., Score], name: str, colour: Any) -> go.Bar:
+    """A score by yaw as bars with its intervals; `colour` is of a value."""
     import plotly.graph_objects as go
 
-    gains = [improvement(comparison, low, high) for _, _, low, high in parts]
-    means = np.array([float(gain) for gain in gains])
-    edges = np.array([gain.interval or (float(gain), float(gain)) for gain in gains]).T
-    return go.Bar(
-        x=[name for name, *_ in parts],
-        y=_small(means),
-        name="change",
-        error_y=_bars(means, edges),
-        marker_color=[COLOURS[2] if mean >= 0 else COLOURS[1] for mean in means],
-        showlegend=False,
-    )
+    found = [score(comparison, *ends) for ends in bins]
+    values = np.array([float(one) for one in found])
+    ends = np.array([one.interval or (float(one),) * 2 for one in found]).T
+    colours = [colour(value) for value in values]
+    x = [_bin(*ends) for ends in bins]
+    errors = _errors(values, ends)
+    return go.Bar(x=x, y=_single(values), name=name, error_y=errors, marker_color=colours, showlegend=False)
 
 
-def _histogram(comparison: Comparison) -> go.Bar:
+def _change(comparison: Comparison, bins: Bins) -> list[go.Bar]:
+    return [_bars(comparison, bins, improvement, "change", lambda mean: COLOURS[2] if mean >= 0 else COLOURS[1])]
+
+
+def _harm(comparison: Comparison, bins: Bins) -> list[go.Bar]:
+    return [_bars(comparison, bins, harm_rate, "harmed", lambda share: COLOURS[1])]
+
+
+def _histogram(comparison: Comparison) -> list[go.Bar]:
     """Counted here: the figure holds the bins, not every face."""
     import plotly.graph_objects as go
 
     counts, edges = np.histogram(comparison.change.numpy(), bins=40)
     middles = (edges[:-1] + edges[1:]) / 2
-    return go.Bar(
-        x=_small(middles),
-        y=counts,
-        width=_small(np.diff(edges)),
-        name="faces",
-        marker_color=[COLOURS[2] if middle >= -HARM else COLOURS[1] for middle in middles],
-        showlegend=False,
-    )
+    colours = [COLOURS[2] if middle >= -HARM else COLOURS[1] for middle in middles]
+    bars = {"x": _single(middles), "y": counts, "width": _single(np.diff(edges))}
+    return [go.Bar(**bars, name="faces", marker_color=colours, showlegend=False)]
 
 
-def _similarity_lines(parts: list[tuple[str, Comparison, float, float]]) -> list[go.Scatter]:
+def _similarity(comparison: Comparison, bins: Bins) -> list[go.Scatter]:
+    """Means before and after by yaw; bars span 5 to 95 % of the faces."""
     import plotly.graph_objects as go
 
     lines = []
     for which, colour in (("before", COLOURS[1]), ("after", COLOURS[0])):
-        values = [getattr(part, which).numpy() for _, part, *_ in parts]
-        spread = [np.quantile(one, (0.05, 0.95)) for one in values]
-        means = np.array([one.mean() for one in values])
-        lines.append(
-            go.Scatter(
-                x=[name for name, *_ in parts],
-                y=_small(means),
-                name=which,
-                mode="lines+markers",
-                line={"color": colour},
-                error_y={**_bars(means, np.array(spread).T), "width": 3, "thickness": 1},
-            )
-        )
+        values = [getattr(comparison.within(*ends), which).numpy() for ends in bins]
+        means, spread = np.array([one.mean() for one in values]), [np.quantile(one, (0.05, 0.95)) for one in values]
+        errors = {**_errors(means, np.array(spread).T), "width": 3, "thickness": 1}
+        style = {"name": which, "mode": "lines+markers", "line": {"color": colour}, "error_y": errors}
+        lines.append(go.Scatter(x=[_bin(*ends) for ends in bins], y=_single(means), **style))
     return lines
 
 
-def _harm_bars(parts: list[tuple[str, Comparison, float, float]], comparison: Comparison) -> go.Bar:
-    import plotly.graph_objects as go
-
-    harms = [harm_rate(comparison, low, high) for _, _, low, high in parts]
-    shares = np.array([float(harm) for harm in harms])
-    return go.Bar(
-        x=[name for name, *_ in parts],
-        y=_small(shares),
-        name="harmed",
-        error_y=_bars(shares, np.array([harm.interval for harm in harms]).T),
-        marker_color=COLOURS[1],
-        showlegend=False,
-    )
-
-
-def _bars(values: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
+def _errors(values: np.ndarray, ends: np.ndarray) -> dict[str, Any]:
     """Asymmetric error bars from interval ends `[2, n]`."""
-    below, above = np.maximum(values - edges[0], 0), np.maximum(edges[1] - values, 0)
-    return {"type": "data", "symmetric": False, "array": _small(above), "arrayminus": _small(below), "color": INK}
+    below, above = np.maximum(values - ends[0], 0), np.maximum(ends[1] - values, 0)
+    return {"type": "data", "symmetric": False, "array": _single(above), "arrayminus": _single(below), "color": INK}
 
 
-def _small(values: np.ndarray) -> np.ndarray:
+def _single(values: np.ndarray) -> np.ndarray:
     """Single precision: half the bytes in the notebook."""
     return np.asarray(values, dtype=np.float32)
 
@@ -251,20 +233,19 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _diagnose(args: argparse.Namespace) -> Diagnosis:
-    from gannb.experiments.identity import faces
+    from gannb.experiments.identity import files
 
-    given = faces.load(args.features, pose_unit=args.pose_unit, drop_singles=args.drop_singles)
+    given = files.load(args.features, pose_unit=args.pose_unit, drop_singles=args.drop_singles)
     if not args.model:
         aimed = given.with_targets(args.target)
         return Diagnosis.of(aimed.features, aimed, f"{given.source}, raw")
     from gannb.experiments.identity.cleaning import Cleaner
 
     cleaner = Cleaner.of(args.model)
-    judged, whom = _not_trained_on(given, cleaner, Path(args.features))
-    aimed = judged.with_targets(args.target)
-    return Diagnosis.of(
-        cleaner(aimed.features, aimed.pose), aimed, f"{whom} of {given.source}, cleaned by {cleaner.run}"
-    )
+    evaluated, whom = _not_trained_on(given, cleaner, Path(args.features))
+    aimed = evaluated.with_targets(args.target)
+    title = f"{whom} of {given.source}, cleaned by {cleaner.run}"
+    return Diagnosis.of(cleaner(aimed.features, aimed.pose), aimed, title)
 
 
 def _not_trained_on(given: Faces, cleaner: Cleaner, path: Path) -> tuple[Faces, str]:

@@ -1,4 +1,4 @@
-"""Figures of the identity experiment: arms by yaw, and what would be removed from one face at other angles."""
+"""Figures of the identity experiment: variants by yaw, and the removal from one face at other angles."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def arms_by_yaw(arms: Mapping[str, Comparison]) -> go.Figure:
-    """Draw the mean change of the cosine by yaw, a line an arm, with 95 % intervals over people.
+def variants_by_yaw(variants: Mapping[str, Comparison]) -> go.Figure:
+    """Draw the mean change of the cosine by yaw, one line per variant, with 95 % intervals over people.
 
     Args:
-        arms: name → similarity before and after; at most as many as there are colours are told apart by colour.
+        variants: name → similarity before and after; those beyond the number of colours are dotted.
     """
     import plotly.graph_objects as go
 
     traces = []
-    for index, (name, comparison) in enumerate(arms.items()):
+    for index, (name, comparison) in enumerate(variants.items()):
         bins = [(low, high) for low, high in YAW_BINS if len(comparison.within(low, high))]
         gains = [improvement(comparison, low, high) for low, high in bins]
         means = np.array([float(gain) for gain in gains], dtype=np.float32)
@@ -43,9 +43,10 @@ def arms_by_yaw(arms: Mapping[str, Comparison]) -> go.Figure:
 
 
 def what_if(model: nn.Module, faces: Faces, face: int, *, removal: float, blend: float) -> go.Figure:
-    """Draw one face on the yaw axis: its raw similarity, and what would be removed and result if it were told a yaw.
+    """Draw the result for one face as a function of the yaw that is given to the model.
 
-    The feature stays as it is and only the yaw that the model is told moves; the markers stand at the true yaw.
+    The feature stays as it is and only the given yaw varies: raw similarity, similarity of the result, and the share
+    of the feature that is removed; the marker stands at the true yaw.
 
     Args:
         model: a network of `gannb.experiments.identity.networks`.
@@ -61,14 +62,14 @@ def what_if(model: nn.Module, faces: Faces, face: int, *, removal: float, blend:
     if not 0 <= face < len(faces):
         raise IndexError(f"face {face}: there are {len(faces)}, numbered from 0")
     raw, target, pose = faces.features[face], faces.target[face], faces.pose[face]
-    told = torch.cat([torch.arange(-90.0, 91.0, 3.0), pose[:1]])
-    poses = pose.repeat(len(told), 1)
-    poses[:, 0] = told
-    result = clean(raw.repeat(len(told), 1), poses, model, removal=removal, blend=blend)
+    yaws = torch.cat([torch.arange(-90.0, 91.0, 3.0), pose[:1]])
+    poses = pose.repeat(len(yaws), 1)
+    poses[:, 0] = yaws
+    result = clean(raw.repeat(len(yaws), 1), poses, model, removal=removal, blend=blend)
     similarity = cosine_similarity(result, target.unsqueeze(0)).numpy()
     removed = ((raw - result).norm(dim=1) / raw.norm()).numpy()
     before = cosine_similarity(raw, target, dim=0).item()
-    yaw, true = told[:-1].numpy(), told[-1:].numpy()
+    yaw, true = yaws[:-1].numpy(), yaws[-1:].numpy()
     traces = [
         go.Scatter(x=yaw[[0, -1]], y=[before, before], name="raw", mode="lines", line={"color": INK, "dash": "dash"}),
         go.Scatter(x=yaw, y=similarity[:-1], name="result", mode="lines", line={"color": COLOURS[0]}),
@@ -76,4 +77,4 @@ def what_if(model: nn.Module, faces: Faces, face: int, *, removal: float, blend:
         go.Scatter(x=true, y=similarity[-1:], name="at its yaw", mode="markers", marker={"size": 10}),
     ]
     title = f"person {int(faces.identity[face])}, yaw {float(pose[0]):.0f}°: removal {removal:g}, blend {blend:g}"
-    return figure(traces, title=title, xaxis_title="yaw told to the model, degrees", yaxis_title="cosine, share")
+    return figure(traces, title=title, xaxis_title="yaw given to the model, degrees", yaxis_title="cosine, share")

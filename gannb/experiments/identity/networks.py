@@ -1,7 +1,7 @@
 """Networks that take pose out of a face feature: the document's token transformer, and our residual in a subspace.
 
-Both are called alike, `model(features, pose, removal, blend) -> Enhanced`, so the same losses, arms and diagnostics
-serve both. Source: identity §1, §2; claims I1–I5, I11.
+Both are called alike, `model(features, pose, removal, blend) -> Enhanced`, so the same losses, variants and
+diagnostics serve both. Source: identity §1, §2; claims I1–I5, I11.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, scaled_dot_product_attention, softplus
 
+from gannb.experiments.identity.faces import WIDTH
 from gannb.experiments.identity.params import Identity
 
-WIDTH = 512  # of a face feature
 TOKENS = 8
 
 Pooling = Literal["mean", "weighted", "attention"]
@@ -25,7 +25,7 @@ Gate = Literal["learned", "yaw"]
 
 @dataclass(frozen=True)
 class Enhanced:
-    """What a model makes of a batch of features.
+    """The outputs of a model for a batch of features.
 
     Attributes:
         output: `[B, 512]` the cleaned feature.
@@ -56,6 +56,7 @@ class PoseEmbedding(nn.Module):
         self.net = nn.Sequential(nn.Linear(6, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, pose: Tensor) -> Tensor:
+        """Pose `[B, 3]` → `[B, width]`."""
         angle = torch.deg2rad(pose)
         return self.net(torch.cat([angle.sin(), angle.cos()], dim=1))
 
@@ -71,15 +72,13 @@ class AdaptiveNorm(nn.Module):
         nn.init.zeros_(self.modulation.bias)
 
     def forward(self, tokens: Tensor, condition: Tensor) -> Tensor:
+        """Tokens `[B, T, width]`, condition `[B, width]` → `[B, T, width]`."""
         scale, shift = self.modulation(condition).unsqueeze(1).chunk(2, dim=2)
         return self.norm(tokens) * (1 + scale) + shift
 
 
 class PoseAwareLayer(nn.Module):
-    """A transformer layer with adaptive norms and a pose bias on queries, keys and values.
-
-    Shapes: tokens `[B, T, width]`, condition `[B, width]` → `[B, T, width]`.
-    """
+    """A transformer layer with adaptive norms and a pose bias on queries, keys and values."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -90,6 +89,7 @@ class PoseAwareLayer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
     def forward(self, tokens: Tensor, condition: Tensor) -> Tensor:
+        """Tokens `[B, T, width]`, condition `[B, width]` → `[B, T, width]`."""
         biased = self.qkv(self.before_attention(tokens, condition)) + self.pose_bias(condition).unsqueeze(1)
         q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in biased.chunk(3, dim=2))
         tokens = tokens + self.merge(scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
@@ -97,7 +97,11 @@ class PoseAwareLayer(nn.Module):
 
 
 class TokenPooling(nn.Module):
-    """`[B, T, width]` → `[B, width]`: the mean, one learned weight a position, or attention by one learned query."""
+    """The mean of tokens, one learned weight per position, or attention by one learned query.
+
+    Raises:
+        ValueError: another kind.
+    """
 
     def __init__(self, width: int, kind: Pooling) -> None:
         super().__init__()
@@ -110,6 +114,7 @@ class TokenPooling(nn.Module):
             raise ValueError(f"pooling is {kind!r}, allowed are 'mean', 'weighted', 'attention'")
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens `[B, T, width]` → `[B, width]`."""
         if self.kind == "mean":
             return tokens.mean(dim=1)
         scores = self.weight if self.kind == "weighted" else tokens @ self.query
@@ -121,13 +126,16 @@ class YawGate(nn.Module):
 
     gate = 1 − exp(−((|yaw| − closed_below)₊ / opens_at)^sharpness), with `opens_at` and `sharpness` learned.
 
-    Shapes: pose `[B, 3]` degrees → `[B, 1]` in [0, 1). The sharpness stays above 1, so that the gate leaves 0 with
-    slope 0. After the yaw-driven gate of DREAM (Cao et al., CVPR 2018); claim I11.
+    The sharpness stays above 1, so that the gate leaves 0 with slope 0. After the yaw-driven gate of DREAM (Cao et
+    al., CVPR 2018); claim I11.
 
     Args:
-        closed_below: degrees of yaw below which the gate is shut. Frontal faces define what is aimed at, so nothing
-            should be taken from them; and a gate that may open there learns to, on the people it is trained on.
+        closed_below: degrees of yaw below which the gate is shut. Frontal faces define the target, so nothing should
+            be taken from them; and a gate that may open there learns to, on the people it is trained on.
         opens_at, sharpness: where the two start; degrees beyond `closed_below`, and an exponent above 1.
+
+    Raises:
+        ValueError: a negative angle.
     """
 
     def __init__(self, closed_below: float = 15.0, opens_at: float = 20.0, sharpness: float = 2.0) -> None:
@@ -140,15 +148,16 @@ class YawGate(nn.Module):
 
     @property
     def opens_at(self) -> Tensor:
-        """Degrees beyond `closed_below` at which the gate is 1 − 1/e open."""
+        """Degrees beyond `closed_below` at which the gate is 1 − 1/e open; 0-d."""
         return self.log_angle.exp()
 
     @property
     def sharpness(self) -> Tensor:
-        """The exponent, above 1."""
+        """The exponent, above 1; 0-d."""
         return 1 + softplus(self.raw_sharpness)
 
     def forward(self, pose: Tensor) -> Tensor:
+        """Pose `[B, 3]` degrees → `[B, 1]` in [0, 1)."""
         with torch.autocast(pose.device.type, enabled=False):
             turned = (pose[:, :1].float().abs() - self.closed_below) / self.opens_at
             # the power's gradient is 0·log 0 where the gate is shut: keep off zero there, and shut it by hand
@@ -161,6 +170,14 @@ class IdentityEnhancer(nn.Module):
 
     enhanced = identity − blend · removal · gate · contamination: the document's two lines (§1) are one rescaled
     subtraction (claims I1, I2). Its first version is removal 1, blend 1.
+
+    Args:
+        identity, pose: widths of the two heads.
+        gate: `"learned"`, or `"yaw"`: the learned gate times one that closes at yaw 0.
+        closed_below: degrees of yaw below which that one is shut.
+
+    Raises:
+        ValueError: another gate.
     """
 
     def __init__(self, identity: int, pose: int, gate: Gate, closed_below: float = 15.0) -> None:
@@ -174,7 +191,13 @@ class IdentityEnhancer(nn.Module):
     def forward(
         self, identity: Tensor, pose_features: Tensor, pose: Tensor, removal: Tensor | float, blend: Tensor | float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(enhanced identity, contamination, gate)."""
+        """(enhanced identity `[B, d]`, contamination `[B, d]`, gate `[B, 1]`).
+
+        Args:
+            identity, pose_features: `[B, d]` and `[B, p]` of the two heads.
+            pose: `[B, 3]` degrees.
+            removal, blend: factors in [0, 1].
+        """
         contamination = self.to_contamination(pose_features)
         gate = self.gate_net(torch.cat([identity, pose_features], dim=1)).sigmoid()
         if self.yaw_gate is not None:
@@ -194,6 +217,9 @@ class IdentityTransformer(nn.Module):
         gate: `"learned"`, or `"yaw"`: the learned gate times one that closes at yaw 0.
         closed_below: degrees of yaw below which that one is shut.
         identity, pose: widths of the two heads.
+
+    Raises:
+        ValueError: a width that the heads do not divide.
     """
 
     def __init__(
@@ -226,7 +252,13 @@ class IdentityTransformer(nn.Module):
     def forward(
         self, features: Tensor, pose: Tensor, removal: Tensor | float = 0.3, blend: Tensor | float = 0.5
     ) -> Enhanced:
-        """features `[B, 512]` of any length, pose `[B, 3]` degrees."""
+        """The outputs for a batch.
+
+        Args:
+            features: `[B, 512]` of any length.
+            pose: `[B, 3]` degrees.
+            removal, blend: the enhancer's factors, in [0, 1].
+        """
         unit = normalize(features, dim=1) * math.sqrt(WIDTH)  # entries near 1, whatever the embedder's scale
         tokens = self.lift(unit.unflatten(1, (TOKENS, -1))) + self.position
         condition = self.pose_embedding(pose)
@@ -260,7 +292,14 @@ class PoseResidual(nn.Module):
     What is taken away can only be what lies in `rank` learned directions, and nothing is taken at yaw 0, where the
     feature comes back as it went in. The pose is read off the coordinates within the subspace.
 
-    Source: ours; claim I4 (bounded), I5 (a residual on the raw 512-d feature), I11 (the gate closes).
+    Args:
+        rank: directions of the subspace.
+        closed_below: degrees of yaw below which the gate is shut.
+
+    Raises:
+        ValueError: a rank outside [1, 511].
+
+    Source: ours; claims I4 (bounded), I5 (a residual on the raw 512-d feature), I11 (the gate closes).
     """
 
     def __init__(self, *, rank: int = 8, closed_below: float = 15.0) -> None:
@@ -279,7 +318,13 @@ class PoseResidual(nn.Module):
     def forward(
         self, features: Tensor, pose: Tensor, removal: Tensor | float = 1.0, blend: Tensor | float = 1.0
     ) -> Enhanced:
-        """features `[B, 512]` of any length, pose `[B, 3]` degrees."""
+        """The outputs for a batch.
+
+        Args:
+            features: `[B, 512]` of any length.
+            pose: `[B, 3]` degrees.
+            removal, blend: the enhancer's factors, in [0, 1].
+        """
         with torch.autocast(features.device.type, enabled=False):  # a residual of float16 products would not be exact
             raw, basis = features.float(), self.basis()
             coordinates = raw @ basis
@@ -302,7 +347,7 @@ class PoseResidual(nn.Module):
 
 
 def build(p: Identity) -> IdentityTransformer | PoseResidual:
-    """The network that these parameters ask for."""
+    """The network that the parameters configure."""
     if p.model == "residual":
         return PoseResidual(rank=p.rank, closed_below=p.closed_below)
     return IdentityTransformer(

@@ -1,4 +1,4 @@
-"""Training in two phases: some loss weights first, the others faded in (identity "two-phase training", I10)."""
+"""Training in two phases: some loss weights first, the others faded in (identity, two-phase training; claim I10)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class TwoPhases:
     Args:
         first: name → weight in the first phase.
         final: name → weight after the ramp; the same names.
-        steps_per_epoch: batches an epoch.
+        steps_per_epoch: batches per epoch.
 
     Raises:
-        ValueError: other names in `final` than in `first`, or fewer than one step an epoch.
+        ValueError: other names in `final` than in `first`, or fewer than one step per epoch.
     """
 
     reads = False
@@ -43,10 +43,10 @@ class TwoPhases:
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to take back."""
+        """Nothing to restore."""
 
 
-class KeepsFalling:
+class DecreaseAlarm:
     """An alarm: rings when a score has fallen `patience` times in a row, each time below the one before.
 
     Args:

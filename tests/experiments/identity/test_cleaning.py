@@ -8,26 +8,26 @@ import torch
 
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
-from gannb.experiments.identity import faces, networks
-from gannb.experiments.identity import losses as ask
+from gannb.experiments.identity import losses, networks
 from gannb.experiments.identity.cleaning import Cleaner, clean_file
 from gannb.experiments.identity.params import Identity
+from gannb.experiments.identity.synthetic import synthesise
 from gannb.random import seeded
 from gannb.runs.folder import Run, RunError
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 
 
-def trained(runs: Path, **told: object) -> Trainer:
+def trained(runs: Path, **given: object) -> Trainer:
     """A run of two epochs with the identity loss alone."""
-    p = Identity(people=8, images=10, epochs=2, batch_size=16, runs=str(runs), **told)
-    train, _ = faces.make(p.people, p.images, seed=0).split(p.held_out, seed=0)
+    p = Identity(people=8, images=10, epochs=2, batch_size=16, runs=str(runs), **given)
+    train, _ = synthesise(p.people, p.images, seed=0).split(p.held_out, seed=0)
     with seeded(p.seed, "model"):
         model = networks.build(p)
 
     def loss(turn):
         made = turn.model(turn.batch.features, turn.batch.pose, turn.now.removal, turn.now.blend)
-        return ask.identity_similarity(made.output, turn.batch.target)
+        return losses.identity_similarity(made.output, turn.batch.target)
 
     player = Player("model", model, loss, lr=lambda now: now.lr)
     data = Batches(train.with_targets().for_batches(), p.batch_size, seed=p.seed)
@@ -43,7 +43,7 @@ def trainer(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
 
 def test_a_cleaner_is_the_trained_network_at_its_removal(trainer: Trainer) -> None:
     cleaner = Cleaner.of(trainer.run.folder)
-    data = faces.make(3, 8, seed=5)
+    data = synthesise(3, 8, seed=5)
     wanted = networks.clean(data.features, data.pose, trainer.network("model"), removal=1.0, blend=1.0)
     assert torch.equal(cleaner(data.features, data.pose), wanted)
     assert not torch.allclose(wanted, data.features)
@@ -53,13 +53,13 @@ def test_the_document_s_network_comes_back_with_its_factors(tmp_path: Path) -> N
     trainer = trained(tmp_path, model="transformer", width=16, removal=0.3, blend=0.5)
     cleaner = Cleaner.of(trainer.run.folder)
     assert (cleaner.removal, cleaner.blend) == (0.3, 0.5)
-    data = faces.make(3, 8, seed=5)
+    data = synthesise(3, 8, seed=5)
     wanted = networks.clean(data.features, data.pose, trainer.network("model"), removal=0.3, blend=0.5)
     assert torch.equal(cleaner(data.features, data.pose), wanted)
 
 
 def test_a_cleaned_file_keeps_frontal_features_and_everything_else(trainer: Trainer, tmp_path: Path) -> None:
-    data = faces.make(4, 8, seed=9)
+    data = synthesise(4, 8, seed=9)
     source = tmp_path / "mine.npz"
     yaw = data.pose.clone()
     yaw[::2, 0] = 0

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from gannb.experiments.identity import diagnostics, faces
+from gannb.experiments.identity import diagnostics, faces, files
 from gannb.experiments.identity.diagnostics import Diagnosis
 from gannb.experiments.identity.metrics import YAW_BINS, compare, improvement
+from gannb.experiments.identity.synthetic import synthesise
 
 
 @pytest.fixture(scope="module")
 def aimed() -> faces.Faces:
-    return faces.make(10, 16, seed=0).with_targets()
+    return synthesise(10, 16, seed=0).with_targets()
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def parsed(*argv: str) -> argparse.Namespace:
 
 
 def test_diagnose_writes_beside_the_features(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    path = faces.save(tmp_path / "mine.npz", faces.make(6, 12, seed=0))
+    path = files.save(tmp_path / "mine.npz", synthesise(6, 12, seed=0))
     assert diagnostics.main(parsed(str(path))) == 0
     assert (tmp_path / "mine_diagnosis.html").is_file()
     stored = json.loads((tmp_path / "mine_diagnosis.json").read_text())
@@ -97,8 +98,8 @@ def test_diagnose_writes_beside_the_features(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_diagnose_says_what_is_wrong_with_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    data = faces.make(6, 12, seed=0)
-    path = faces.save(tmp_path / "radians.npz", replace(data, pose=torch.deg2rad(data.pose)))
+    data = synthesise(6, 12, seed=0)
+    path = files.save(tmp_path / "radians.npz", replace(data, pose=torch.deg2rad(data.pose)))
     assert diagnostics.main(parsed(str(path))) == 2
     assert "looks like radians" in capsys.readouterr().err
     assert diagnostics.main(parsed(str(path), "--pose-unit", "radians")) == 0

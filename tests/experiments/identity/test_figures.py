@@ -4,15 +4,16 @@ import pytest
 import torch
 
 from gannb.experiments.identity import faces
-from gannb.experiments.identity.figures import arms_by_yaw, what_if
+from gannb.experiments.identity.figures import variants_by_yaw, what_if
 from gannb.experiments.identity.metrics import compare, improvement
 from gannb.experiments.identity.networks import PoseResidual, clean
+from gannb.experiments.identity.synthetic import synthesise
 from gannb.random import seeded
 
 
 @pytest.fixture(scope="module")
 def aimed() -> faces.Faces:
-    return faces.make(6, 12, seed=0).with_targets()
+    return synthesise(6, 12, seed=0).with_targets()
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def model() -> PoseResidual:
 
 def test_arms_are_lines_of_mean_changes(aimed: faces.Faces) -> None:
     arms = {"raw": compare(aimed.features, aimed), "opposite": compare(-aimed.features, aimed)}
-    shown = arms_by_yaw(arms)
+    shown = variants_by_yaw(arms)
     assert [trace.name for trace in shown.data] == ["raw", "opposite"]
     assert list(shown.data[0].y) == [0] * 6
     assert shown.data[1].y[0] == pytest.approx(float(improvement(arms["opposite"], 0, 15)), abs=1e-5)

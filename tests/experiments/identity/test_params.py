@@ -4,7 +4,7 @@ import pytest
 
 from gannb.config.faults import ParameterError
 from gannb.config.presets import HOME, read_yaml
-from gannb.experiments.identity.params import ARMS, Identity
+from gannb.experiments.identity.params import VARIANTS, Identity
 
 
 def changed(one: Identity, other: Identity) -> set[str]:
@@ -20,16 +20,16 @@ def test_the_document_preset_is_the_second_version_at_full_scale() -> None:
     assert (p.batch_size, p.epochs, p.lr, p.precision) == (32, 150, 1e-4, "fp16")
     assert (p.removal, p.blend) == (0.3, 0.5)
     assert list(p.loss_weights().values()) == [2.0, 0.3, 0.05, 0.2, 0.5, 0.5]
-    assert changed(p, p.arm("after")) == set()
+    assert changed(p, p.variant("after")) == set()
 
 
 def test_the_tuned_preset_is_valid() -> None:
     assert Identity(**read_yaml(HOME / "params/identity/tuned.yaml")).model == "residual"
 
 
-@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_every_arm_is_valid(name: str) -> None:
-    assert all(getattr(Identity().arm(name), field) == value for field, value in ARMS[name].items())
+    assert all(getattr(Identity().variant(name), field) == value for field, value in VARIANTS[name].items())
 
 
 @pytest.mark.parametrize(
@@ -46,42 +46,42 @@ def test_every_arm_is_valid(name: str) -> None:
 )
 def test_an_ingredient_alone_changes_nothing_else(name: str, fields: set[str]) -> None:
     p = Identity()
-    assert changed(p.arm("before"), p.arm(name)) == fields
+    assert changed(p.variant("before"), p.variant(name)) == fields
 
 
 def test_before_and_after_differ_by_the_four_ingredients_together() -> None:
     p = Identity()
-    alone = [changed(p.arm("before"), p.arm(name)) for name in ("conservative-removal", "in-512", "protection")]
-    assert changed(p.arm("before"), p.arm("after")) == set().union(
-        *alone, changed(p.arm("before"), p.arm("new-weights"))
+    alone = [changed(p.variant("before"), p.variant(name)) for name in ("conservative-removal", "in-512", "protection")]
+    assert changed(p.variant("before"), p.variant("after")) == set().union(
+        *alone, changed(p.variant("before"), p.variant("new-weights"))
     )
 
 
 def test_an_arm_does_not_resume_the_run_it_is_compared_with() -> None:
-    assert Identity(resume="last").arm("after").resume == ""
-    with pytest.raises(ValueError, match="no arm is called 'aftr'"):
-        Identity().arm("aftr")
+    assert Identity(resume="last").variant("after").resume == ""
+    with pytest.raises(ValueError, match="no variant is called 'aftr'"):
+        Identity().variant("aftr")
 
 
 def test_first_phases() -> None:
     p = Identity()
     assert p.first_phase() == {}
-    first = p.arm("identity-first").first_phase()
+    first = p.variant("identity-first").first_phase()
     assert first.pop("lambda_identity") == 5.0 and set(first.values()) == {0.0} and len(first) == 5
-    assert list(p.arm("small-identity-first").first_phase()) == ["lambda_identity"]
+    assert list(p.variant("small-identity-first").first_phase()) == ["lambda_identity"]
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("given", "says"),
     [
         ({"similarity_width": 300}, "256 or 512"),
         ({"similarity_width": 256}, "the residual has no 256-d identity"),
         ({"width": 36}, "multiple of 8"),
         ({"people": 4}, "at least 2 people"),
-        ({"compared": ["after", "bfore"]}, "no arm bfore; allowed: before"),
+        ({"compared": ["after", "bfore"]}, "no variant bfore; allowed: before"),
         ({"removal": 1.5}, r"\[0, 1\]"),
     ],
 )
-def test_what_cannot_be_is_said(told: dict[str, object], says: str) -> None:
+def test_what_cannot_be_is_said(given: dict[str, object], says: str) -> None:
     with pytest.raises(ParameterError, match=says):
-        Identity(**told)
+        Identity(**given)

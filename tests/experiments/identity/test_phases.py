@@ -3,7 +3,7 @@
 import pytest
 
 from gannb.control.numbers import Numbers
-from gannb.experiments.identity.phases import KeepsFalling, TwoPhases
+from gannb.experiments.identity.phases import DecreaseAlarm, TwoPhases
 
 LENGTHS = {"phase_epochs": 2, "ramp_epochs": 4}
 
@@ -41,20 +41,20 @@ def test_bad_phases_are_named() -> None:
         TwoPhases({}, {}, steps_per_epoch=0)
 
 
-def rung(scores: list[float], alarm: KeepsFalling) -> list[int]:
+def rung(scores: list[float], alarm: DecreaseAlarm) -> list[int]:
     return [step for step, score in enumerate(scores) if alarm(step, {"similarity": score})]
 
 
 def test_the_alarm_rings_once_at_the_third_fall_in_a_row() -> None:
-    assert rung([0.9, 0.8, 0.7, 0.6, 0.5], KeepsFalling("similarity")) == [3]
-    assert rung([0.9, 0.8, 0.7, 0.75, 0.7, 0.6, 0.5], KeepsFalling("similarity")) == [6]
-    assert rung([0.1, 0.2, 0.3, 0.4], KeepsFalling("similarity")) == []
+    assert rung([0.9, 0.8, 0.7, 0.6, 0.5], DecreaseAlarm("similarity")) == [3]
+    assert rung([0.9, 0.8, 0.7, 0.75, 0.7, 0.6, 0.5], DecreaseAlarm("similarity")) == [6]
+    assert rung([0.1, 0.2, 0.3, 0.4], DecreaseAlarm("similarity")) == []
 
 
 def test_rows_without_the_score_do_not_count_and_the_state_is_kept() -> None:
-    alarm = KeepsFalling("similarity", patience=2)
+    alarm = DecreaseAlarm("similarity", patience=2)
     assert alarm(0, {"similarity": 0.9}) is None and alarm(1, {"loss": 1.0}) is None
     assert alarm(2, {"similarity": 0.8}) is None
-    other = KeepsFalling("similarity", patience=2)
+    other = DecreaseAlarm("similarity", patience=2)
     other.load_state_dict(alarm.state_dict())
     assert "fell 2 times in a row, to 0.7" in other(3, {"similarity": 0.7})

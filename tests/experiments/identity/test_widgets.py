@@ -12,13 +12,14 @@ import pytest
 from gannb.control.numbers import Numbers
 from gannb.experiments.identity import faces
 from gannb.experiments.identity.networks import PoseResidual
+from gannb.experiments.identity.synthetic import synthesise
 from gannb.experiments.identity.widgets import what_if_panel
 from gannb.random import seeded
 
 
 @pytest.fixture
 def aimed() -> faces.Faces:
-    return faces.make(4, 8, seed=0).with_targets()
+    return synthesise(4, 8, seed=0).with_targets()
 
 
 def trainer(live: str) -> SimpleNamespace:
