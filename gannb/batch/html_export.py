@@ -20,6 +20,8 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from gannb.runs.files import write_bytes
+
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -49,8 +51,7 @@ class Aside:
         """Write a file, and return its address as seen from the page."""
         self.count += 1
         path = self.folder / self.name / f"{self.count}.{ending}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_bytes(path, content)
         return f"{self.name}/{path.name}"
 
 

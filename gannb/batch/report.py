@@ -22,7 +22,7 @@ from gannb import __version__
 from gannb.batch import comparison
 from gannb.batch.papermill import read_executed
 from gannb.runs import verdicts
-from gannb.runs.files import write_bytes
+from gannb.runs.files import write_bytes, write_text
 
 SITE = Path(__file__).parent / "site"
 RUNS_A_PAGE = 250
@@ -149,4 +149,4 @@ def _write_assets(out: Path) -> None:
 
     for name in ("style.css", "figures.js"):
         shutil.copyfile(SITE / name, out / name)
-    (out / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+    write_text(out / "plotly.min.js", get_plotlyjs())

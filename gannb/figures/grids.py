@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from gannb.runs.files import write_bytes
+
 if TYPE_CHECKING:
     import torch
 
@@ -90,10 +92,7 @@ class ImageGrid:
 
     def save(self, path: str | Path) -> Path:
         """Write the PNG, making folders as needed."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.png)
-        return path
+        return write_bytes(Path(path), self.png)
 
     def __repr__(self) -> str:
         n, height, width, channels = self.pixels.shape

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gannb.metrics.score import write_atomically
+from gannb.runs.files import write_bytes, write_with
 
 
 def cache_dir() -> Path:
@@ -59,7 +59,7 @@ def load_arrays(kind: str, name: str) -> dict[str, np.ndarray] | None:
 def store_arrays(kind: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Store arrays under `kind/name`; a folder that cannot be written to is no error, the next run computes again."""
     path = cache_dir() / kind / f"{name}.npz"
-    _write(path, lambda aside: np.savez(aside, **arrays))
+    _write(path, lambda: write_with(path, lambda file: np.savez(file, **arrays)))
 
 
 def load_weights(kind: str, name: str, module: nn.Module) -> bool:
@@ -80,16 +80,16 @@ def load_weights(kind: str, name: str, module: nn.Module) -> bool:
 
 def store_weights(kind: str, name: str, module: nn.Module) -> None:
     """Store a network's weights under `kind/name`; as `store_arrays`."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     path = cache_dir() / kind / f"{name}.safetensors"
-    _write(path, lambda aside: save_file(tensors, aside))
+    _write(path, lambda: write_bytes(path, save(tensors)))
 
 
-def _write(path: Path, write: Callable[[Path], object]) -> None:
+def _write(path: Path, write: Callable[[], object]) -> None:
     try:
-        write_atomically(path, write)
+        write()
     except OSError as refused:
         warnings.warn(f"{path} was not cached: {refused}", stacklevel=3)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from gannb.runs.files import write_text
 from gannb.tables import Table
 
 
@@ -250,20 +250,7 @@ class Scores(Mapping[str, Score]):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as JSON, whole or not at all."""
-        write_atomically(Path(path), lambda aside: aside.write_text(self.to_json() + "\n", encoding="utf-8"))
-
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Let `write(aside)` fill a file beside `path`, then rename it to `path`: readers see all of it or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    aside = Path(name)
-    try:
-        write(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+        write_text(Path(path), self.to_json() + "\n")
 
 
 def _escape(text: str) -> str:

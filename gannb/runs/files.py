@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Write a file atomically: readers see the old content or the new, never a part."""
+def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> Path:
+    """Write a file atomically, in a folder that is made if needed: readers see the old content or the new.
+
+    Args:
+        path: the file.
+        content: all of it.
+        sync: have it on disk before returning; off for what is written often and worth little.
+
+    Raises:
+        OSError: it could not be written, such as on a full disk; the file is as it was before.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with aside.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise OSError(
             error.errno, f"could not write {path.name} ({error.strerror}); the file before it is untouched"
         ) from error
-    sync_folder(path.parent)
+    if sync:
+        sync_folder(path.parent)
     return path
 
 
@@ -37,6 +50,18 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def write_with(path: Path, save: Callable[[io.BytesIO], object]) -> Path:
+    """Write atomically what another library saves into a file object: `write_with(path, lambda f: np.savez(f, …))`."""
+    content = io.BytesIO()
+    save(content)
+    return write_bytes(path, content.getvalue())
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 text atomically."""
+    return write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from gannb import distributed
+from gannb.runs.files import write_bytes
 
 WARN_SECONDS = 120
 
@@ -77,11 +78,8 @@ class Progress:
             )
 
     def _write(self, step: int, now: float) -> None:
-        path = Path(self._file)
-        aside = path.with_suffix(".part")
-        told = {"step": step, "steps": self.target, "seconds_left": self._left(step, now)}
-        aside.write_text(json.dumps(told), encoding="utf-8")
-        aside.replace(path)
+        state = {"step": step, "steps": self.target, "seconds_left": self._left(step, now)}
+        write_bytes(Path(self._file), json.dumps(state).encode(), sync=False)
 
 
 def duration(seconds: float) -> str:

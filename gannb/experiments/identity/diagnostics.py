@@ -28,7 +28,7 @@ from gannb.experiments.identity.metrics import (
 )  # fmt: skip
 from gannb.figures.template import COLOURS, INK, TEMPLATE
 from gannb.metrics.score import Score, Scores
-from gannb.runs.files import write_json
+from gannb.runs.files import write_json, write_text
 from gannb.tables import Table
 
 if TYPE_CHECKING:
@@ -82,9 +82,8 @@ class Diagnosis:
     def save(self, path: str | Path) -> tuple[Path, Path]:
         """Write `<path>.html`, which opens without a network, and `<path>.json`."""
         path = Path(path).expanduser()
-        path.parent.mkdir(parents=True, exist_ok=True)
         page, data = (path.with_name(path.name + suffix) for suffix in (".html", ".json"))
-        page.write_text(self._page(), encoding="utf-8")
+        write_text(page, self._page())
         write_json(data, self.as_dict())
         return page, data
 

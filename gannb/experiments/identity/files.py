@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gannb.experiments.identity.faces import WIDTH, FaceDataError, Faces
+from gannb.runs.files import write_with
 
 PoseUnit = Literal["auto", "degrees", "radians"]
 
@@ -75,9 +76,7 @@ def _write(path: str | Path, arrays: dict[str, np.ndarray]) -> Path:
     path = Path(path).expanduser()
     if path.suffix != ".npz":
         raise ValueError(f"{path} should end in .npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)
-    return path
+    return write_with(path, lambda file: np.savez(file, **arrays))
 
 
 def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ import torch
 from gannb.experiments.motion.data.clips import FPS, MotionDataError
 from gannb.experiments.motion.data.retarget import into, refuse_nan, settle, trunk_axes
 from gannb.experiments.motion.skeleton import BONE_LENGTHS, INDEX, JOINTS, PARENTS, bone_lengths, forward_kinematics
+from gannb.runs.files import write_text
 
 _CHANNELS = ("Xposition", "Yposition", "Zposition", "Xrotation", "Yrotation", "Zrotation")
 
@@ -320,8 +321,7 @@ def write(path: str | Path, positions: np.ndarray, fps: float = FPS) -> Path:
     rows = np.concatenate(writer.columns, axis=1)
     motion = ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.8f}"]
     motion += [" ".join(f"{value:.5f}" for value in row) for row in rows]
-    Path(path).write_text("\n".join(["HIERARCHY", *writer.hierarchy, *motion, ""]), encoding="ascii")
-    return Path(path)
+    return write_text(Path(path), "\n".join(["HIERARCHY", *writer.hierarchy, *motion, ""]))
 
 
 class _Writer:

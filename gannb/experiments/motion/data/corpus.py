@@ -21,6 +21,7 @@ from gannb.experiments.motion.data.recordings import Fault
 from gannb.experiments.motion.data.speech import MELS_PER_FRAME, N_MELS, log_mel
 from gannb.experiments.motion.skeleton import JOINTS
 from gannb.random import key
+from gannb.runs.files import write_text
 from gannb.tables import Table
 
 POSE_TYPE, MEL_TYPE = np.dtype("<f4"), np.dtype("<f2")  # half a percent of a log-mel step is below the noise
@@ -151,7 +152,7 @@ class Corpus(torch.utils.data.Dataset):
             reasons = "".join(f"\n  {fault.name}: {fault.reason}" for fault in faults[:20])
             raise MotionDataError(f"{folder}: no recording to write{reasons}")
         index = {"n_mels": n_mels, "takes": [asdict(take) for take in takes]}
-        (folder / "corpus.json").write_text(json.dumps(index))
+        write_text(folder / "corpus.json", json.dumps(index))
         return faults
 
     @classmethod

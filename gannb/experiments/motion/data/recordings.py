@@ -20,6 +20,7 @@ from gannb.experiments.motion.data.clips import FPS, MotionDataError, Recording
 from gannb.experiments.motion.data.retarget import settle
 from gannb.experiments.motion.data.synthetic import STYLES, Style, record
 from gannb.experiments.motion.skeleton import JOINTS
+from gannb.runs.files import write_with
 from gannb.tables import Table
 
 SUFFIXES = (".bvh", ".npz")
@@ -182,8 +183,8 @@ def export(path: str | Path, pose: np.ndarray, angles: np.ndarray | None = None)
     if path.suffix.lower() != ".npz":
         raise MotionDataError(f"{path.name}: motion is written as {' or '.join(SUFFIXES)}")
     extra = {} if angles is None else {"angles": np.asarray(angles, dtype=np.float32)}
-    np.savez_compressed(path, positions=pose.astype(np.float32), joints=np.array(JOINTS), fps=FPS, **extra)
-    return path
+    arrays = {"positions": pose.astype(np.float32), "joints": np.array(JOINTS), "fps": FPS, **extra}
+    return write_with(path, lambda file: np.savez_compressed(file, **arrays))
 
 
 def _is_export(path: Path) -> bool:

@@ -7,14 +7,13 @@ frame f lie symmetrically around its time f/15 s (at -25, -8.3, +8.3 and +25 ms)
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from gannb.random import key
+from gannb.runs.files import write_with
 
 SAMPLE_RATE = 24_000
 HOP = 400
@@ -136,7 +135,7 @@ def log_mel(speech: Speech, n_mels: int = N_MELS, cache: Path | None = None) -> 
     digest = hashlib.blake2b(np.ascontiguousarray(speech.samples).tobytes() + settings, digest_size=16).hexdigest()
     path = Path(cache) / f"{digest}.npy"
     if not path.is_file():
-        _write_whole(path, _log_mel(speech.samples, n_mels))
+        write_with(path, lambda file: np.save(file, _log_mel(speech.samples, n_mels)))
     return np.load(path)
 
 
@@ -150,14 +149,6 @@ def _log_mel(samples: np.ndarray, n_mels: int) -> np.ndarray:
         y=padded, sr=SAMPLE_RATE, n_fft=WINDOW, hop_length=HOP, n_mels=n_mels, center=False, power=2.0
     )
     return np.ascontiguousarray(np.log(power[:, :frames].T + FLOOR), dtype=np.float32)
-
-
-def _write_whole(path: Path, array: np.ndarray) -> None:
-    """Write aside, then rename: a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        np.save(file, array)
-    os.replace(file.name, path)
 
 
 # ----------------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from gannb.experiments.motion.skeleton import (
     joint_angles,
     limit_violation,
 )
+from gannb.runs.files import write_text
 
 HEIGHT = 410  # pixels of the frame in a notebook
 BONE_TOLERANCE = 0.01  # share of a bone's length
@@ -90,9 +91,7 @@ class SkeletonPlayer:
 
     def save(self, path: str | Path) -> Path:
         """Write the page to a file that any browser opens."""
-        path = Path(path)
-        path.write_text(self.page(), encoding="utf-8")
-        return path
+        return write_text(Path(path), self.page())
 
     def _repr_html_(self) -> str:
         return (
