@@ -233,7 +233,7 @@ class Wide(nn.Module):
 def memory(n: int) -> list[dict]:
     """Peak memory of all scores of `n` against `n` images, above what the process holds with its network loaded."""
     from gannb.metrics.evaluator import evaluate
-    from gannb.metrics.features import FeatureExtractor
+    from gannb.metrics.extractor import FeatureExtractor
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["GANNB_CACHE"] = cache

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from torch.utils.data._utils.collate import default_collate
 
 from gannb import distributed
@@ -23,8 +24,11 @@ class Order:
 
     Args:
         count: how many samples there are.
-        size: samples a step, over all ranks.
+        size: samples per step, over all ranks.
         seed: the run's seed.
+
+    Raises:
+        ValueError: more samples per step than there are, or a number that the ranks do not divide.
     """
 
     def __init__(self, count: int, size: int, seed: int) -> None:
@@ -52,7 +56,7 @@ class Batches:
 
     Args:
         data: a tensor `[N, …]`, or a dict or tuple of such tensors.
-        size: samples a step.
+        size: samples per step.
         seed: the run's seed.
         device: where the data is put, once.
     """
@@ -63,6 +67,7 @@ class Batches:
         self.per_epoch, self.size = self.order.per_epoch, self.order.size
 
     def __getitem__(self, step: int) -> Structure:
+        """The samples of a step: every tensor of `data` at its indices, `[size / ranks, …]`."""
         index = self.order[step]
         return _each(self.data, lambda t: t[index.to(t.device)])
 
@@ -80,7 +85,7 @@ class StreamedBatches:
 
     Args:
         dataset: a map-style dataset of tensors, dicts or tuples.
-        size: samples a step.
+        size: samples per step.
         seed: the run's seed.
         device: where each batch is moved to.
         workers: loader processes; 0 loads in this one.
@@ -89,7 +94,7 @@ class StreamedBatches:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Any,
         size: int,
         *,
         seed: int,
@@ -103,6 +108,7 @@ class StreamedBatches:
         self._next, self._stream = -1, iter(())
 
     def __getitem__(self, step: int) -> Structure:
+        """The samples of a step, `[size / ranks, …]`, on the device."""
         if step != self._next:
             self._stream = iter(self._loader(step))
         self._next = step + 1
@@ -115,24 +121,11 @@ class StreamedBatches:
     def _loader(self, first: int) -> DataLoader:
         return DataLoader(
             self.dataset,
-            batch_sampler=_Steps(self.order, first),
+            batch_sampler=(self.order[step].tolist() for step in itertools.count(first)),
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
             collate_fn=default_collate,
         )
-
-
-class _Steps(Sequence):
-    """The batches from a step on, as a DataLoader's batch sampler."""
-
-    def __init__(self, order: Order, first: int) -> None:
-        self.order, self.first = order, first
-
-    def __len__(self) -> int:
-        return 2**62
-
-    def __getitem__(self, index: int) -> list[int]:
-        return self.order[self.first + index].tolist()
 
 
 def _each(data: Structure, do: Callable[[Tensor], Any]) -> Structure:

@@ -39,6 +39,9 @@ def load(
         size: height and width in pixels.
         seed: of the rendering, or of random crops.
         count: how many images are rendered.
+        fit: see `read_images`.
+        crops: see there.
+        stretch: see there.
         exclude: names to leave out, such as `quality(images).worst(10)`.
     """
     if data != RENDERED:
@@ -52,6 +55,11 @@ def load(
 
 def render(count: int = 300, size: int = 64, seed: int = 0) -> Images:
     """Render particle images; image i is the same whatever `count` is. A pixel is about 0.2 µm, whatever `size` is.
+
+    Args:
+        count: how many.
+        size: height and width in pixels.
+        seed: of everything random in them.
 
     Raises:
         ValueError: fewer than one image, or fewer than 16 pixels.
@@ -79,7 +87,7 @@ def _picture(size: int, rng: np.random.Generator) -> np.ndarray:
 
 def _background(size: int, rng: np.random.Generator) -> np.ndarray:
     """Uneven light: a level, a slope, clouds of what floats far out of focus, and the camera's grain."""
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter  # type: ignore[attr-defined]
 
     rows, columns = np.mgrid[:size, :size] / 64 - 0.5
     light = rng.normal(0.655, 0.012) + rng.normal(0, 0.01) * rows + rng.normal(0, 0.01) * columns
@@ -124,14 +132,16 @@ class Quality:
 
     @cached_property
     def poorness(self) -> np.ndarray:
-        """The worst of three: how many robust standard deviations below the others in sharpness or contrast, or
-        above them in saturation (which counts from 1 % of the pixels on)."""
+        """The worst of three figures `[N]`, in robust standard deviations.
+
+        Below the others in sharpness or contrast, or above them in saturation (which counts from 1 % of the pixels on).
+        """
         blurred, flat = -_robust(np.log(self.sharpness + 1e-9)), -_robust(np.log(self.contrast + 1e-3))
         return np.maximum.reduce([blurred, flat, np.where(self.saturated > 0.01, _robust(self.saturated), -np.inf)])
 
     @property
     def order(self) -> np.ndarray:
-        """Places of the images, poorest first."""
+        """Places `[N]` of the images, poorest first."""
         return np.argsort(-self.poorness, kind="stable")
 
     def worst(self, count: int) -> list[str]:

@@ -76,7 +76,7 @@ class Toy:
     mode_of: Callable[[Tensor], Tensor]
 
     def coverage(self, samples: Tensor, at_least: int = 1) -> Coverage:
-        """Modes found and share near a mode.
+        """Count the modes found and the share near a mode, of samples `[N, …]`.
 
         Raises:
             ValueError: samples of another shape than the toy's.
@@ -106,7 +106,15 @@ class Toy:
 def eight_gaussians(
     seed: int = 0, train: int = 8192, held_out: int = 2048, radius: float = 2.0, sigma: float = 0.02
 ) -> Toy:
-    """Eight Gaussians on a ring: a `Toy` of points `[N, 2]`."""
+    """Eight Gaussians on a ring: a `Toy` of points `[N, 2]`.
+
+    Args:
+        seed: of the samples.
+        train: how many.
+        held_out: how many.
+        radius: of the ring.
+        sigma: standard deviation of each.
+    """
     angle = torch.arange(8) * (2 * math.pi / 8)
     centres = radius * torch.stack([angle.cos(), angle.sin()], dim=1)
     return _gaussians("8 Gaussians", centres, sigma, seed, train, held_out)
@@ -115,7 +123,15 @@ def eight_gaussians(
 def twenty_five_gaussians(
     seed: int = 0, train: int = 8192, held_out: int = 2048, spacing: float = 2.0, sigma: float = 0.05
 ) -> Toy:
-    """Gaussians on a grid of 5 × 5: a `Toy` of points `[N, 2]`."""
+    """Gaussians on a grid of 5 × 5: a `Toy` of points `[N, 2]`.
+
+    Args:
+        seed: of the samples.
+        train: how many.
+        held_out: how many.
+        spacing: of the grid.
+        sigma: standard deviation of each.
+    """
     line = spacing * torch.arange(-2.0, 3.0)
     return _gaussians("25 Gaussians", torch.cartesian_prod(line, line), sigma, seed, train, held_out)
 
@@ -133,7 +149,9 @@ def swiss_roll(
     It has no modes; stretches of its curve, as many points in each, stand for them.
 
     Args:
-        seed, train, held_out: as everywhere.
+        seed: of the samples.
+        train: how many.
+        held_out: how many.
         radius: of its outer end.
         sigma: of the noise across and along the curve.
         stretches: into how many it is cut.
@@ -164,9 +182,11 @@ def sequences(
     A sample is cos(2π(cycles·t/16 ± f/F) + phase) plus noise; a piece of 16·n frames is a sample of the same toy.
 
     Args:
-        seed, train, held_out: as everywhere.
+        seed: of the samples.
+        train: how many.
+        held_out: how many.
         frames: T, a multiple of 16.
-        features: F, at least 3, or the two ways could not be told apart.
+        features: F, at least 3, or the two directions would look alike.
         sigma: of the noise.
 
     Raises:

@@ -12,6 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ def content_hash(*parts: Tensor | str | int | float) -> str:
         if isinstance(part, Tensor):
             array = part.detach().cpu().contiguous()
             digest.update(f"{array.dtype}{tuple(array.shape)}".encode())
-            digest.update(memoryview(array.reshape(-1).view(torch.uint8).numpy()))
+            digest.update(array.reshape(-1).view(torch.uint8).numpy().data)
         else:
             digest.update(f"{part!r};".encode())
     return digest.hexdigest()
@@ -44,7 +45,7 @@ def weights_hash(module: nn.Module) -> str:
 
 
 def load_arrays(kind: str, name: str) -> dict[str, np.ndarray] | None:
-    """Arrays stored under `kind/name`, or None where there are none (a damaged file counts as none, and is removed)."""
+    """Arrays (any shape) stored under `kind/name`, or None; a damaged file counts as none, and is removed."""
     path = cache_dir() / kind / f"{name}.npz"
     if not path.exists():
         return None
@@ -56,14 +57,26 @@ def load_arrays(kind: str, name: str) -> dict[str, np.ndarray] | None:
         return None
 
 
-def store_arrays(kind: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Store arrays under `kind/name`; a folder that cannot be written to is no error, the next run computes again."""
+def store_arrays(kind: str, name: str, arrays: Mapping[str, Any]) -> None:
+    """Store arrays; a folder that cannot be written to is no error, the next run computes again.
+
+    Args:
+        kind: a folder of the cache.
+        name: of the file, without its suffix.
+        arrays: by name, any shape.
+    """
     path = cache_dir() / kind / f"{name}.npz"
     _write(path, lambda: write_with(path, lambda file: np.savez(file, **arrays)))
 
 
 def load_weights(kind: str, name: str, module: nn.Module) -> bool:
-    """Fill a network with the weights stored under `kind/name`; False where there are none that fit."""
+    """Fill a network with stored weights; False where there are none that fit.
+
+    Args:
+        kind: a folder of the cache.
+        name: of the file, without its suffix.
+        module: the network.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -79,7 +92,13 @@ def load_weights(kind: str, name: str, module: nn.Module) -> bool:
 
 
 def store_weights(kind: str, name: str, module: nn.Module) -> None:
-    """Store a network's weights under `kind/name`; as `store_arrays`."""
+    """Store a network's weights; as `store_arrays`.
+
+    Args:
+        kind: a folder of the cache.
+        name: of the file, without its suffix.
+        module: the network.
+    """
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}

@@ -58,12 +58,15 @@ class Moments:
     @property
     def trace(self) -> float:
         """Total variance."""
-        return float(self.rows.square().sum() if self.rows is not None else self.cov.trace())
+        return float(self.rows.square().sum() if self.rows is not None else self.covariance.trace())
 
     @property
     def covariance(self) -> Tensor:
         """`[d, d]` float64."""
-        return self.cov if self.cov is not None else self.rows.T @ self.rows
+        if self.cov is not None:
+            return self.cov
+        assert self.rows is not None
+        return self.rows.T @ self.rows
 
     def merged(self, other: Moments) -> Moments:
         """Moments of both sets together."""
@@ -77,7 +80,7 @@ class Moments:
         """F `[d, r]` with F Fᵀ = covariance."""
         if self.rows is not None:
             return self.rows.T
-        return _factor(self.cov) if self._factor is None else self._factor
+        return _factor(self.covariance) if self._factor is None else self._factor
 
     def keep_factor(self) -> Moments:
         """Compute the factor now and keep it, since many will be compared with these moments; returns itself."""
@@ -94,7 +97,7 @@ class StreamingMoments:
 
     def __init__(self) -> None:
         self.n = 0
-        self._shift: Tensor | None = None
+        self._shift: Tensor
         self._sum: Tensor
         self._outer: Tensor
 
@@ -102,7 +105,7 @@ class StreamingMoments:
         """Take in a batch `[b, d]`."""
         check_features(features, at_least=1)
         batch = features.double()
-        if self._shift is None:
+        if not self.n:
             self._shift = batch.mean(0)
             self._sum = torch.zeros_like(self._shift)
             self._outer = torch.zeros(len(self._shift), len(self._shift), dtype=torch.float64, device=batch.device)
@@ -112,7 +115,11 @@ class StreamingMoments:
         self.n += len(batch)
 
     def moments(self) -> Moments:
-        """What was taken in so far; the accumulator may go on afterwards."""
+        """What was taken in so far; the accumulator may go on afterwards.
+
+        Raises:
+            ValueError: fewer than 2 vectors were.
+        """
         if self.n < 2:
             raise ValueError(f"a covariance needs at least 2 feature vectors, {self.n} came")
         offset = self._sum / self.n
@@ -124,7 +131,8 @@ class StreamingMoments:
 def frechet(a: Moments | Tensor, b: Moments | Tensor) -> Frechet:
     """Squared Fréchet distance between two sets of features (`[n, d]`) or their moments.
 
-    Raises ValueError where the feature widths differ, a set has fewer than 2 vectors, or a value is not finite.
+    Raises:
+        ValueError: the feature widths differ, a set has fewer than 2 vectors, or a value is not finite.
     """
     a, b = (x if isinstance(x, Moments) else Moments.of(x) for x in (a, b))
     if a.mean.shape != b.mean.shape:
@@ -140,12 +148,16 @@ def frechet(a: Moments | Tensor, b: Moments | Tensor) -> Frechet:
 
 
 def frechet_distance(a: Moments | Tensor, b: Moments | Tensor) -> float:
-    """The value of `frechet` alone."""
+    """The value of `frechet` alone, of features `[n, d]` or their moments."""
     return frechet(a, b).value
 
 
 def check_features(features: Tensor, at_least: int = 2) -> None:
-    """Raise ValueError unless `features` is a finite `[n, d]` with n ≥ at_least."""
+    """Check that features are a finite `[n, d]` with n ≥ `at_least`.
+
+    Raises:
+        ValueError: they are not.
+    """
     if features.ndim != 2:
         raise ValueError(f"features are [n, d]; found shape {tuple(features.shape)}")
     if len(features) < at_least:
@@ -159,7 +171,7 @@ def check_features(features: Tensor, at_least: int = 2) -> None:
 
 
 def _root_trace(a: Moments, b: Moments) -> tuple[float, float]:
-    """tr (Σa Σb)^½ and a bound on its rounding error."""
+    """Tr (Σa Σb)^½ and a bound on its rounding error."""
     eps = torch.finfo(torch.float64).eps
     if a.rows is not None and b.rows is not None:
         singular = torch.linalg.svdvals(a.rows @ b.rows.T)
@@ -189,9 +201,9 @@ def _factor(cov: Tensor) -> Tensor:
     lower, failed = torch.linalg.cholesky_ex(cov)
     if not failed:
         return lower
-    from scipy.linalg.lapack import dpstrf
+    from scipy.linalg import get_lapack_funcs
 
-    packed, pivots, rank, _ = dpstrf(cov.cpu().numpy(), lower=1)
+    packed, pivots, rank, _ = get_lapack_funcs("pstrf", dtype="float64")(cov.cpu().numpy(), lower=1)
     factor = torch.zeros(len(cov), max(rank, 1), dtype=torch.float64)
     factor[pivots - 1, :rank] = torch.from_numpy(packed).tril()[:, :rank]
     return factor.to(cov.device)

@@ -15,8 +15,11 @@ class ClassifierScore:
     Called the Inception score on Inception's logits only.
 
     Args:
-        n: how many images will come; they are dealt to the splits at random, in case a folder is sorted by class.
+        n: how many images will come; they are assigned to the splits at random, in case a folder is sorted by class.
         splits: how many; the spread over them is the customary error.
+
+    Raises:
+        ValueError: fewer images than splits.
     """
 
     def __init__(self, n: int, splits: int = 10) -> None:
@@ -28,7 +31,7 @@ class ClassifierScore:
             self._split[torch.from_numpy(order[index * n // splits : (index + 1) * n // splits])] = index
         self.n, self.splits, self._came = n, splits, 0
         self._count = torch.bincount(self._split, minlength=splits).double()
-        self._p: Tensor | None = None
+        self._p = torch.empty(0)
         self._plogp = torch.zeros(splits, dtype=torch.float64)
 
     def add(self, logits: Tensor) -> None:
@@ -36,14 +39,18 @@ class ClassifierScore:
         log_p = logits.double().log_softmax(1)
         p = log_p.exp()
         split = self._split[self._came : self._came + len(p)]
-        if self._p is None:
+        if not len(self._p):
             self._p = torch.zeros(self.splits, p.shape[1], dtype=torch.float64)
         self._p.index_add_(0, split, p)
         self._plogp.index_add_(0, split, (p * log_p).sum(1))
         self._came += len(p)
 
     def value(self) -> tuple[float, float]:
-        """Mean over the splits, and the spread between them."""
+        """Mean over the splits, and the spread between them.
+
+        Raises:
+            ValueError: another number of images came than was announced.
+        """
         if self._came != self.n:
             raise ValueError(f"{self.n} images were announced, {self._came} came")
         mean_p = self._p / self._count[:, None]

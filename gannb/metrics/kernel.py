@@ -20,7 +20,10 @@ ROWS_AT_ONCE = 256
 def kernel_distance(real: Tensor, fake: Tensor) -> tuple[float, float]:
     """Unbiased squared MMD between features `[n, d]` and `[m, d]`, and its jackknife error over images.
 
-    May be slightly negative where the two distributions agree. Raises ValueError for fewer than 3 images a side.
+    May be slightly negative where the two distributions agree.
+
+    Raises:
+        ValueError: fewer than 3 images on a side.
     """
     for features in (real, fake):
         check_features(features, at_least=3)
@@ -40,7 +43,17 @@ def kernel_distance_by_subsets(
 ) -> tuple[float, float]:
     """The published protocol: mean and spread over random subsets (the same draws as torch-fidelity's).
 
-    The spread is that of one subset, not an error of the mean. Raises ValueError for fewer than `size` images a side.
+    The spread is that of one subset, not an error of the mean.
+
+    Args:
+        real: features `[n, d]`.
+        fake: features `[m, d]`.
+        subsets: how many.
+        size: images of each side in a subset.
+        seed: of the draws; torch-fidelity's by default.
+
+    Raises:
+        ValueError: fewer than `size` images on a side.
     """
     if min(len(real), len(fake)) < size:
         raise ValueError(f"subsets of {size} images need as many; found {len(real)} real and {len(fake)} generated")

@@ -36,8 +36,10 @@ def support(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Suppo
     """Precision and recall (balls to the k-th neighbour), density and coverage (to the k_density-th).
 
     Args:
-        real, fake: features `[n, d]`, `[m, d]`.
-        k, k_density: which neighbour's distance is a ball's radius, the image itself not counted.
+        real: features `[n, d]`.
+        fake: features `[m, d]`.
+        k: which neighbour's distance is a ball's radius, the image itself not counted.
+        k_density: the same, for density and coverage.
 
     Raises:
         ValueError: a side with too few images for its k.
@@ -80,14 +82,17 @@ class Copies:
 
 
 def copies(fake: Tensor, train: Tensor, held_out: Tensor, seed: int = 0, draws: int = 20) -> Copies:
-    """How often a generated image's nearest neighbour is a training image, among equally many of each.
+    """Count how often a generated image's nearest neighbour is a training image, among equally many of each.
 
     Equally many, since the nearer of two sets is the larger one by chance alone; the larger set is drawn from `draws`
     times. Nearest in features: in pixels the mean image would count as a copy. Ties count half.
 
     Args:
-        fake, train, held_out: features `[n, d]`.
+        fake: features `[n, d]` of generated images.
+        train: features `[m, d]`.
+        held_out: features `[k, d]`.
         seed: of the draws.
+        draws: from the larger set.
     """
     for features in (fake, train, held_out):
         check_features(features, at_least=1)

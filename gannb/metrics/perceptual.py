@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gannb.metrics.features import WeightsMissing, check_images, hub_weights
+from gannb.metrics.extractor import check_images
+from gannb.metrics.inception import WeightsMissing, hub_weights
 from gannb.metrics.score import Score
 from gannb.random import key
 
@@ -71,7 +72,7 @@ def _prepared(images: Tensor) -> Tensor:
 def _lpips(net: Backbone) -> nn.Module:
     from torchvision import models
 
-    weights = {
+    weights: dict[str, Any] = {
         "alex": models.AlexNet_Weights,
         "squeeze": models.SqueezeNet1_1_Weights,
         "vgg": models.VGG16_Weights,

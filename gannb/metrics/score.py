@@ -234,7 +234,11 @@ class Scores(Mapping[str, Score]):
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Scores:
-        """The reverse of `as_dict`; a run's `summary.json` is accepted too."""
+        """The reverse of `as_dict`; a run's `summary.json` is accepted too.
+
+        Raises:
+            ValueError: there is nothing under "metrics".
+        """
         if "metrics" not in stored:
             raise ValueError(f'scores are stored under "metrics"; found only {", ".join(stored) or "nothing"}')
         return cls((Score.from_dict(name, s) for name, s in stored["metrics"].items()), stored.get("notes") or ())

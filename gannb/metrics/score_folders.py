@@ -128,13 +128,17 @@ def score_folders(
     """All scores of generated images in `fake` against real images in `real`.
 
     Args:
-        real, fake: folders or `.npz` files.
+        real: a folder or `.npz` file.
+        fake: another.
         train: the images the generator was trained on, for the share of copies.
-        features, lpips, seed, progress: as `evaluator.evaluate`.
+        features: as `Evaluator`.
+        lpips: also LPIPS diversity.
+        seed: of every random draw.
+        progress: show a bar over the images.
         reading: how files become images.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_images` and `evaluator.evaluate`.
+        FileNotFoundError, ValueError: as `open_images` and `Evaluator`.
     """
     from gannb.metrics.evaluator import evaluate
 
@@ -148,9 +152,8 @@ def score_folders(
         real=sources[0],
         train=sources[2] if train is not None else None,
         features=features,
-        lpips=lpips,
         seed=seed,
-        extrapolated=True,
+        scores=("default", "extrapolated", "lpips") if lpips else ("default", "extrapolated"),
         progress=progress,
     )
     notes = [*scores.notes, *_notes(sources)]

@@ -48,8 +48,10 @@ def halves(real: Tensor, fake: Tensor, seed: int = 0, draws: int = 20) -> Halves
     """Fréchet distances of random halves: real against real, and generated against real, n/2 each.
 
     Args:
-        real, fake: features `[n, d]`, `[m, d]`.
+        real: features `[n, d]`.
+        fake: features `[m, d]`.
         seed: of the draws.
+        draws: how many pairs of halves.
 
     Raises:
         ValueError: fewer than 4 real or 2 generated images; real images whose halves do not differ at all.
@@ -62,16 +64,22 @@ def halves(real: Tensor, fake: Tensor, seed: int = 0, draws: int = 20) -> Halves
     for _ in range(draws):
         order = torch.from_numpy(rng.permutation(len(real)))
         first, second = (Moments.of(real[part]) for part in (order[:size], order[size : 2 * size]))
-        made = Moments.of(fake[torch.from_numpy(rng.choice(len(fake), size, replace=False))])
+        half = Moments.of(fake[torch.from_numpy(rng.choice(len(fake), size, replace=False))])
         floor.append(frechet_distance(first, second))
-        generated.append(frechet_distance(first, made))
+        generated.append(frechet_distance(first, half))
     if not min(floor) > 0:
         raise ValueError("the real images' features are all alike: there is no floor to compare with")
     return Halves(size, np.array(floor), np.array(generated))
 
 
 def grouped_jackknife(real: Moments, fake: Tensor, groups: int = 10) -> float:
-    """Standard error of a Fréchet distance over the generated images, each tenth left out in turn."""
+    """Standard error of a Fréchet distance over the generated images, each tenth left out in turn.
+
+    Args:
+        real: moments of the real features.
+        fake: features `[n, d]` of the generated images.
+        groups: 10 for tenths.
+    """
     parts = torch.arange(len(fake)) % groups
     left_out = np.array([frechet_distance(real, fake[parts != group]) for group in range(groups)])
     # Leaving out shifts every value alike (the distance's bias in 1/n), which the spread does not see.
@@ -82,7 +90,16 @@ def extrapolate(real: Moments, fake: Tensor, seed: int = 0, sizes: int = 12) -> 
     """The distance at infinitely many generated images, and the error of the fit (Chong & Forsyth 2020).
 
     A line in 1/n through the distances of random subsets of n/2 … n generated images. The real images stay as they
-    are, so their own bias stays too. Raises ValueError for fewer than 100 generated images.
+    are, so their own bias stays too.
+
+    Args:
+        real: moments of the real features.
+        fake: features `[n, d]` of the generated images.
+        seed: of the subsets.
+        sizes: how many subsets.
+
+    Raises:
+        ValueError: fewer than 100 generated images.
     """
     if len(fake) < 100:
         raise ValueError(f"a line in 1/n needs at least 100 generated images; found {len(fake)}")

@@ -24,7 +24,7 @@ def loss_variance(losses: Sequence[float], name: str, window: int = 50) -> Score
     """Variance of a loss about its own moving mean, so that a steady fall is not counted as unrest.
 
     Args:
-        losses: one value a step, in order; at least 2 × window.
+        losses: one value per step, in order; at least 2 × window.
         name: of the score, such as `d_loss_variance`.
         window: steps over which the mean is taken.
     """
@@ -44,6 +44,9 @@ def gradient_norm_spread(norms: Sequence[float], name: str) -> Score:
 
     0.3 means that a norm is typically within a factor of 2 of the geometric mean. Norms of 0 (a player that stood
     still) are left out and counted in the protocol.
+
+    Raises:
+        ValueError: a norm below 0, or one that is not finite.
     """
     values = _finite(norms, name)
     if (values < 0).any():
@@ -94,15 +97,16 @@ class OverTime:
         return next((step for step, value in zip(self.steps, self.values) if value <= target), None)
 
 
-def over_time(scores: Mapping[int, Score] | Mapping[int, float]) -> OverTime:
+def over_time(scores: Mapping[int, Score | float]) -> OverTime:
     """One score by step, in order of steps; unavailable scores are left out.
 
-    Raises ValueError where none is left, or where two are of different names.
+    Raises:
+        ValueError: none is left, or two are of different names.
     """
     names = {score.name for score in scores.values() if isinstance(score, Score)}
     if len(names) > 1:
         raise ValueError(f"one score over time is needed; found {', '.join(sorted(names))}")
-    found = {step: float(s) for step, s in sorted(scores.items()) if not isinstance(s, Score) or s.available}
+    found = {step: float(scores[step]) for step in sorted(scores) if getattr(scores[step], "available", True)}
     if not found:
         raise ValueError("no score is available at any step")
     return OverTime(tuple(found), tuple(found.values()))
@@ -127,14 +131,14 @@ class AlarmRecord:
 
     @property
     def score(self) -> Score:
-        """Alarms a thousand steps, with the first step and the count of each alarm as protocol."""
+        """Alarms per thousand steps, with the first step and the count of each alarm as protocol."""
         names = [name for _, name, _ in self.rung]
         protocol = {"steps": self.steps, "first": self.first, **{name: names.count(name) for name in sorted({*names})}}
         return Score("alarms_per_1000_steps", 1000 * len(names) / self.steps, protocol=protocol)
 
     @property
     def table(self) -> Table:
-        """A row an alarm that rang."""
+        """One row per alarm that rang."""
         return Table(("step", "alarm", "says"), self.rung, note=f"{len(self.rung)} alarms in {self.steps} steps")
 
     def __repr__(self) -> str:
@@ -147,7 +151,8 @@ class AlarmRecord:
 def alarm_record(events: Sequence[Mapping[str, Any]], steps: int) -> AlarmRecord:
     """The alarms among a run's events (`run.events()`), collapse among them.
 
-    Raises ValueError where the run has no step.
+    Raises:
+        ValueError: the run has no step.
     """
     if steps < 1:
         raise ValueError(f"a run of {steps} steps has no record of alarms; at least 1 step is needed")
@@ -158,7 +163,7 @@ def alarm_record(events: Sequence[Mapping[str, Any]], steps: int) -> AlarmRecord
 def _finite(values: Sequence[float], name: str) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
-        raise ValueError(f"{name}: one value a step is needed; found shape {array.shape}")
+        raise ValueError(f"{name}: one value per step is needed; found shape {array.shape}")
     bad = np.flatnonzero(~np.isfinite(array))
     if len(bad):
         raise ValueError(f"{name}: {len(bad)} of {len(array)} values are not finite (first: index {bad[0]})")
@@ -183,7 +188,7 @@ class Modes:
 
     @property
     def shares(self) -> np.ndarray:
-        """Counts over their sum."""
+        """Counts over their sum, `[classes]`."""
         return self.counts / self.counts.sum()
 
     @property
@@ -225,9 +230,11 @@ def birthday(fake: Tensor, real: Tensor, batch: int = 50, draws: int = 200, seed
     chance p of a pair within a batch of s gives a support of about s² / (−2 log(1 − p)).
 
     Args:
-        fake, real: features `[n, d]`, `[m, d]`; at least `batch` and 10.
-        batch: s, images a draw.
-        draws, seed: of the batches.
+        fake: features `[n, d]` of generated images, at least `batch`.
+        real: features `[m, d]`, at least 10.
+        batch: s, images per draw.
+        draws: how many batches.
+        seed: of the draws.
 
     Returns:
         Score `support_size` with p in its protocol; where no pair was ever found, the largest size that

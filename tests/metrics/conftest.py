@@ -45,10 +45,10 @@ def with_inception(hub_cache, monkeypatch):
 @pytest.fixture
 def without_inception(tmp_path, monkeypatch):
     """The hub cache is empty, and nothing can be downloaded."""
-    from gannb.metrics import features
+    from gannb.metrics import inception
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
-    monkeypatch.setattr(features, "_unreachable", lambda url, within: "no network in this test")
+    monkeypatch.setattr(inception, "_unreachable", lambda url, within: "no network in this test")
 
 
 @pytest.fixture(scope="session")

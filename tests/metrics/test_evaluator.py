@@ -4,10 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from gannb.metrics import evaluator as evaluator_module
-from gannb.metrics.evaluator import Evaluator, evaluate
+from gannb import metrics
+from gannb.metrics import evaluation
+from gannb.metrics.evaluation import Sample
+from gannb.metrics.evaluator import Evaluator, evaluate, image_scores
+from gannb.metrics.extractor import FeatureExtractor
 from gannb.metrics.feature_cache import weights_hash
-from gannb.metrics.features import FeatureExtractor, classifier
+from gannb.metrics.features import classifier
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def test_faed_is_never_called_fid(evaluator, blobs):
     assert not any(
         scores[name].available for name in scores if name.startswith("fid") or name in ("kid", "inception_score")
     )
-    assert "faed were asked for" in scores.fid_50_all.reason
+    assert "faed were chosen" in scores.fid_50_all.reason
 
 
 def test_without_weights_the_reason_stands_beside_the_fallback(without_inception, data):
@@ -130,10 +133,8 @@ def test_a_generator_may_be_a_function_of_the_number_of_images(evaluator, blobs)
 def test_real_images_are_looked_at_once(data, monkeypatch, tmp_path):
     monkeypatch.setenv("GANNB_CACHE", str(tmp_path))
     looked = []
-    original = evaluator_module._see
-    monkeypatch.setattr(
-        evaluator_module, "_see", lambda extractor, batches, n: looked.append(n) or original(extractor, batches, n)
-    )
+    original = Sample.of
+    monkeypatch.setattr(Sample, "of", lambda extractor, batches, n: looked.append(n) or original(extractor, batches, n))
     first = Evaluator(*data, mean_and_spread())(data[0])
     assert looked == [80, 30, 80]
     again = Evaluator(*data, mean_and_spread())(data[0])
@@ -154,7 +155,7 @@ def test_many_images_are_streamed_and_the_distance_is_the_same(data, monkeypatch
     fake = blobs(90, 4)
     whole = Evaluator(*data, mean_and_spread())(fake)
     monkeypatch.setenv("GANNB_CACHE", str(tmp_path))
-    monkeypatch.setattr(evaluator_module, "KEPT", 25)
+    monkeypatch.setattr(evaluation, "KEPT", 25)
     for _ in range(2):  # computed, then from the cache
         streamed = Evaluator(*data, mean_and_spread())(fake)
         assert streamed.fd_toy.value == pytest.approx(whole.fd_toy.value, rel=1e-6)
@@ -169,10 +170,35 @@ def test_collapse_to_one_image_is_scored_and_said(evaluator, data):
 
 
 def test_extrapolation_takes_the_bias_in_n_away(data, blobs):
-    scores = Evaluator(*data, mean_and_spread())(blobs(400, 3), extrapolated=True)
+    scores = Evaluator(*data, mean_and_spread())(blobs(400, 3), scores=["extrapolated", "frechet"])
     assert scores.fd_toy_extrapolated.value < scores.fd_toy.value
-    few = Evaluator(*data, mean_and_spread())(blobs(50, 3), extrapolated=True)
+    few = Evaluator(*data, mean_and_spread())(blobs(50, 3), scores=["extrapolated", "frechet"])
     assert "at least 100" in few.fd_toy_extrapolated.reason
+
+
+def test_the_list_of_scores_is_what_is_computed(evaluator, blobs):
+    scores = evaluator(blobs(50, 3), scores=["kernel", lambda e: [e.score("images", e.generated.n, kind="count")]])
+    assert [name for name in scores if scores[name].available] == ["kid_faed", "images"]
+    assert scores.images.value == 50 and scores.images.protocol["kind"] == "count"
+    assert scores.images.protocol["n_real"] == 30
+    with pytest.raises(ValueError, match="'kernal' is unknown; allowed: default, frechet, halves, kernel"):
+        evaluator(blobs(50, 3), scores=["kernal"])
+
+
+def test_a_score_in_a_module_of_its_own_is_found(evaluator, blobs, tmp_path, monkeypatch):
+    (tmp_path / "brightness.py").write_text(
+        "from gannb.metrics.evaluation import image_score\n"
+        '@image_score("brightness")\n'
+        "def brightness(e):\n"
+        '    yield e.score("brightness", e.source.some(10).mean())\n'
+    )
+    monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
+    try:
+        images = blobs(10, 3)
+        assert evaluator(images).brightness.value == pytest.approx(float(images.mean()))
+        assert list(image_scores())[-1] == "brightness", "new ones come after the others"
+    finally:
+        evaluation.IMAGE_SCORES.pop("brightness", None)
 
 
 def test_few_images_give_reasons_instead_of_scores(blobs):
@@ -186,7 +212,7 @@ def test_few_images_give_reasons_instead_of_scores(blobs):
 
 
 def test_an_unfair_function_is_caught(evaluator, blobs):
-    with pytest.raises(ValueError, match="50 images were asked for, 7 came"):
+    with pytest.raises(ValueError, match="50 images were requested, 7 came"):
         evaluator(lambda n: blobs(7, 1), 100)
 
 

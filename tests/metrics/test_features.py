@@ -6,20 +6,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-from gannb.metrics import features as feature_spaces
-from gannb.metrics.features import (
-    WeightsMissing,
-    as_8_bit,
-    bf16_agrees,
-    check_images,
-    choose,
-    cifar_resnet,
-    classifier,
-    faed,
-    hub_weights,
-    inception,
-)
+from gannb.metrics import inception as inception_module
+from gannb.metrics.extractor import FeatureExtractor, as_8_bit, check_images
+from gannb.metrics.faed import faed
+from gannb.metrics.features import choose, cifar_resnet, classifier
 from gannb.metrics.frechet import Moments, frechet_distance
+from gannb.metrics.inception import WeightsMissing, bf16_agrees, hub_weights, inception
 
 
 def noise(n, channels=3, size=32, seed=0):
@@ -118,7 +110,7 @@ def test_bf16_is_taken_only_where_it_agrees(with_inception):
             return flat + self.by * flat.flip(0), None
 
     def extractor(by):
-        return feature_spaces.FeatureExtractor("x", Rounded(by), lambda x: x, "none", "x")
+        return FeatureExtractor("x", Rounded(by), lambda x: x, "none", "x")
 
     images = smooth(40, 1)
     assert bf16_agrees(extractor(0.0), extractor(1e-6), images)
@@ -139,7 +131,7 @@ def test_weights_are_downloaded_where_there_is_a_network(tmp_path, monkeypatch):
         torch.save({}, to)
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(feature_spaces, "_unreachable", lambda url, within: "")
+    monkeypatch.setattr(inception_module, "_unreachable", lambda url, within: "")
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
     found = hub_weights("https://example.org/net-0123abcd.pth")
     assert found == tmp_path / "hub" / "checkpoints" / "net-0123abcd.pth" and found.exists()
@@ -147,8 +139,8 @@ def test_weights_are_downloaded_where_there_is_a_network(tmp_path, monkeypatch):
 
 
 def test_unreachable_address_gives_a_reason():
-    feature_spaces._unreachable.cache_clear()
-    assert feature_spaces._unreachable("http://127.0.0.1:9/x.pth", 1.0)
+    inception_module._unreachable.cache_clear()
+    assert inception_module._unreachable("http://127.0.0.1:9/x.pth", 1.0)
 
 
 def test_auto_falls_back_to_the_autoencoder_and_says_why(without_inception, blobs):
@@ -206,7 +198,7 @@ def test_faed_fit_is_a_function_of_images_and_seed_and_is_kept(blobs, tmp_path, 
     real = blobs(30, 1)
     monkeypatch.setenv("GANNB_CACHE", str(tmp_path / "a"))
     first = faed(real, steps=10)
-    monkeypatch.setattr(feature_spaces, "_fit", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr("gannb.metrics.faed._fit", lambda *_: pytest.fail("fitted again"))
     assert faed(real, steps=10).fingerprint == first.fingerprint
     monkeypatch.undo()
     monkeypatch.setenv("GANNB_CACHE", str(tmp_path / "b"))

@@ -27,12 +27,12 @@ def test_is_the_mean_of_the_packages_own_distances(backbone, monkeypatch):
     import lpips
 
     monkeypatch.setenv("TORCH_HOME", str(backbone))
-    made = images(4, size=64)
-    score = lpips_diversity(made, "squeeze")
+    generated = images(4, size=64)
+    score = lpips_diversity(generated, "squeeze")
     network = lpips.LPIPS(net="squeeze", verbose=False)
     pairings = [((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2))]
     with torch.no_grad():
-        means = [sum(float(network(made[[a]], made[[b]])) for a, b in pairs) / 2 for pairs in pairings]
+        means = [sum(float(network(generated[[a]], generated[[b]])) for a, b in pairs) / 2 for pairs in pairings]
     assert min(abs(score.value - mean) for mean in means) < 1e-6 * score.value
     assert score.protocol["pairs"] == 2 and score.protocol["features"] == "lpips squeeze v0.1"
 

@@ -1,4 +1,4 @@
-"""Images to be judged come in batches, checked, and the same each time."""
+"""Images to be scored come in batches, checked, and the same each time."""
 
 import pytest
 import torch
