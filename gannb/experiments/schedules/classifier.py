@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gannb.experiments.schedules.datasets import DIGITS, Pictures
-from gannb.metrics.feature_cache import content_hash, load_weights, store_weights
 from gannb.metrics.extractor import FeatureExtractor, as_8_bit, check_images
+from gannb.metrics.feature_cache import content_hash, load_weights, store_weights
 from gannb.metrics.features import classifier
 from gannb.networks.fit import minimise
 from gannb.random import generator, seeded
