@@ -19,7 +19,6 @@ def registered(module: str, table: str) -> tuple[str, ...]:
     spec = importlib.util.find_spec(module)
     source = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
     for node in ast.parse(source).body:
-        target = node.target if isinstance(node, ast.AnnAssign) else None
-        if isinstance(target, ast.Name) and target.id == table and isinstance(node.value, ast.Dict):
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == table and isinstance(node.value, ast.Dict):
             return tuple(ast.literal_eval(key) for key in node.value.keys if key is not None)
     raise LookupError(f"{module} writes out no dictionary {table}: name: type = {{…}}")

@@ -1,10 +1,10 @@
 """Differentiable augmentation, for real and fake images alike, from addressed draws.
 
-What D never sees unaugmented it cannot memorise; what is applied to both does not leak into G (Zhao et al. 2020,
-DiffAugment; Karras et al. 2020, ADA). Applied to real images only it is the leaking form (claim S6).
+D cannot memorise images that it only sees augmented; what is applied to both does not leak into G (Zhao et al. 2020,
+DiffAugment; Karras et al. 2020, ADA). Applied to real images only, it leaks (claim S6).
 
 Everything that moves pixels does so by indexing: the backward of `grid_sample` and of reflection padding is not
-deterministic on CUDA, and `grid_sample` has no second derivative. Outside the image the image is mirrored.
+deterministic on CUDA, and `grid_sample` has no second derivative. Beyond its edges the image is mirrored.
 """
 
 from __future__ import annotations
@@ -18,17 +18,13 @@ from torch import Tensor
 from gannb.random import Draws
 
 Number = Tensor | float
-Uniform = Callable[[str], Tensor]  # a name → fresh uniform draws in [-1, 1), one an image: [N, 1, 1, 1]
-
-FLIPS = ("hflip", "vflip")
-REMOVED = ("rotation", "affine", "jitter")  # what the particles_sagan document removed (P6)
-DIFFAUGMENT = ("translation", "cutout", "brightness", "contrast", "saturation")
+Uniform = Callable[[str], Tensor]  # a name → fresh uniform draws in [-1, 1), one per image: [N, 1, 1, 1]
 
 
 def augment(
     images: Tensor,
     draws: Draws,
-    policy: Sequence[str] = FLIPS,
+    policy: Sequence[str],
     *,
     strength: Number = 1.0,
     probability: Number = 1.0,
@@ -129,7 +125,11 @@ def _affine(x: Tensor, uniform: Uniform, strength: Number) -> Tensor:
 
 def _jitter(x: Tensor, uniform: Uniform, strength: Number) -> Tensor:
     for change in (_brightness, _contrast, _saturation):
-        x = change(x, lambda stream, name=change.__name__: uniform(f"{name}/{stream}"), strength * 0.2)
+
+        def of_change(stream: str, name: str = change.__name__) -> Tensor:
+            return uniform(f"{name}/{stream}")
+
+        x = change(x, of_change, strength * 0.2)
     return x
 
 

@@ -55,12 +55,12 @@ def non_saturating_d(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def non_saturating_g(fake: Tensor) -> Tensor:
-    """-log σ(fake): strong gradients where D is sure (Goodfellow et al. 2014, section 3)."""
+    """-log σ(fake): strong gradients where D is confident (Goodfellow et al. 2014, section 3)."""
     return F.softplus(-fake).mean()
 
 
 def saturating_g(fake: Tensor) -> Tensor:
-    """log(1 - σ(fake)), the minimax form, whose gradient vanishes where D is sure; for comparison (W16)."""
+    """log(1 - σ(fake)), the minimax form: its gradient vanishes where D is confident; for comparison (W16)."""
     return -F.softplus(fake).mean()
 
 
@@ -101,19 +101,24 @@ def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def wasserstein_g(fake: Tensor) -> Tensor:
-    """-E[fake]; its sign and level mean nothing, the critic's offset is free (W7)."""
+    """-E[fake]; its sign and level mean nothing, as the critic's offset is free (W7)."""
     return -fake.mean()
 
 
 def bce_floor(target: float) -> float:
-    """The least that `bce` can be against a soft target, its entropy in nats: H(0.9) = 0.325 (claim P4)."""
+    """Minimum of `bce` against a target, its entropy in nats: H(0.9) = 0.325 (claim P4)."""
     return -sum(share * math.log(share) for share in (target, 1 - target) if share > 0)
 
 
-def best_answer(real_label: float, fake_label: float, share_real: float = 0.5) -> float:
-    """What an ideal D answers where real and fake images are as likely as `share_real` says (claim P3).
+def optimal_output(real_label: float, fake_label: float, share_real: float = 0.5) -> float:
+    """Output of the optimal D under `bce_d`, where a sample is real with probability `share_real` (claim P3).
 
-    Against a perfect G the share is a half everywhere: with labels 0.9 and 0.0 the answer is 0.45, for both.
+    Against a perfect G this is ½ everywhere: with labels 0.9 and 0.0 the output is 0.45 for both.
+
+    Args:
+        real_label: target for real samples.
+        fake_label: target for generated ones.
+        share_real: probability in [0, 1].
     """
     return share_real * real_label + (1 - share_real) * fake_label
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def energy(made: Tensor, real: Tensor) -> Tensor:
+def energy(generated: Tensor, real: Tensor) -> Tensor:
     """2 E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖ over samples `[N, …]` and `[M, …]`, in units per √dimension; 0-d.
 
     0 in expectation where both come from one distribution, and above it elsewhere (Székely & Rizzo 2013). Pairs of a
@@ -16,17 +16,19 @@ def energy(made: Tensor, real: Tensor) -> Tensor:
     Raises:
         ValueError: fewer than two samples on a side, or samples of different shapes.
     """
-    if min(len(made), len(real)) < 2 or made.shape[1:] != real.shape[1:]:
-        raise ValueError(f"samples {tuple(made.shape)} and {tuple(real.shape)}; wanted are two or more of one shape")
-    made, real = made.flatten(1), real.flatten(1)
-    return (2 * torch.cdist(made, real).mean() - _within(made) - _within(real)) / made.shape[1] ** 0.5
+    if min(len(generated), len(real)) < 2 or generated.shape[1:] != real.shape[1:]:
+        raise ValueError(
+            f"samples {tuple(generated.shape)} and {tuple(real.shape)}; allowed: two or more per side, of one shape"
+        )
+    generated, real = generated.flatten(1), real.flatten(1)
+    return (2 * torch.cdist(generated, real).mean() - _within(generated) - _within(real)) / generated.shape[1] ** 0.5
 
 
-def energy_at_scales(made: Tensor, real: Tensor, scales: int = 3) -> Tensor:
+def energy_at_scales(generated: Tensor, real: Tensor, scales: int = 3) -> Tensor:
     """Mean of `energy` over images `[N, C, H, W]` at full, half, quarter … height: what is large counts as well."""
-    total = torch.zeros((), device=made.device, dtype=made.dtype)
+    total = torch.zeros((), device=generated.device, dtype=generated.dtype)
     for scale in range(scales):
-        total = total + energy(F.avg_pool2d(made, 2**scale), F.avg_pool2d(real, 2**scale))
+        total = total + energy(F.avg_pool2d(generated, 2**scale), F.avg_pool2d(real, 2**scale))
     return total / scales
 
 

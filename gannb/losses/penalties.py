@@ -14,7 +14,7 @@ from torch import Tensor
 Critic = Callable[[Tensor], Tensor]
 
 
-def slopes(critic: Critic, x: Tensor) -> Tensor:
+def squared_gradient_norms(critic: Critic, x: Tensor) -> Tensor:
     """Squared norm of the critic's gradient at each sample, over all dimensions but the batch (W4): `[N]`, float32.
 
     Outside autocast and in float32 at least, whatever precision the step runs in (W5). Keeps the graph, so that a
@@ -40,7 +40,7 @@ def zero_centred_penalty(critic: Critic, x: Tensor) -> Tensor:
 
     Lazy use, every k-th step: multiply by k as well (Karras et al. 2020).
     """
-    return slopes(critic, x).mean() / 2
+    return squared_gradient_norms(critic, x).mean() / 2
 
 
 def r1(critic: Critic, real: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def gradient_penalty(
         raise ValueError(f"mix has shape {tuple(mix.shape)}; allowed is one draw per sample, ({len(real)},)")
     mix = mix.view(-1, *[1] * (real.ndim - 1))
     between = mix * real.detach() + (1 - mix) * fake.detach()
-    norms = (slopes(critic, between) + 1e-12).sqrt()  # inside the root: its derivative is infinite at 0
+    norms = (squared_gradient_norms(critic, between) + 1e-12).sqrt()  # inside the root: its derivative is infinite at 0
     excess = F.relu(norms - 1) if one_sided else norms - 1
     return excess.square().mean(), norms.detach()
 

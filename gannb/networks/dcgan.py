@@ -25,10 +25,10 @@ class Generator(nn.Module):
     """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in (-1, 1).
 
     Args:
-        latent_dim: numbers in a latent.
+        latent_dim: length of a latent.
         width: channels at half the image's height (the document's `ngf`); each halving doubles them, up to 8 times.
         size: height and width of the images, a power of two from 16 to 256.
-        channels: 1 for grey, 3 for colour.
+        channels: of the images, 1 for grey and 3 for colour.
         attention_at: heights after which self-attention follows, each from 8 to size/2.
         pooled: whether attention pools its keys and values.
     """
@@ -51,7 +51,7 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleDict({str(8 << i): up(wide[i], wide[i + 1]) for i in range(len(wide) - 1)})
         image = dcgan_init(nn.ConvTranspose2d(wide[-1], channels, 4, stride=2, padding=1))
         self.image = nn.Sequential(image, nn.Tanh())
-        at = {height: self.blocks[str(height)][0].out_channels for height in attention_at}
+        at = {height: wide[1 + resolutions(size).index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, pooled=pooled) for h, c in at.items()})
 
     def forward(self, z: Tensor) -> Tensor:
@@ -65,12 +65,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images `[N, channels, size, size]` → one logit an image `[N]`.
+    """Images `[N, channels, size, size]` → logits `[N]`.
 
     Args:
         width: channels at half the image's height (the document's `ndf`).
         size: height and width of the images, a power of two from 16 to 256.
-        channels: 1 for grey, 3 for colour.
+        channels: of the images, 1 for grey and 3 for colour.
         attention_at: heights after which self-attention follows, each from 8 to size/2.
         spectral: spectral norm on every convolution, attention and last one included, and no BatchNorm;
             without it BatchNorm follows every convolution but first and last, as in DCGAN.

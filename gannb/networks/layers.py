@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gannb.networks.registry import resolutions
 
 Wrap = Callable[[nn.Module], nn.Module]
+Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
 
 
 def plain(layer: nn.Module) -> nn.Module:
@@ -20,7 +22,7 @@ def plain(layer: nn.Module) -> nn.Module:
 
 
 class SelfAttention(nn.Module):
-    """Every place looks at every other: x + γ·Wₒ·softmax(QKᵀ)V, γ learned from 0.
+    """Self-attention over all places of a map: x + γ·Wₒ·softmax(QKᵀ)V, γ learned from 0.
 
     Query and key have an eighth of the channels, the value half, and no 1/√d, as in Zhang et al. 2019 (SAGAN,
     section 3). With `pooled`, keys and values are max-pooled by 2 as in its published code, which quarters the
@@ -29,8 +31,11 @@ class SelfAttention(nn.Module):
 
     Args:
         channels: channels in and out; at least 8.
-        wrap: what each convolution is wrapped in, such as `spectral_norm`.
+        wrap: applied to each convolution, such as `spectral_norm`.
         pooled: whether keys and values are pooled; needs an even height and width.
+
+    Raises:
+        ValueError: fewer than 8 channels.
     """
 
     def __init__(self, channels: int, wrap: Wrap = plain, *, pooled: bool = True) -> None:
@@ -50,14 +55,14 @@ class SelfAttention(nn.Module):
         if self.pooled:
             key, value = F.max_pool2d(key, 2), F.max_pool2d(value, 2)
         weights = (query.flatten(2).transpose(1, 2) @ key.flatten(2)).softmax(dim=-1)  # [N, H·W, places]
-        seen = (value.flatten(2) @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])  # [N, C/2, H, W]
-        return x + self.gamma * self.out(seen)
+        attended = (value.flatten(2) @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])  # [N, C/2, H, W]
+        return x + self.gamma * self.out(attended)
 
 
-def dcgan_init(layer: nn.Module) -> nn.Module:
+def dcgan_init(layer: Layer) -> Layer:
     """Initialise one layer as DCGAN does and return it: weights N(0, 0.02²), BatchNorm's scale N(1, 0.02²), biases 0.
 
-    Comes before `spectral_norm`, whose first power iterations look at the weight (Radford et al. 2016, section 4).
+    Apply it before `spectral_norm`, whose first power iterations read the weight (Radford et al. 2016, section 4).
     """
     nn.init.normal_(layer.weight, 1.0 if isinstance(layer, nn.BatchNorm2d) else 0.0, 0.02)
     if layer.bias is not None:
@@ -66,16 +71,31 @@ def dcgan_init(layer: nn.Module) -> nn.Module:
 
 
 def up(channels: int, to: int, *, kernel: int = 4, stride: int = 2, padding: int = 1) -> nn.Sequential:
-    """Double height and width (by default): transposed convolution, BatchNorm, ReLU."""
+    """Transposed convolution, BatchNorm, ReLU: `[N, channels, H, W]` → `[N, to, 2H, 2W]` by default.
+
+    Args:
+        channels: in.
+        to: channels out.
+        kernel: height and width of the kernel.
+        stride: of the convolution.
+        padding: of the convolution.
+    """
     convolution = nn.ConvTranspose2d(channels, to, kernel, stride, padding, bias=False)
     return nn.Sequential(dcgan_init(convolution), dcgan_init(nn.BatchNorm2d(to)), nn.ReLU())
 
 
 def down(channels: int, to: int, *, spectral: bool, normalised: bool = True) -> nn.Sequential:
-    """Halve height and width: convolution and LeakyReLU, with spectral norm or (where `normalised`) BatchNorm."""
+    """Convolution, a norm, LeakyReLU: `[N, channels, H, W]` → `[N, to, H/2, W/2]`.
+
+    Args:
+        channels: in.
+        to: channels out.
+        spectral: spectral norm on the convolution, and no BatchNorm.
+        normalised: whether BatchNorm follows where there is no spectral norm.
+    """
     batch_norm = normalised and not spectral
     convolution = dcgan_init(nn.Conv2d(channels, to, 4, stride=2, padding=1, bias=not batch_norm))
-    parts = [spectral_norm(convolution) if spectral else convolution]
+    parts: list[nn.Module] = [spectral_norm(convolution) if spectral else convolution]
     parts += [dcgan_init(nn.BatchNorm2d(to))] if batch_norm else []
     return nn.Sequential(*parts, nn.LeakyReLU(0.2))
 
@@ -104,16 +124,16 @@ def spectral_norms(network: nn.Module) -> dict[str, float]:
 
 
 @torch.no_grad()
-def settled(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Module:
-    """Estimate BatchNorm's statistics anew for the weights as they are, in place; returns the network in eval mode.
+def recalibrate_batchnorm(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Module:
+    """Estimate BatchNorm's statistics for the current weights, in place; returns the network in eval mode.
 
-    The running statistics that training leaves belong to the weights of the last hundred steps, and an average of the
-    weights has none of its own. A network without BatchNorm stays as it is.
+    The running statistics after training belong to the weights of the last hundred steps, and an average of weights
+    has none of its own. A network without BatchNorm stays as it is.
 
     Args:
         network: a copy (`trainer.ema("G")`); never a player's own network, whose statistics would change.
-        inputs: `[N, …]`, what it is fed; a few hundred are enough.
-        batch_size: inputs at once.
+        inputs: of the network, `[N, …]`; a few hundred are enough.
+        batch_size: inputs per forward pass.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     if not norms:
@@ -131,7 +151,7 @@ def settled(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Modu
 
 
 class FrameNorm(nn.LayerNorm):
-    """LayerNorm over the channels of each frame of `[B, C, T]`: no clip and no frame sees another."""
+    """LayerNorm over the channels of each frame of `[B, C, T]`; samples and frames stay independent."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[B, C, T]` to the same shape."""

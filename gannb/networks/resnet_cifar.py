@@ -42,7 +42,7 @@ class ResNetCifar(nn.Module):
 
     Args:
         depth: 20, 32, 44, 56, 110, … (6n + 2).
-        classes: how many.
+        classes: number of classes.
 
     Raises:
         ValueError: a depth that is not 6n + 2.
@@ -89,8 +89,8 @@ def load_resnet(path: str | Path) -> ResNetCifar:
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     blocks = {int(found[1]) for name in state if (found := re.match(r"layer1\.(\d+)\.", name))}
     if not blocks or "linear.weight" not in state:
-        found = ", ".join(list(state)[:3]) or "no weights"
-        raise ValueError(f"{path.name} is no CIFAR ResNet: layer1.0… and linear.weight are needed; found {found}")
+        names = ", ".join(list(state)[:3]) or "no weights"
+        raise ValueError(f"{path.name} is no CIFAR ResNet: layer1.0… and linear.weight are needed; found {names}")
     network = ResNetCifar(6 * len(blocks) + 2, len(state["linear.weight"]))
     try:
         network.load_state_dict(state)

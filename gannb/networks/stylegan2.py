@@ -6,7 +6,7 @@ the latent, channels from 8·width at 4×4 down to width, one latent for all lay
 and a tanh at the end, as images here lie in (-1, 1).
 
 Noise: while G trains, fresh from torch's default generator, which the trainer seeds by step and turn as it does for
-dropout; in eval mode the constant noise that G was born with, so that the same latent gives the same image.
+dropout; in eval mode constant noise drawn with G's weights, so that the same latent gives the same image.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ GAIN = math.sqrt(2)
 
 
 def channels_at(height: int, width: int, size: int) -> int:
-    """Channels of a map: `width` at the image's and half its height, doubled a halving, up to 8 times."""
+    """Channels of a feature map: `width` at the image's height and half of it, doubling down to 8·width.
+
+    Args:
+        height: of the map.
+        width: channels at the image's height.
+        size: height of the image.
+    """
     return width * min(8, max(1, size // (2 * height)))
 
 
@@ -34,9 +40,10 @@ class Linear(nn.Module):
     """A linear layer with an equalised learning rate: weights N(0, 1), scaled by 1/√inputs when they are used.
 
     Args:
-        inputs, outputs: how many.
-        bias: where the bias starts.
-        rate: what its learning rate is multiplied by, beside the equalisation.
+        inputs: features in.
+        outputs: features out.
+        bias: the bias's initial value.
+        rate: what its learning rate is multiplied by, besides the equalisation.
     """
 
     def __init__(self, inputs: int, outputs: int, *, bias: float = 0.0, rate: float = 1.0) -> None:
@@ -51,52 +58,67 @@ class Linear(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A convolution with an equalised learning rate; with `halve` it blurs first and then takes every second place."""
+    """A convolution with an equalised learning rate.
 
-    def __init__(self, channels: int, to: int, kernel: int, *, halve: bool = False, bias: bool = True) -> None:
+    Args:
+        channels: in.
+        to: channels out.
+        kernel: 1 or 3.
+        downsample: whether the map is blurred first and every second place taken.
+        bias: whether there is one.
+    """
+
+    def __init__(self, channels: int, to: int, kernel: int, *, downsample: bool = False, bias: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(to, channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(to)) if bias else None
-        self.scale, self.kernel, self.halve = 1 / math.sqrt(channels * kernel**2), kernel, halve
+        self.scale, self.kernel, self.downsample = 1 / math.sqrt(channels * kernel**2), kernel, downsample
 
     def forward(self, x: Tensor) -> Tensor:
         """`[N, channels, H, W]` → `[N, to, H, W]`, or half as high and wide."""
         weight = self.weight * self.scale
-        if not self.halve:
+        if not self.downsample:
             return F.conv2d(x, weight, self.bias, padding=self.kernel // 2)
-        return F.conv2d(blurred(x, padding=self.kernel // 2 + 1), weight, self.bias, stride=2)
+        return F.conv2d(blur(x, padding=self.kernel // 2 + 1), weight, self.bias, stride=2)
 
 
 class ModulatedConvolution(nn.Module):
     """A convolution whose weights follow a style (ibid., equations 1 and 3).
 
-    Each sample's weights are w·s, s its style an input channel, divided by their norm an output channel (demodulation).
-    Scaling inputs by s and outputs by 1/‖w·s‖ comes to the same and lets a batch share one convolution.
+    Each sample's weights are w·s, s its style per input channel, divided by their norm per output channel
+    (demodulation). Scaling inputs by s and outputs by 1/‖w·s‖ is the same and lets a batch share one convolution.
 
     Args:
-        channels, to: in and out.
-        latent_dim: length of the latents that styles are read from.
+        channels: in.
+        to: channels out.
+        latent_dim: length of the latents that styles are computed from.
         kernel: 1 or 3.
-        double: whether the map becomes twice as high and wide, blurred after.
+        upsample: whether the map becomes twice as high and wide, blurred after.
         demodulate: whether outputs are brought to unit variance.
     """
 
     def __init__(
-        self, channels: int, to: int, latent_dim: int, kernel: int = 3, *, double: bool = False, demodulate: bool = True
+        self,
+        channels: int,
+        to: int,
+        latent_dim: int,
+        kernel: int = 3,
+        *,
+        upsample: bool = False,
+        demodulate: bool = True,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(to, channels, kernel, kernel))
         self.style = Linear(latent_dim, channels, bias=1.0)
         self.scale, self.kernel = 1 / math.sqrt(channels * kernel**2), kernel
-        self.double, self.demodulate = double, demodulate
+        self.upsample, self.demodulate = upsample, demodulate
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Map `[N, channels, H, W]` and latents `[N, latent_dim]` → `[N, to, H, W]` (or doubled)."""
+        """Map `[N, channels, H, W]` and latents `[N, latent_dim]` → `[N, to, H, W]`, or `[N, to, 2H, 2W]`."""
         weight, style = self.weight * self.scale, self.style(w)
         x = x * style[:, :, None, None].to(x.dtype)
-        if self.double:
-            made = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-            x = blurred(made, padding=1, gain=4.0)
+        if self.upsample:
+            x = blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1, gain=4.0)
         else:
             x = F.conv2d(x, weight, padding=self.kernel // 2)
         if not self.demodulate:
@@ -106,38 +128,62 @@ class ModulatedConvolution(nn.Module):
 
 
 class StyledLayer(nn.Module):
-    """A modulated convolution, noise with a learned strength, a bias and a LeakyReLU."""
+    """A modulated convolution, noise with a learned strength, a bias and a LeakyReLU.
 
-    def __init__(self, channels: int, to: int, latent_dim: int, height: int, *, double: bool = False) -> None:
+    Args:
+        channels: in.
+        to: channels out.
+        latent_dim: length of the latents.
+        height: of the map, after.
+        upsample: whether the height doubles.
+    """
+
+    noise: Tensor
+
+    def __init__(self, channels: int, to: int, latent_dim: int, height: int, *, upsample: bool = False) -> None:
         super().__init__()
-        self.convolution = ModulatedConvolution(channels, to, latent_dim, double=double)
+        self.convolution = ModulatedConvolution(channels, to, latent_dim, upsample=upsample)
         self.strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(to, 1, 1))
         self.register_buffer("noise", torch.randn(1, 1, height, height))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Map `[N, channels, H, W]` and latents `[N, latent_dim]` → `[N, to, height, height]`."""
         x = self.convolution(x, w)
         noise = torch.randn_like(x[:, :1]) if self.training else self.noise.to(x.dtype)
         return F.leaky_relu(x + self.strength.to(x.dtype) * noise + self.bias.to(x.dtype), 0.2) * GAIN
 
 
 class StyledBlock(nn.Module):
-    """The layers of one height: two, of which the first doubles it; one at 4×4."""
+    """The layers of one resolution: two, of which the first doubles it; one at 4×4.
+
+    Args:
+        channels: in.
+        to: channels out.
+        latent_dim: length of the latents.
+        height: of the map, after.
+    """
 
     def __init__(self, channels: int, to: int, latent_dim: int, height: int) -> None:
         super().__init__()
-        first = [] if height == 4 else [StyledLayer(channels, to, latent_dim, height, double=True)]
+        first = [] if height == 4 else [StyledLayer(channels, to, latent_dim, height, upsample=True)]
         self.layers = nn.ModuleList([*first, StyledLayer(to, to, latent_dim, height)])
 
     def forward(self, x: Tensor, latents: Sequence[Tensor]) -> Tensor:
-        """A latent a layer, `[N, latent_dim]` each."""
+        """Map `[N, channels, H, W]` and one latent `[N, latent_dim]` per layer → `[N, to, height, height]`."""
         for layer, w in zip(self.layers, latents, strict=True):
             x = layer(x, w)
         return x
 
 
 class ToImage(nn.Module):
-    """What a height adds to the image: a modulated 1×1 convolution that is not demodulated, and a bias."""
+    """What a resolution adds to the image: a modulated 1×1 convolution without demodulation, and a bias.
+
+    Args:
+        channels: in.
+        to: channels of the image.
+        latent_dim: length of the latents.
+    """
 
     def __init__(self, channels: int, to: int, latent_dim: int) -> None:
         super().__init__()
@@ -145,6 +191,7 @@ class ToImage(nn.Module):
         self.bias = nn.Parameter(torch.zeros(to, 1, 1))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Map `[N, channels, H, W]` and latents `[N, latent_dim]` → `[N, to, H, W]`."""
         return self.convolution(x, w) + self.bias
 
 
@@ -152,11 +199,11 @@ class Generator(nn.Module):
     """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in (-1, 1).
 
     Args:
-        latent_dim: numbers in a latent, before and after the mapping.
+        latent_dim: length of a latent, before and after the mapping.
         width: channels at the image's height.
         size: height and width of the images, a power of two from 16 to 256.
-        channels: 1 for grey, 3 for colour.
-        mapping_layers: of the mapping network (the paper's 8; ours 4).
+        channels: of the images, 1 for grey and 3 for colour.
+        mapping_layers: layers of the mapping network (the paper: 8; ours 4).
 
     Attributes:
         layers: how many latents `synthesis` takes where each layer has its own.
@@ -174,11 +221,10 @@ class Generator(nn.Module):
         heights = [4, *resolutions(size), size]
         wide = {height: channels_at(height, width, size) for height in heights}
         self.start = nn.Parameter(torch.randn(1, wide[4], 4, 4))
-        self.blocks = nn.ModuleDict(
-            {str(h): StyledBlock(wide[max(4, h // 2)], wide[h], latent_dim, h) for h in heights}
-        )
+        blocks = {str(h): StyledBlock(wide[max(4, h // 2)], wide[h], latent_dim, h) for h in heights}
+        self.blocks = nn.ModuleDict(blocks)
         self.images = nn.ModuleDict({str(h): ToImage(wide[h], channels, latent_dim) for h in heights})
-        self.layers = sum(len(block.layers) for block in self.blocks.values()) + 1
+        self.layers = sum(len(block.layers) for block in blocks.values()) + 1
 
     def forward(self, z: Tensor) -> Tensor:
         """Latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
@@ -188,27 +234,26 @@ class Generator(nn.Module):
         """Mapped latents → images `[N, channels, size, size]`.
 
         Args:
-            w: `[N, latent_dim]`, one for all layers; or `[N, layers, latent_dim]`, one each. What a height adds to the
-                image has that of the next height's first layer, as in the paper's code.
+            w: `[N, latent_dim]`, one for all layers; or `[N, layers, latent_dim]`, one per layer. What a resolution
+                adds to the image uses the latent of the next one's first layer, as in the paper's code.
         """
-        latents = w.unbind(1) if w.ndim == 3 else [w] * self.layers
-        x, image, used = self.start.expand(len(w), -1, -1, -1), None, 0
-        for block, to_image in zip(self.blocks.values(), self.images.values()):
-            x = block(x, latents[used : used + len(block.layers)])
-            used += len(block.layers)
-            added = to_image(x, latents[used])
-            image = added if image is None else doubled(image) + added
+        latents = w.unbind(1) if w.ndim == 3 else (w,) * self.layers
+        x = self.blocks["4"](self.start.expand(len(w), -1, -1, -1), latents[:1])
+        image = self.images["4"](x, latents[1])
+        for i, height in enumerate(list(self.blocks)[1:]):
+            x = self.blocks[height](x, latents[2 * i + 1 : 2 * i + 3])
+            image = upsample(image) + self.images[height](x, latents[2 * i + 3])
         return image.tanh()
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a linear skip, half as high and wide after (ibid., figure 7c)."""
+    """Two convolutions and a linear skip; the map becomes half as high and wide (ibid., figure 7c)."""
 
     def __init__(self, channels: int, to: int) -> None:
         super().__init__()
         self.first = nn.Sequential(Convolution(channels, channels, 3), Activation())
-        self.second = nn.Sequential(Convolution(channels, to, 3, halve=True), Activation())
-        self.skip = Convolution(channels, to, 1, halve=True, bias=False)
+        self.second = nn.Sequential(Convolution(channels, to, 3, downsample=True), Activation())
+        self.skip = Convolution(channels, to, 1, downsample=True, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[N, channels, H, W]` → `[N, to, H/2, W/2]`."""
@@ -216,12 +261,12 @@ class ResidualBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images `[N, channels, size, size]` → one logit an image `[N]`.
+    """Images `[N, channels, size, size]` → logits `[N]`.
 
     Args:
         width: channels at the image's height.
         size: height and width of the images, a power of two from 16 to 256.
-        channels: 1 for grey, 3 for colour.
+        channels: of the images, 1 for grey and 3 for colour.
         group: samples over which the standard deviation is taken (ibid.: 4); a batch that it does not divide takes
             the largest part that does.
         spectral: spectral norm on every layer in the place of the equalised scale (ours, for comparisons).
@@ -254,20 +299,22 @@ class Activation(nn.Module):
     """LeakyReLU(0.2) times √2."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map any shape to the same shape."""
         return F.leaky_relu(x, 0.2) * GAIN
 
 
 class UnitLength(nn.Module):
-    """Latents `[N, d]` brought to a root mean square of 1."""
+    """Latents `[N, d]` scaled to a root mean square of 1."""
 
     def forward(self, z: Tensor) -> Tensor:
+        """Latents `[N, d]` → `[N, d]`."""
         return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
 
 def with_deviation(x: Tensor, group: int) -> Tensor:
-    """Add one channel to `[N, C, 4, 4]`: the standard deviation over a group of samples, averaged over its features.
+    """Add one channel to `[N, C, 4, 4]`: the standard deviation over a group of samples, averaged over features.
 
-    What lets D see that a batch lacks variety (Karras et al. 2018, section 3).
+    It shows D whether a batch lacks variety (Karras et al. 2018, section 3).
     """
     group = next(g for g in range(min(group, len(x)), 0, -1) if len(x) % g == 0)
     grouped = x.float().unflatten(0, (group, -1))  # [G, N/G, C, H, W]
@@ -276,13 +323,19 @@ def with_deviation(x: Tensor, group: int) -> Tensor:
     return torch.cat([x, channel.to(x.dtype)], dim=1)
 
 
-def blurred(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:
-    """Smooth a map by [1, 3, 3, 1] down and across, zeros beyond its edge: `[N, C, H + 2·padding − 3, …]`."""
+def blur(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:
+    """Convolve `[N, C, H, W]` with [1, 3, 3, 1] along both axes, zeros beyond its edge.
+
+    Args:
+        x: the map.
+        padding: on each side; the result is 2·padding − 3 higher and wider.
+        gain: what the kernel, which sums to 1, is multiplied by.
+    """
     return F.conv2d(x, _kernel(x, gain).expand(x.shape[1], 1, 4, 4), padding=padding, groups=x.shape[1])
 
 
-def doubled(x: Tensor) -> Tensor:
-    """Twice as high and wide, between pixels by [1, 3, 3, 1], zeros beyond the edge."""
+def upsample(x: Tensor) -> Tensor:
+    """Double the height and width of `[N, C, H, W]`, interpolating by [1, 3, 3, 1], zeros beyond the edge."""
     kernel = _kernel(x, 4.0).expand(x.shape[1], 1, 4, 4)
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
 

@@ -1,4 +1,4 @@
-"""Small generators and critics for the toys of `gannb.data.toys`, with options that plant a critic's defects."""
+"""Small generators and critics for points and short sequences (`gannb.data.toys`)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Norm = Literal["none", "batch", "layer"]
 
 
 class PointGenerator(nn.Module):
-    """Latents `[N, latent]` to points `[N, 2]`: a perceptron with ReLU.
+    """Latents `[N, latent]` → points `[N, 2]`: a perceptron with ReLU.
 
     Args:
-        latent: width of the noise.
+        latent: length of a latent.
         width: of the hidden layers.
-        depth: how many hidden layers.
-        spread: of the data, in whose units the perceptron works.
+        depth: number of hidden layers.
+        spread: standard deviation of the data, by which the output is multiplied.
     """
 
     def __init__(self, latent: int = 8, width: int = 128, depth: int = 3, spread: float = 1.0) -> None:
@@ -30,18 +30,19 @@ class PointGenerator(nn.Module):
         self.body = nn.Sequential(*_hidden(latent, width, depth, nn.ReLU()), nn.Linear(width, 2))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Points."""
+        """Latents `[N, latent]` → points `[N, 2]`."""
         return self.spread * self.body(z)
 
 
 class PointCritic(nn.Module):
-    """Points `[N, 2]` to scores `[N]`, real numbers without bounds.
+    """Points `[N, 2]` → unbounded scores `[N]`: a perceptron with LeakyReLU.
 
     Args:
-        width, depth: of the hidden layers.
-        norm: "batch" is a planted defect: the penalty is per sample, BatchNorm couples the batch (W10).
-        dropout: above 0 is a planted defect: the penalty sees another network each time (W13).
-        spread: of the data, in whose units the perceptron works; slopes are the perceptron's own.
+        width: of the hidden layers.
+        depth: number of hidden layers.
+        norm: after each hidden layer. BatchNorm couples the samples, which a gradient penalty must not see (W10).
+        dropout: probability after each hidden layer; a gradient penalty needs 0 (W13).
+        spread: standard deviation of the data: points are divided by it, scores multiplied, slopes unchanged.
     """
 
     def __init__(
@@ -55,16 +56,16 @@ class PointCritic(nn.Module):
         self.body = nn.Sequential(*layers, nn.Linear(width, 1), nn.Flatten(0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores."""
+        """Points `[N, 2]` → scores `[N]`."""
         return self.spread * self.body(x / self.spread)
 
 
 class SequenceGenerator(nn.Module):
-    """Latents `[N, latent]` to sequences `[N, T, F]` of any length: noise beside the time, then convolutions.
+    """Latents `[N, latent]` → sequences `[N, T, F]` of any length: latent and time, then convolutions.
 
     Args:
         features: F.
-        latent: width of the noise.
+        latent: length of a latent.
         width: channels.
     """
 
@@ -76,7 +77,7 @@ class SequenceGenerator(nn.Module):
         self.leave = nn.Conv1d(width, features, 1)
 
     def forward(self, z: Tensor, frames: int = 32) -> Tensor:
-        """Sequences of so many frames."""
+        """Latents `[N, latent]` → sequences `[N, frames, F]`."""
         clock = _clock(frames, z.device).expand(len(z), -1, -1)
         x = self.enter(torch.cat([z.unsqueeze(2).expand(-1, -1, frames), clock], dim=1))
         for layer in self.body:
@@ -85,15 +86,14 @@ class SequenceGenerator(nn.Module):
 
 
 class SequenceCritic(nn.Module):
-    """Sequences `[N, T, F]` to scores: convolutions that quarter the time, then a score a patch of 4 frames.
+    """Sequences `[N, T, F]` → scores: convolutions of stride 4 in all, then one score per patch of 4 frames.
 
     Args:
         features: F.
         width: channels.
-        norm: "layer" is LayerNorm over the channels of each frame; "batch" is a planted defect (W10).
-        dropout: above 0 is a planted defect (W13).
-        patches: give the scores of the patches `[N, T / 4]` instead of their mean `[N]`; who takes them has to
-            average (W15).
+        norm: after each convolution; "layer" is over the channels of each frame. BatchNorm couples samples (W10).
+        dropout: probability after each convolution; a gradient penalty needs 0 (W13).
+        patches: return the scores of the patches `[N, T / 4]` instead of their mean `[N]` (W15).
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class SequenceCritic(nn.Module):
     ) -> None:
         super().__init__()
         _check(norm)
-        make = {"none": lambda _: nn.Identity(), "batch": nn.BatchNorm1d, "layer": FrameNorm}[norm]
+        make: type[nn.Module] = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": FrameNorm}[norm]
         layers: list[nn.Module] = []
         for i in range(2):
             layers += [nn.Conv1d(width if i else features, width, 4, stride=2, padding=1), make(width)]
@@ -110,10 +110,10 @@ class SequenceCritic(nn.Module):
         self.patches = patches
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores; T a multiple of 4.
+        """Sequences `[N, T, F]` → scores `[N]`, or `[N, T / 4]` with `patches`.
 
         Raises:
-            ValueError: another number of frames.
+            ValueError: T is not a multiple of 4.
         """
         if x.ndim != 3 or x.shape[1] % 4:
             raise ValueError(f"sequences have shape {tuple(x.shape)}; allowed: [N, a multiple of 4 frames, features]")
@@ -139,4 +139,4 @@ def _clock(frames: int, device: torch.device) -> Tensor:
 
 def _check(norm: str) -> None:
     if norm not in ("none", "batch", "layer"):
-        raise ValueError(f"norm {norm!r} is not known; allowed: none, batch, layer")
+        raise ValueError(f"norm {norm!r} is unknown; allowed: none, batch, layer")

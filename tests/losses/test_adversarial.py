@@ -112,12 +112,12 @@ def test_the_floor_of_smoothed_cross_entropy_is_its_entropy() -> None:
     assert L.bce_floor(1.0) == 0
 
 
-def test_the_best_answer_against_a_perfect_generator_is_045_for_both() -> None:
+def test_the_optimal_output_against_a_perfect_generator_is_045_for_both() -> None:
     answers = torch.linspace(0.01, 0.99, 981, dtype=torch.float64)
     logits = answers.logit()
     both = [float(L.bce(x[None], 0.9) + L.bce(x[None], 0.0)) for x in logits]
     assert float(answers[int(torch.tensor(both).argmin())]) == pytest.approx(0.45, abs=1e-3)
-    assert L.best_answer(0.9, 0.0) == pytest.approx(0.45)
+    assert L.optimal_output(0.9, 0.0) == pytest.approx(0.45)
 
 
 @pytest.mark.parametrize("name", L.LOSSES)

@@ -13,7 +13,7 @@ from gannb.networks.layers import (
     check_attention,
     dcgan_init,
     down,
-    settled,
+    recalibrate_batchnorm,
     spectral_norms,
     up,
 )
@@ -108,14 +108,14 @@ def test_places_for_attention():
         check_attention((16, 64), 64)
 
 
-def test_settled_statistics_are_those_of_the_inputs():
+def test_recalibrated_statistics_are_those_of_the_inputs():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8))
     for _ in range(3):
         network(100 * torch.randn(16, 4))  # statistics of other inputs
     inputs = torch.randn(256, 4)
     weights = [p.clone() for p in network.parameters()]
-    out = settled(network, inputs)(inputs)
+    out = recalibrate_batchnorm(network, inputs)(inputs)
     assert not network.training and network[1].momentum == 0.1
     torch.testing.assert_close(network[1].running_mean, network[0](inputs).mean(0), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(out.mean(0), torch.zeros(8), atol=1e-3, rtol=0)
@@ -129,9 +129,9 @@ def test_exact_spectral_norms():
     assert spectral_norms(nn.Sequential(layer, nn.ReLU())) == {"0": pytest.approx(5)}
 
 
-def test_settling_leaves_a_network_without_batch_norm_alone():
+def test_recalibration_leaves_a_network_without_batch_norm_alone():
     network = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
     calls = []
     network.register_forward_hook(lambda *_: calls.append(1))
-    assert not settled(network.train(), torch.ones(4, 3)).training
+    assert not recalibrate_batchnorm(network.train(), torch.ones(4, 3)).training
     assert calls == [], "nothing is estimated, so nothing is run"

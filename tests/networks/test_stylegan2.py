@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from gannb.figures.tables import layer_table
 from gannb.losses import penalties
 from gannb.networks import stylegan2
-from gannb.networks.stylegan2 import ModulatedConvolution, blurred, channels_at, doubled, with_deviation
+from gannb.networks.stylegan2 import ModulatedConvolution, blur, channels_at, upsample, with_deviation
 from gannb.random import generator, seeded
 
 
@@ -40,17 +40,17 @@ def test_channels_double_as_the_height_halves_up_to_eight_times():
     assert [channels_at(h, 16, 128) for h in (128, 64, 8, 4)] == [16, 16, 128, 128]
 
 
-@pytest.mark.parametrize("double", [False, True])
-def test_scaled_inputs_and_outputs_are_modulated_weights(double):
+@pytest.mark.parametrize("doubling", [False, True])
+def test_scaled_inputs_and_outputs_are_modulated_weights(doubling):
     """Karras et al. 2020: w' = s·w, w'' = w' / ‖w'‖, one convolution a sample."""
-    layer, x, w = modulated(double=double), draw(3, 16, 6, 6), draw(3, 5)
+    layer, x, w = modulated(upsample=doubling), draw(3, 16, 6, 6), draw(3, 5)
     expected = []
     for sample, style in zip(x, layer.style(w)):
         weight = layer.weight * layer.scale * style[None, :, None, None]
         weight = weight / weight.square().sum(dim=(1, 2, 3), keepdim=True).add(1e-8).sqrt()
-        if double:
+        if doubling:
             made = F.conv_transpose2d(sample[None], weight.transpose(0, 1), stride=2)
-            expected.append(blurred(made, padding=1, gain=4.0))
+            expected.append(blur(made, padding=1, gain=4.0))
         else:
             expected.append(F.conv2d(sample[None], weight, padding=1))
     torch.testing.assert_close(layer(x, w), torch.cat(expected))
@@ -69,10 +69,10 @@ def test_demodulation_brings_outputs_to_unit_variance_whatever_the_style():
 
 def test_the_filters_keep_a_constant_and_double_is_linear_interpolation():
     flat = torch.ones(1, 3, 6, 6)
-    torch.testing.assert_close(blurred(flat, padding=0), torch.ones(1, 3, 3, 3))
+    torch.testing.assert_close(blur(flat, padding=0), torch.ones(1, 3, 3, 3))
     x = draw(2, 3, 6, 6)
     expected = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-    torch.testing.assert_close(doubled(x)[:, :, 1:-1, 1:-1], expected[:, :, 1:-1, 1:-1])
+    torch.testing.assert_close(upsample(x)[:, :, 1:-1, 1:-1], expected[:, :, 1:-1, 1:-1])
 
 
 def test_equalised_layers_keep_the_variance():
