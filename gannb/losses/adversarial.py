@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 def bce(logits: Tensor, target: Tensor | float) -> Tensor:
-    """Binary cross-entropy with logits against one target in [0, 1] for all, averaged.
+    """Binary cross-entropy with logits against one target in [0, 1] for all, averaged over any shape.
 
     For a target t it cannot fall below H(t): 0.325 at 0.9 (P4). The target may be a 0-d tensor that moves.
     """
@@ -23,59 +23,73 @@ def bce(logits: Tensor, target: Tensor | float) -> Tensor:
 
 
 def least_squares(scores: Tensor, target: Tensor | float) -> Tensor:
-    """Mean of (score - target)² (LSGAN, Mao et al. 2017, without its factor ½)."""
+    """Mean of (score - target)² over any shape (LSGAN, Mao et al. 2017, without its factor ½)."""
     return (scores - target).square().mean()
 
 
 def bce_d(real: Tensor, fake: Tensor, real_label: Tensor | float = 1.0, fake_label: Tensor | float = 0.0) -> Tensor:
-    """`bce` of real logits against one label plus that of fake logits against the other (smoothed labels: P3)."""
+    """`bce` of real logits against one label plus that of fake logits against the other (smoothed labels: P3).
+
+    Args:
+        real: logits of real samples, of any shape.
+        fake: logits of generated ones.
+        real_label: target in [0, 1].
+        fake_label: target in [0, 1].
+    """
     return bce(real, real_label) + bce(fake, fake_label)
 
 
 def bce_g(fake: Tensor) -> Tensor:
-    """`bce` of fake logits against 1, not against the smoothed label."""
+    """`bce` of fake logits (any shape) against 1, not against the smoothed label."""
     return bce(fake, 1.0)
 
 
 def least_squares_d(
     real: Tensor, fake: Tensor, real_label: Tensor | float = 1.0, fake_label: Tensor | float = 0.0
 ) -> Tensor:
-    """Mean of the two `least_squares`, real scores against one label and fake scores against the other."""
+    """Mean of the two `least_squares`, real scores against one label and fake scores against the other.
+
+    Args:
+        real: scores of real samples, of any shape.
+        fake: scores of generated ones.
+        real_label: target.
+        fake_label: target.
+    """
     return (least_squares(real, real_label) + least_squares(fake, fake_label)) / 2
 
 
 def least_squares_g(fake: Tensor, real_label: Tensor | float = 1.0) -> Tensor:
-    """`least_squares` of fake scores against the real label."""
+    """`least_squares` of fake scores (any shape) against the real label."""
     return least_squares(fake, real_label)
 
 
 def non_saturating_d(real: Tensor, fake: Tensor) -> Tensor:
-    """-log σ(real) - log(1 - σ(fake)) (Goodfellow et al. 2014)."""
+    """-log σ(real) - log(1 - σ(fake)), averaged over any shape (Goodfellow et al. 2014)."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
 def non_saturating_g(fake: Tensor) -> Tensor:
-    """-log σ(fake): strong gradients where D is confident (Goodfellow et al. 2014, section 3)."""
+    """-log σ(fake), any shape: strong gradients where D is confident (Goodfellow et al. 2014, section 3)."""
     return F.softplus(-fake).mean()
 
 
 def saturating_g(fake: Tensor) -> Tensor:
-    """log(1 - σ(fake)), the minimax form: its gradient vanishes where D is confident; for comparison (W16)."""
+    """log(1 - σ(fake)), any shape: the minimax form, whose gradient vanishes where D is confident (W16)."""
     return -F.softplus(fake).mean()
 
 
 def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
-    """max(0, 1 - real) + max(0, 1 + fake) (Lim & Ye 2017; SAGAN)."""
+    """max(0, 1 - real) + max(0, 1 + fake), averaged over any shape (Lim & Ye 2017; SAGAN)."""
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
 def hinge_g(fake: Tensor) -> Tensor:
-    """-fake, averaged."""
+    """-fake, averaged over any shape."""
     return -fake.mean()
 
 
 def relativistic_d(real: Tensor, fake: Tensor) -> Tensor:
-    """-log σ(real - fake) over pairs (RpGAN: Jolicoeur-Martineau 2019; R3GAN, Huang et al. 2024).
+    """-log σ(real - fake) over pairs, any shape (RpGAN: Jolicoeur-Martineau 2019; R3GAN, Huang et al. 2024).
 
     Raises:
         ValueError: real and fake of different shapes, which would broadcast into other pairs.
@@ -85,23 +99,23 @@ def relativistic_d(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def relativistic_g(real: Tensor, fake: Tensor) -> Tensor:
-    """-log σ(fake - real) over pairs: G's side of `relativistic_d`; G needs D's scores of real images too."""
+    """-log σ(fake - real) over pairs, any shape: G's side of `relativistic_d`, which needs real scores too."""
     _paired(real, fake)
     return F.softplus(real - fake).mean()
 
 
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
-    """Estimate of the distance, E[real] - E[fake]: rises while the critic learns, then falls (W6)."""
+    """Estimate of the distance, E[real] - E[fake] over any shape: rises while the critic learns, then falls (W6)."""
     return real.mean() - fake.mean()
 
 
 def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
-    """The critic's loss: minus the distance (Arjovsky et al. 2017)."""
+    """The critic's loss, any shape: minus the distance (Arjovsky et al. 2017)."""
     return -wasserstein(real, fake)
 
 
 def wasserstein_g(fake: Tensor) -> Tensor:
-    """-E[fake]; its sign and level mean nothing, as the critic's offset is free (W7)."""
+    """-E[fake], any shape; its sign and level mean nothing, as the critic's offset is free (W7)."""
     return -fake.mean()
 
 

@@ -25,7 +25,13 @@ def energy(generated: Tensor, real: Tensor) -> Tensor:
 
 
 def energy_at_scales(generated: Tensor, real: Tensor, scales: int = 3) -> Tensor:
-    """Mean of `energy` over images `[N, C, H, W]` at full, half, quarter … height: what is large counts as well."""
+    """Mean of `energy` over images at full, half, quarter … height, so that large structures count too; 0-d.
+
+    Args:
+        generated: images `[N, C, H, W]`.
+        real: images `[M, C, H, W]`.
+        scales: how many heights.
+    """
     total = torch.zeros((), device=generated.device, dtype=generated.dtype)
     for scale in range(scales):
         total = total + energy(F.avg_pool2d(generated, 2**scale), F.avg_pool2d(real, 2**scale))

@@ -36,7 +36,7 @@ def squared_gradient_norms(critic: Critic, x: Tensor) -> Tensor:
 
 
 def zero_centred_penalty(critic: Critic, x: Tensor) -> Tensor:
-    """½ E‖∇D(x)‖²: R1 on real samples, R2 on fake ones (Mescheder et al. 2018); weigh it by γ.
+    """½ E‖∇D(x)‖²: R1 on real samples `[N, …]`, R2 on fake ones (Mescheder et al. 2018); weigh it by γ.
 
     Lazy use, every k-th step: multiply by k as well (Karras et al. 2020).
     """
@@ -44,12 +44,12 @@ def zero_centred_penalty(critic: Critic, x: Tensor) -> Tensor:
 
 
 def r1(critic: Critic, real: Tensor) -> Tensor:
-    """`zero_centred_penalty` on real samples."""
+    """`zero_centred_penalty` on real samples `[N, …]`."""
     return zero_centred_penalty(critic, real)
 
 
 def r2(critic: Critic, fake: Tensor) -> Tensor:
-    """`zero_centred_penalty` on fake samples."""
+    """`zero_centred_penalty` on fake samples `[N, …]`."""
     return zero_centred_penalty(critic, fake)
 
 

@@ -63,7 +63,7 @@ class Autoencoder(nn.Module):
         return self.decoder(self.spread(code).unflatten(1, self.map_shape))
 
     def forward(self, images: Tensor) -> Tensor:
-        """The reconstruction."""
+        """The reconstruction, `[N, channels, size, size]` → the same shape."""
         return self.decode(self.encode(images))
 
 

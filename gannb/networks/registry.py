@@ -88,7 +88,13 @@ NETWORKS: dict[str, Network] = {
 
 
 def fault(network: str, size: int, options: Mapping[str, Any]) -> str | None:
-    """What is wrong with a choice of network, image size and options, in words; None where nothing is."""
+    """What is wrong with a choice of network, image size and options, in words; None where nothing is.
+
+    Args:
+        network: its name.
+        size: height and width of the images.
+        options: of the network, by name.
+    """
     if network not in NETWORKS:
         return f"network {network!r} is unknown; allowed: {', '.join(NETWORKS)}"
     if size not in SIZES:

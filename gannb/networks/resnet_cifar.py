@@ -19,7 +19,13 @@ WIDTHS = (16, 32, 64)
 
 
 class Block(nn.Module):
-    """Two 3×3 convolutions beside a shortcut without weights."""
+    """Two 3×3 convolutions and a shortcut without weights.
+
+    Args:
+        before: channels in.
+        width: channels out.
+        stride: of the first convolution.
+    """
 
     def __init__(self, before: int, width: int, stride: int) -> None:
         super().__init__()

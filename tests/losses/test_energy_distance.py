@@ -55,5 +55,5 @@ def test_scales_see_what_is_large():
 
 @pytest.mark.parametrize("made", [torch.zeros(1, 3), torch.zeros(4, 2)])
 def test_what_cannot_be_compared_is_refused(made):
-    with pytest.raises(ValueError, match="wanted are two or more of one shape"):
+    with pytest.raises(ValueError, match="allowed: two or more per side, of one shape"):
         energy(made, torch.zeros(4, 3))
