@@ -40,7 +40,7 @@ def path_lengths(synthesis: Callable[[Tensor], Tensor], w: Tensor, noise: Tensor
 
 
 def path_length_penalty(lengths: Tensor, target: Tensor | float) -> Tensor:
-    """E(length − target)² of lengths `[N]`; the target is the lengths' own running mean (`gannb.control.running_mean.RunningMean`).
+    """E(length − target)² of lengths `[N]`, whose running mean is the target.
 
     Lazy use, every k-th step: multiply by k as well.
     """
