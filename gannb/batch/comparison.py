@@ -113,5 +113,5 @@ def _records(path: Path, told: dict) -> list[dict]:
 
 def _failed(records: Sequence[dict]) -> Table:
     """Each with its error and the cell where it arose."""
-    rows = [(r.get("arm"), r.get("seed"), r.get("cell") or None, r.get("error")) for r in records]
+    rows = [(r.get("variant"), r.get("seed"), r.get("cell") or None, r.get("error")) for r in records]
     return Table(("arm", "seed", "code cell", "error"), rows)

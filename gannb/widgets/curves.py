@@ -27,7 +27,7 @@ class Trace:
         self._steps, self._values = array("f"), array("f")
         self._interval, self._count, self._sum = 1, 0, 0.0
 
-    def add(self, step: int, value: float) -> None:
+    def add(self, step: float, value: float) -> None:
         """Add the value measured at a step."""
         self.last = value
         self._count += 1

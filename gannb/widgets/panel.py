@@ -27,7 +27,7 @@ class Panel(anywidget.AnyWidget):
     _esm = (HERE / "panel.js").read_text(encoding="utf-8")
     _css = (HERE / "panel.css").read_text(encoding="utf-8")
 
-    numbers = traitlets.List().tag(sync=True)
-    colours = traitlets.List().tag(sync=True)
+    numbers: traitlets.List = traitlets.List().tag(sync=True)
+    colours: traitlets.List = traitlets.List().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
     samples = traitlets.Bytes().tag(sync=True)

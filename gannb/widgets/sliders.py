@@ -101,7 +101,7 @@ class ControlledFigure:
 
         class Inputs(anywidget.AnyWidget):
             _esm = ESM
-            controls = traitlets.List().tag(sync=True)
+            controls: traitlets.List = traitlets.List().tag(sync=True)
             values = traitlets.Dict().tag(sync=True)
             continuous = traitlets.Bool().tag(sync=True)
 

@@ -17,17 +17,17 @@ from gannb.batch.sweep.plan import SweepError
 from gannb.config.presets import read_yaml
 
 MEMORY = 2 * 2**30
-"""Bytes that a trial is reckoned to need, when workers are counted."""
+"""Bytes that a trial is assumed to need."""
 
 
 class Description(BaseModel):
-    """A batch system, as dask-jobqueue names it.
+    """A batch system, in the terms of dask-jobqueue.
 
     Attributes:
         kind: a class of dask_jobqueue, such as SLURMCluster.
-        jobs: how many jobs to ask for; each starts a worker.
+        jobs: how many jobs to submit; each starts a worker.
         gpu: whether each worker has a GPU (and is started with `--resources GPU=1`).
-        options: what that class is told: queue, cores, memory, walltime, …
+        options: arguments of that class: queue, cores, memory, walltime, …
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -69,7 +69,7 @@ def _kind(name: str) -> type:
 
 @contextmanager
 def local(workers: int, gpus: int) -> Iterator[Client]:
-    """Workers on this machine, a process each with one thread; with GPUs, one worker a GPU that sees no other."""
+    """Workers on this machine, each a process with one thread; with GPUs, one worker per GPU, which sees no other."""
     port = 8787 if _free(8787) else 0
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": f"127.0.0.1:{port}"}}
     specs = {number: {"cls": Nanny, "options": _worker(number, gpus)} for number in range(gpus or workers)}
@@ -90,7 +90,7 @@ def _worker(number: int, gpus: int) -> dict[str, Any]:
 
 
 def workers_here() -> int:
-    """As many trials as this machine has cores, and memory for."""
+    """How many trials this machine has cores and memory for."""
     import psutil
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -98,7 +98,7 @@ def workers_here() -> int:
 
 
 def gpus_here() -> int:
-    """The GPUs that torch sees."""
+    """How many GPUs torch finds."""
     import torch
 
     return torch.cuda.device_count()
@@ -109,12 +109,12 @@ def at(address: str, seconds: float = 10.0) -> Iterator[Client]:
     """The scheduler at an address.
 
     Raises:
-        SweepError: nobody answers there.
+        SweepError: no scheduler answers there.
     """
     try:
         client = Client(address, timeout=seconds)
     except (OSError, ValueError) as error:
-        raise SweepError(f"--scheduler: nobody answers at {address!r} ({error})") from error
+        raise SweepError(f"--scheduler: no scheduler answers at {address!r} ({error})") from error
     with client:
         yield client
 

@@ -1,4 +1,4 @@
-"""`gannb sweep`: check a sweep, run its trials on a cluster, show how it stands, and say what came of it."""
+"""`gannb sweep`: check a sweep, run its trials on a cluster, and show status and scores."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gannb.batch.sweep.board import Board, failures, outcome
 from gannb.batch.sweep.plan import FOLDER, Sweep, SweepError, find, read
+from gannb.batch.sweep.status import StatusTable, failures, outcome
 from gannb.batch.sweep.trial import FAILED, Job, jobs
 from gannb.runs import files, locations
 
@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run a sweep. 0: every trial is done, 1: some failed, 2: it cannot be run as written, 130: interrupted."""
+    """Run a sweep. 0: all trials are done, 1: some failed, 2: it cannot be run as written, 130: interrupted."""
     try:
         path = find(args.sweep)
         sweep = read(path)
@@ -45,25 +45,22 @@ def main(args: argparse.Namespace) -> int:
         print(f"gannb: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"gannb: interrupted; go on with `gannb sweep {args.sweep}`", file=sys.stderr)
+        print(f"gannb: interrupted; continue with `gannb sweep {args.sweep}`", file=sys.stderr)
         return 130
 
 
 def planned(sweep: Sweep) -> Any:
-    """The trials, and how far each is from the experiment's defaults."""
+    """The trials, and how each differs from the experiment's defaults."""
     from gannb.tables import Table
 
     defaults = type(sweep.trials[0].params)().settings()
     rows = []
     for trial in sweep.trials:
-        told = {
-            name: value for name, value in trial.params.settings().items() if value != defaults[name] and name != "seed"
-        }
-        rows.append(
-            (trial.arm, trial.seed, ", ".join(f"{name}={value}" for name, value in told.items()) or "the defaults")
-        )
+        changed = {k: v for k, v in trial.params.settings().items() if v != defaults[k] and k != "seed"}
+        values = ", ".join(f"{name}={value}" for name, value in changed.items())
+        rows.append((trial.variant, trial.seed, values or "the defaults"))
     return Table(
-        ("trial", "seed", "unlike the defaults"), rows, note=f"{len(rows)} trials of {sweep.notebook}, all valid"
+        ("trial", "seed", "differs from the defaults"), rows, note=f"{len(rows)} trials of {sweep.notebook}, all valid"
     )
 
 
@@ -72,7 +69,7 @@ def _run(sweep: Sweep, path: Path, args: argparse.Namespace) -> int:
     from gannb.batch.sweep.driver import drive, to_run
 
     planned_jobs = jobs(sweep, runs / sweep.notebook)
-    board = Board(sweep, planned_jobs)
+    status = StatusTable(sweep, planned_jobs)
     _keep(sweep, planned_jobs, runs)
     if not_done := to_run(planned_jobs, again=args.again):
         with _client(args) as (client, gpu):
@@ -80,16 +77,16 @@ def _run(sweep: Sweep, path: Path, args: argparse.Namespace) -> int:
                 f"{len(not_done)} of {len(planned_jobs)} trials to run; dashboard: {client.dashboard_link}",
                 file=sys.stderr,
             )
-            drive(not_done, client, board, gpu=gpu)
-    return _conclude(sweep, board)
+            drive(not_done, client, status, gpu=gpu)
+    return _conclude(sweep, status)
 
 
-def _conclude(sweep: Sweep, board: Board) -> int:
-    now = board.standings()
-    print(board.line(now))
+def _conclude(sweep: Sweep, status: StatusTable) -> int:
+    now = status.now()
+    print(status.line(now))
     if sweep.score:
         print(outcome(now, sweep))
-    if any(one.state == FAILED for one in now):
+    if any(trial.state == FAILED for trial in now):
         print(failures(now))
         print("run them again with --again")
         return 1
@@ -97,15 +94,15 @@ def _conclude(sweep: Sweep, board: Board) -> int:
 
 
 def _keep(sweep: Sweep, planned_jobs: list[Job], runs: Path) -> None:
-    """Leave what was asked for beside the records, for the report."""
-    trials = [{"id": job.id, "arm": job.arm, "seed": job.seed} for job in planned_jobs]
-    told = {"name": sweep.name, "notebook": sweep.notebook, "doc": sweep.doc, "score": sweep.score}
-    files.write_json(runs / FOLDER / f"{sweep.name}.json", told | {"better": sweep.better, "trials": trials})
+    """Store the sweep beside the records, for the report."""
+    trials = [{"id": job.id, "variant": job.variant, "seed": job.seed} for job in planned_jobs]
+    head = {"name": sweep.name, "notebook": sweep.notebook, "doc": sweep.doc, "score": sweep.score}
+    files.write_json(runs / FOLDER / f"{sweep.name}.json", head | {"better": sweep.better, "trials": trials})
 
 
 @contextmanager
 def _client(args: argparse.Namespace) -> Iterator[tuple[Any, bool]]:
-    """The cluster's client, and whether each trial asks for a GPU."""
+    """The cluster's client, and whether each trial needs a GPU."""
     from gannb.batch.sweep import cluster
 
     if args.workers is not None and args.workers < 1:

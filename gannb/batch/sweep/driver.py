@@ -1,4 +1,4 @@
-"""A sweep from its first trial to its last: hand trials to the workers, watch, and lose nothing when something dies."""
+"""Run a sweep: give trials to the workers and watch them; nothing is lost when a worker or the driver dies."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ LOOK_EVERY = 0.5
 
 
 def drive(jobs: Sequence[Job], client: Client, watch: Callable[[], Any], *, gpu: bool = False) -> None:
-    """Have trials run; returns when all have ended.
+    """Run trials; returns when all have ended.
 
     Args:
-        jobs: the trials, first to start first.
+        jobs: the trials, in the order in which to start them.
         client: whose workers run them.
         watch: called every half second, and at the end.
-        gpu: whether a trial asks for a worker with a GPU of its own.
+        gpu: whether each trial needs its own GPU.
 
     Raises:
-        SweepError: the scheduler is gone. What was recorded stays: the same command goes on.
+        SweepError: the scheduler is gone; the same command continues the sweep.
     """
     pending = {_submit(client, job, rank, gpu): job for rank, job in enumerate(jobs)}
     while pending:
         for future in [future for future in pending if future.done()]:
-            _settle(future, pending.pop(future))
+            _conclude(future, pending.pop(future))
         if client.status in ("closed", "closing"):
-            raise SweepError("the scheduler is gone; what is done stays done: the same command goes on")
+            raise SweepError("the scheduler is gone; the same command continues the sweep")
         watch()
         if pending:
             time.sleep(LOOK_EVERY)
@@ -47,21 +47,21 @@ def to_run(jobs: Sequence[Job], *, again: bool = False) -> list[Job]:
 
 
 def _submit(client: Client, job: Job, rank: int, gpu: bool) -> Future:
-    """Its key is the trial's, so that two drivers at one scheduler share it; one trial fills a worker's thread."""
+    """Submit a trial; its key lets two drivers of one scheduler share it."""
     resources = {"GPU": 1} if gpu else None
     return client.submit(launch, asdict(job), key=f"trial-{job.id}", priority=-rank, resources=resources)
 
 
-def _settle(future: Future, job: Job) -> None:
-    """Turn what Dask says of a trial that left no record of its end into one."""
+def _conclude(future: Future, job: Job) -> None:
+    """Write the record of a trial that Dask ended."""
     if future.status == "finished":
         return
     if future.status in ("cancelled", "lost"):
-        raise SweepError("the scheduler let trials go; what is done stays done: the same command goes on")
+        raise SweepError("the scheduler cancelled trials; the same command continues the sweep")
     error = future.exception()
     if isinstance(error, KilledWorker):
-        said = "every worker that had it was killed (out of memory?)"
+        reason = "every worker that had it was killed (out of memory?)"
     else:
-        said = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
     if not is_held(job.file("lock")):
-        job.write(FAILED, error=said, cell=0, folder=job.record().get("folder", ""))
+        job.write(FAILED, error=reason, cell=0, folder=job.record().get("folder", ""))

@@ -1,4 +1,4 @@
-"""By what a trial is known: its parameters, the code that its notebook leans on, and the data that it names."""
+"""The identity of a trial: its parameters, the code that its notebook uses, and its data."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import gannb
 from gannb.config.experiment import Experiment
 
 PACKAGE = Path(gannb.__file__).parent
-UNSEEN = ("widgets",)
-"""Parts of gannb that a batch run never shows, so that a change there makes no trial another."""
+IGNORED = ("widgets",)
+"""Parts of gannb that a batch run does not show, so that a change there leaves a trial the same."""
 
 
 def trial_id(params: Experiment, code: str) -> str:
     """Sixteen hex digits of a trial: equal parameters, code and data give equal ones.
 
     Args:
-        params: the trial's parameters; data count by what the files hold, not by where they lie.
+        params: the trial's parameters; data count by content, not by path.
         code: `code_digest` of its notebook.
     """
     settings = params.settings()
@@ -35,8 +35,8 @@ def trial_id(params: Experiment, code: str) -> str:
 def named_data(params: Experiment) -> dict[str, Path]:
     """Parameters of the group "data" whose value is a file or folder that is there."""
     declared = params.declarations()
-    told = {name: value for name, value in params.settings().items() if declared[name].group == "data"}
-    places = {name: Path(value).expanduser() for name, value in told.items() if isinstance(value, str) and value}
+    data = {name: value for name, value in params.settings().items() if declared[name].group == "data"}
+    places = {name: Path(value).expanduser() for name, value in data.items() if isinstance(value, str) and value}
     return {name: place.resolve() for name, place in places.items() if place.exists()}
 
 
@@ -53,7 +53,7 @@ def data_digest(place: Path) -> str:
 
 
 def code_digest(notebook: Path) -> str:
-    """SHA-256 of a notebook's code and of every module of gannb that it leads to, functions' own imports included.
+    """SHA-256 of a notebook's code and of every module of gannb that it imports, directly or not.
 
     Comments, docstrings, prose, outputs, and the tagged cell of parameters do not count.
     """
@@ -107,7 +107,7 @@ def _imports(tree: ast.Module) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    ours = {name for name in names if name.startswith("gannb.") and name.split(".")[1] not in UNSEEN}
+    ours = {name for name in names if name.startswith("gannb.") and name.split(".")[1] not in IGNORED}
     return {name for name in ours if _file(name) is not None}
 
 

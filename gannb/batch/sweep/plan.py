@@ -1,11 +1,11 @@
-"""What a sweep is: a YAML file that becomes a list of trials, every value checked before anything runs.
+"""A sweep: a YAML file that becomes a list of trials, every value checked before anything runs.
 
 notebook: particles_sagan        # the experiment
-preset: quick                    # where its values start
+preset: quick                    # the values to start from
 values: {epochs: 60}             # the same for every trial
-arms: {bce: {loss: bce}, …}      # one of: arms (a list with names), grid, draws
-seeds: [0, 1, 2]                 # each of them with every seed
-score: kid_held_out              # a score of the runs' summaries, to compare by; lower is better unless `better: high`
+variants: {bce: {loss: bce}, …}  # one of: variants (with names), grid, draws
+seeds: [0, 1, 2]                 # for each variant
+score: kid_held_out              # the score to compare; lower is better unless `better: high`
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ FOLDER = "sweeps"
 
 
 class SweepError(ValueError):
-    """A sweep that cannot be run as written: every fault at once."""
+    """A sweep that cannot be run as written, with every fault."""
 
 
 class Range(BaseModel):
-    """From where a parameter is drawn: uniformly between two bounds, or between their logarithms."""
+    """The range a parameter is drawn from, uniformly or log-uniformly."""
 
     model_config = ConfigDict(extra="forbid")
     low: float
@@ -57,7 +57,7 @@ class Written(BaseModel):
     notebook: str
     preset: str = "quick"
     values: dict[str, Any] = {}
-    arms: dict[str, dict[str, Any]] = {}
+    variants: dict[str, dict[str, Any]] = {}
     grid: dict[str, list[Any]] = {}
     draws: Draws | None = None
     seeds: list[int] = []
@@ -67,12 +67,12 @@ class Written(BaseModel):
 
 
 @dataclass(frozen=True)
-class Arm:
-    """Trials that are alike but for the seed.
+class Variant:
+    """Trials that differ only in their seed.
 
     Attributes:
         label: its name, or its values in words.
-        values: what it adds to the preset's and the sweep's values; may name another `preset`.
+        values: in addition to the preset's and the sweep's values; may name another `preset`.
     """
 
     label: str
@@ -84,13 +84,13 @@ class Trial:
     """One run that a sweep asks for.
 
     Attributes:
-        arm: the label of its arm.
+        variant: the label of its variant.
         seed: its seed; None where the experiment has none.
         params: its parameters, checked.
         values: what is injected into the notebook, as plain values.
     """
 
-    arm: str
+    variant: str
     seed: int | None
     params: Experiment
     values: dict[str, Any]
@@ -103,9 +103,9 @@ class Sweep:
     Attributes:
         name: the file's name without its ending.
         notebook: the experiment.
-        trials: what is to run, arm by arm.
-        score, better: what its runs are compared by; "" where the file names none.
-        doc: what it asks, in a sentence.
+        trials: all trials, by variant.
+        score, better: the score that compares its runs; empty where the file names none.
+        doc: its question, in a sentence.
     """
 
     name: str
@@ -116,9 +116,9 @@ class Sweep:
     doc: str
 
     @property
-    def arms(self) -> list[str]:
+    def variants(self) -> list[str]:
         """The labels, in order."""
-        return list(dict.fromkeys(trial.arm for trial in self.trials))
+        return list(dict.fromkeys(trial.variant for trial in self.trials))
 
 
 def find(named: str) -> Path:
@@ -148,13 +148,13 @@ def read(path: Path) -> Sweep:
         declared = presets.declaration(written.notebook)
     except LookupError as error:
         raise SweepError(f"{path.name}: notebook: {error}") from error
-    seeds = written.seeds or [None]
+    seeds: list[int | None] = [*written.seeds] or [None]
     trials, faults = [], []
-    for arm, seed in itertools.product(_arms(written, declared), seeds):
+    for variant, seed in itertools.product(_variants(written, declared), seeds):
         try:
-            trials.append(_trial(written, declared, arm, seed))
+            trials.append(_trial(written, declared, variant, seed))
         except (LookupError, ParameterError) as error:
-            faults.append(f"trial {_named(arm.label, seed)}: {error}")
+            faults.append(f"trial {_named(variant.label, seed)}: {error}")
     faults += _twins(trials)
     if faults:
         raise SweepError("\n".join([f"{path.name}: {len(faults)} of {len(trials) + len(faults)} cannot run", *faults]))
@@ -169,9 +169,9 @@ def _written(path: Path) -> Written:
         raise SweepError("\n".join([f"{path.name}: not a sweep", *faults])) from error
     except (TypeError, ValueError) as error:
         raise SweepError(str(error)) from error
-    kinds = [kind for kind in ("arms", "grid", "draws") if getattr(written, kind)]
+    kinds = [kind for kind in ("variants", "grid", "draws") if getattr(written, kind)]
     if len(kinds) > 1:
-        raise SweepError(f"{path.name}: given {' and '.join(kinds)}; allowed: one of arms, grid, draws")
+        raise SweepError(f"{path.name}: given {' and '.join(kinds)}; allowed: one of variants, grid, draws")
     empty = [name for name, choices in written.grid.items() if not choices]
     if empty:
         raise SweepError(f"{path.name}: grid.{empty[0]}: given an empty list; allowed: at least one value")
@@ -185,22 +185,22 @@ def _nearest(error: Mapping[str, Any]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(Written.model_fields)}"
 
 
-def _arms(written: Written, declared: type[Experiment]) -> Iterator[Arm]:
-    if written.arms:
-        yield from (Arm(label, values) for label, values in written.arms.items())
+def _variants(written: Written, declared: type[Experiment]) -> Iterator[Variant]:
+    if written.variants:
+        yield from (Variant(label, values) for label, values in written.variants.items())
     elif written.grid:
         for chosen in itertools.product(*written.grid.values()):
             values = dict(zip(written.grid, chosen))
-            yield Arm(_words(values), values)
+            yield Variant(_words(values), values)
     elif written.draws:
         for number in range(written.draws.count):
             values = {
                 name: _draw(name, source, number, written.draws.seed, declared)
                 for name, source in written.draws.of.items()
             }
-            yield Arm(_words(values), values)
+            yield Variant(_words(values), values)
     else:
-        yield Arm(written.values.get("preset", written.preset))
+        yield Variant(written.values.get("preset", written.preset))
 
 
 def _words(values: Mapping[str, Any]) -> str:
@@ -210,7 +210,7 @@ def _words(values: Mapping[str, Any]) -> str:
 
 
 def _draw(name: str, source: Range | list[Any], number: int, seed: int, declared: type[Experiment]) -> Any:
-    """A value of its own address: another parameter, or more draws, leave it as it is. Four significant digits."""
+    """A value that depends on nothing but its address, so further parameters or draws do not change it; four digits."""
     import numpy as np
 
     from gannb.random import key
@@ -230,11 +230,13 @@ def _draw(name: str, source: Range | list[Any], number: int, seed: int, declared
     return min(source.high, max(source.low, float(f"{drawn:.4g}")))
 
 
-def _trial(written: Written, declared: type[Experiment], arm: Arm, seed: int | None) -> Trial:
-    told = {"preset": written.preset} | written.values | dict(arm.values) | ({} if seed is None else {"seed": seed})
-    values = presets.preset(written.notebook, told["preset"]) | told
+def _trial(written: Written, declared: type[Experiment], variant: Variant, seed: int | None) -> Trial:
+    given = (
+        {"preset": written.preset} | written.values | dict(variant.values) | ({} if seed is None else {"seed": seed})
+    )
+    values = presets.preset(written.notebook, given["preset"]) | given
     params = declared(**values)
-    return Trial(arm.label, getattr(params, "seed", None), params, {name: getattr(params, name) for name in values})
+    return Trial(variant.label, getattr(params, "seed", None), params, {name: getattr(params, name) for name in values})
 
 
 def _twins(trials: list[Trial]) -> list[str]:
@@ -244,9 +246,9 @@ def _twins(trials: list[Trial]) -> list[str]:
     for trial in trials:
         twin = seen.setdefault(trial.params.hash, trial)
         if twin is not trial:
-            faults.append(f"trial {_named(trial.arm, trial.seed)} is the same as {_named(twin.arm, twin.seed)}")
+            faults.append(f"trial {_named(trial.variant, trial.seed)} is the same as {_named(twin.variant, twin.seed)}")
     return faults
 
 
-def _named(arm: str, seed: int | None) -> str:
-    return f"{arm!r}" if seed is None else f"{arm!r}, seed {seed}"
+def _named(variant: str, seed: int | None) -> str:
+    return f"{variant!r}" if seed is None else f"{variant!r}, seed {seed}"

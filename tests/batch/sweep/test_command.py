@@ -114,7 +114,7 @@ def test_workers_and_driver_are_killed_and_nothing_is_lost_or_done_twice(home: P
 @pytest.mark.timeout(500)
 def test_a_scheduler_of_its_own_and_a_worker_that_is_killed(home: Path, gannb, tmp_path: Path) -> None:
     write(
-        home, "far", "notebook: toy\nvalues: {steps: 9}\narms: {plain: {}, broken: {kind: broken}}\nscore: distance\n"
+        home, "far", "notebook: toy\nvalues: {steps: 9}\nvariants: {plain: {}, broken: {kind: broken}}\nscore: distance\n"
     )
     where = tmp_path / "scheduler.json"
     environment = os.environ | {"TOY_HOME": str(home)}
@@ -171,4 +171,6 @@ def test_bad_sweeps_end_before_anything_starts(home: Path, gannb) -> None:
 def test_nobody_at_the_address(home: Path, gannb) -> None:
     write(home, "one", "notebook: toy\n")
     process = gannb("sweep", "one", "--scheduler", "tcp://127.0.0.1:9")
-    assert "nobody answers at 'tcp://127.0.0.1:9'" in process.communicate(timeout=120)[1] and process.returncode == 2
+    assert (
+        "no scheduler answers at 'tcp://127.0.0.1:9'" in process.communicate(timeout=120)[1] and process.returncode == 2
+    )

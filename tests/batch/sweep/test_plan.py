@@ -31,16 +31,16 @@ def refused(folder: Path, text: str) -> str:
 
 def test_a_grid_times_seeds(toy: Path) -> None:
     found = sweep(toy, "values: {steps: 7}\ngrid: {lr: [0.1, 1e-3], width: [2, 4]}\nseeds: [0, 5]\nscore: distance\n")
-    assert len(found.trials) == 8 and found.arms[0] == "lr=0.1, width=2" and found.score == "distance"
+    assert len(found.trials) == 8 and found.variants[0] == "lr=0.1, width=2" and found.score == "distance"
     assert {(t.params.lr, t.params.width, t.seed) for t in found.trials} == {
         (lr, width, seed) for lr in (0.1, 1e-3) for width in (2, 4) for seed in (0, 5)
     }
     assert all(t.params.steps == 7 and t.values["steps"] == 7 for t in found.trials)
 
 
-def test_arms_may_start_from_a_preset_of_their_own(toy: Path) -> None:
-    found = sweep(toy, "arms:\n  ours: {preset: wide}\n  theirs: {lr: 0.5}\n")
-    assert [(t.arm, t.params.width, t.params.lr, t.params.preset) for t in found.trials] == [
+def test_variants_may_start_from_a_preset_of_their_own(toy: Path) -> None:
+    found = sweep(toy, "variants:\n  ours: {preset: wide}\n  theirs: {lr: 0.5}\n")
+    assert [(t.variant, t.params.width, t.params.lr, t.params.preset) for t in found.trials] == [
         ("ours", 64, 0.1, "wide"), ("theirs", 4, 0.5, "quick"),
     ]  # fmt: skip
 
@@ -60,11 +60,11 @@ def test_draws_are_repeatable_within_bounds_and_each_of_its_own(toy: Path) -> No
     [
         ("grids: {lr: [1]}", "grids: Extra inputs are not permitted; did you mean 'grid'?"),
         ("grid: {lr: []}", "grid.lr: given an empty list"),
-        ("grid: {lr: [0.1]}\narms: {a: {}}", "given arms and grid; allowed: one of"),
+        ("grid: {lr: [0.1]}\nvariants: {a: {}}", "given variants and grid; allowed: one of"),
         ("better: lower", "better: Input should be 'low' or 'high', given 'lower'"),
         ("preset: wdie", "did you mean 'wide'?"),
         ("seeds: [-1]", "seed: given -1"),
-        ("arms: {a: {lr: 0.1}, b: {lr: 0.1}}", "trial 'b', seed 0 is the same as 'a'"),
+        ("variants: {a: {lr: 0.1}, b: {lr: 0.1}}", "trial 'b', seed 0 is the same as 'a'"),
         ("grid: {lr: [0.1, 2.0, -1.0]}", "2 of 3 cannot run"),
         ("draws: {count: 1, of: {lr: {low: 0.5, high: 0.1}}}", "allowed: low below high"),
         ("draws: {count: 0, of: {lr: [1]}}", "draws.count"),

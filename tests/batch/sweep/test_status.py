@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gannb.batch.sweep import board
-from gannb.batch.sweep.board import Board, Standing, failures, live_table, time_left
+from gannb.batch.sweep import status
+from gannb.batch.sweep.status import StatusTable, TrialStatus, failures, live_table, time_left
 from gannb.batch.sweep.plan import Sweep, Trial
 from gannb.batch.sweep.trial import Job, locked
 
@@ -28,7 +28,7 @@ def jobs(tmp_path: Path) -> list[Job]:
 
 @pytest.fixture
 def sweep(jobs: list[Job]) -> Sweep:
-    return Sweep("some", "toy", [Trial(job.arm, job.seed, None, {}) for job in jobs], "kid", "low", "")
+    return Sweep("some", "toy", [Trial(job.variant, job.seed, None, {}) for job in jobs], "kid", "low", "")
 
 
 def done(job: Job, score: float | None, seconds: float = 10.0) -> None:
@@ -42,9 +42,9 @@ def done(job: Job, score: float | None, seconds: float = 10.0) -> None:
 def test_a_record_of_one_that_runs_counts_while_its_lock_is_held(jobs: list[Job]) -> None:
     jobs[0].write("running", since=time.time())
     jobs[0].file("progress").write_text('{"step": 3, "steps": 9, "seconds_left": 30.0}')
-    assert Standing.of(jobs[0], "kid").state == "waiting", "its process was killed"
+    assert TrialStatus.of(jobs[0], "kid").state == "waiting", "its process was killed"
     with locked(jobs[0].file("lock")):
-        now = Standing.of(jobs[0], "kid")
+        now = TrialStatus.of(jobs[0], "kid")
     assert now.state == "running" and now.seconds_left == 30.0
 
 
@@ -53,14 +53,14 @@ def test_time_left_is_that_of_the_running_and_of_the_waiting_at_their_pace(jobs:
     jobs[1].write("running", since=time.time() - 10)
     jobs[1].file("progress").write_text('{"step": 1, "steps": 2, "seconds_left": 10.0}')
     with locked(jobs[1].file("lock")):
-        now = [Standing.of(job, "kid") for job in jobs]
+        now = [TrialStatus.of(job, "kid") for job in jobs]
     assert time_left(now) == pytest.approx(10 + 2 * 20, abs=0.5), "one worker: its rest, and two more of 20 s"
     assert time_left([one for one in now if one.state != "running"]) is None
 
 
 def test_a_log_gets_a_line_for_each_change_and_a_terminal_a_table(sweep: Sweep, jobs: list[Job]) -> None:
     log = io.StringIO()
-    shown = Board(sweep, jobs, log)
+    shown = StatusTable(sweep, jobs, log)
     shown()
     assert log.getvalue() == ""
     done(jobs[0], 0.5)
@@ -75,7 +75,7 @@ def test_a_log_gets_a_line_for_each_change_and_a_terminal_a_table(sweep: Sweep, 
 
     terminal = io.StringIO()
     terminal.isatty = lambda: True
-    shown = Board(sweep, jobs, terminal)
+    shown = StatusTable(sweep, jobs, terminal)
     shown()
     first = terminal.getvalue()
     shown()
@@ -84,8 +84,8 @@ def test_a_log_gets_a_line_for_each_change_and_a_terminal_a_table(sweep: Sweep, 
 
 
 def test_more_trials_than_rows(sweep: Sweep, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "ROWS", 3)
-    table = live_table([Standing.of(job, "kid") for job in jobs], sweep)
+    monkeypatch.setattr(status, "ROWS", 3)
+    table = live_table([TrialStatus.of(job, "kid") for job in jobs], sweep)
     assert len(table) == 3 and table.note == "and 1 more"
 
 
@@ -93,9 +93,9 @@ def test_what_came_of_it(sweep: Sweep, jobs: list[Job]) -> None:
     for job, score in zip(jobs, (1.0, 2.0, 0.5, None)):
         done(job, score)
     jobs[3].write("failed", error="died", cell=0)
-    now = [Standing.of(job, "kid") for job in jobs]
-    a, b = board.outcome(now, sweep).rows
+    now = [TrialStatus.of(job, "kid") for job in jobs]
+    a, b = status.outcome(now, sweep).rows
     assert a[:2] == ("a", 2) and a[2].startswith("1.5 [") and b[1:3] == (1, "0.5 (1 run)")
     assert failures(now).rows == [("b, seed 1", None, "died", None)]
     high = Sweep("some", "toy", sweep.trials, "kid", "high", "")
-    assert board.best(now, high.better).score == 2.0 and board.best(now, sweep.better).score == 0.5
+    assert status.best(now, high.better).score == 2.0 and status.best(now, sweep.better).score == 0.5
