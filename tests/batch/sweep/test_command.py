@@ -113,9 +113,8 @@ def test_workers_and_driver_are_killed_and_nothing_is_lost_or_done_twice(home: P
 
 @pytest.mark.timeout(500)
 def test_a_scheduler_of_its_own_and_a_worker_that_is_killed(home: Path, gannb, tmp_path: Path) -> None:
-    write(
-        home, "far", "notebook: toy\nvalues: {steps: 9}\nvariants: {plain: {}, broken: {kind: broken}}\nscore: distance\n"
-    )
+    variants = "variants: {plain: {}, broken: {kind: broken}}"
+    write(home, "far", f"notebook: toy\nvalues: {{steps: 9}}\n{variants}\nscore: distance\n")
     where = tmp_path / "scheduler.json"
     environment = os.environ | {"TOY_HOME": str(home)}
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment, "cwd": tmp_path}

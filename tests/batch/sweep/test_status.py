@@ -1,4 +1,4 @@
-"""How a sweep stands: states, time left, the best so far, failures, and what came of the arms."""
+"""The status of a sweep: states, time left, the best so far, failures, and the scores of its variants."""
 
 import io
 import json
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gannb.batch.sweep import status
-from gannb.batch.sweep.status import StatusTable, TrialStatus, failures, live_table, time_left
 from gannb.batch.sweep.plan import Sweep, Trial
+from gannb.batch.sweep.status import StatusTable, TrialStatus, failures, live_table, time_left
 from gannb.batch.sweep.trial import Job, locked
 
 
