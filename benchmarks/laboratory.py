@@ -3,7 +3,7 @@
     python benchmarks/laboratory.py --out results/laboratory.json            # both toys, all arms, 1 seed: an hour
     python benchmarks/laboratory.py --toys "8 Gaussians" --steps 2000        # a look
 
-Every arm gets the same steps. Prints a row a trial, with its seconds, and adds it to the file that `--out` names.
+Every arm gets the same steps. Prints a row per trial, with its seconds, and adds it to the file that `--out` names.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 import torch
 
 from gannb.data.toys import toy
-from gannb.experiments.motion_wgan_gp.critic_metrics import samples, standing
+from gannb.experiments.motion_wgan_gp.critic_metrics import critic_state, samples
 from gannb.experiments.motion_wgan_gp.laboratory import bench
-from gannb.experiments.motion_wgan_gp.laboratory_params import DEFECTS, TOYS, Laboratory
+from gannb.experiments.motion_wgan_gp.params import DEFECTS, TOYS, Laboratory
 from gannb.runs.folder import Run
 from gannb.tables import Table
 
@@ -68,7 +68,7 @@ def trial(name: str, arm: str, seed: int, steps: int) -> dict[str, object]:
             "cpu_seconds": round(spent, 1),
         }
         row |= data.coverage(samples(trainer.ema("G"), 4096, seed)).as_dict() | {"modes": data.modes}
-        return row | standing(D, G, data.train, data.held_out, seed=seed)
+        return row | critic_state(D, G, data.train, data.held_out, seed=seed)
 
 
 def main() -> None:

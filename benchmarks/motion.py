@@ -30,7 +30,7 @@ from gannb.experiments.motion.networks.discriminator import Discriminator
 from gannb.experiments.motion.networks.generator import Generator
 from gannb.experiments.motion.networks.graph import graph_layers, skeleton_edges
 from gannb.experiments.motion.skeleton import PARENTS
-from gannb.experiments.motion.widgets.gesture import GestureDesk
+from gannb.experiments.motion.widgets.gesture import GestureEditor
 from gannb.losses.adversarial import least_squares
 from gannb.random import generator, seeded
 
@@ -122,18 +122,18 @@ def training(width: int, half: bool) -> str:
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             with torch.no_grad():
-                made = G(mel, speaker)
-            loss = least_squares(D(real, mel, speaker), 0.9) + least_squares(D(made, mel, speaker), 0.1)
+                generated = G(mel, speaker)
+            loss = least_squares(D(real, mel, speaker), 0.9) + least_squares(D(generated, mel, speaker), 0.1)
         d_adam.zero_grad()
         loss.backward()
         d_adam.step()
         D.requires_grad_(False)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            made = G(mel, speaker)
-            loss = least_squares(D(made, mel, speaker), 0.9)
-        loss = loss + losses.absolute(made, real) + losses.velocity(made, real) + losses.smoothness(made)
+            generated = G(mel, speaker)
+            loss = least_squares(D(generated, mel, speaker), 0.9)
+        loss = loss + losses.absolute(generated, real) + losses.velocity(generated, real) + losses.smoothness(generated)
         g_adam.zero_grad()
-        (loss + losses.physics(made)).backward()
+        (loss + losses.physics(generated)).backward()
         g_adam.step()
         D.requires_grad_(True)
 
@@ -146,7 +146,7 @@ def slider(width: int) -> str:
     """From a slider's move to a new clip of 64 frames, and to the player's whole page."""
     with seeded("slider"):
         G = Generator(MELS, SPEAKERS, width, head="angles").eval().requires_grad_(False)
-    desk = GestureDesk(G, record(STYLES[0], seconds=4.3), [style.name for style in STYLES])
+    desk = GestureEditor(G, record(STYLES[0], seconds=4.3), [style.name for style in STYLES])
     desk.player(height=0.1).page()
     clocks = {"wall": time.perf_counter, "CPU": time.process_time}
     taken: dict[str, list[float]] = {f"{what}, {clock}": [] for what in ("clip", "page") for clock in clocks}

@@ -1,4 +1,4 @@
-"""Strategies, rules and ingredients of `motion_balance` side by side, on made-up speakers, over seeds.
+"""Strategies, rules and ingredients of `motion_balance` side by side, on synthetic speakers, over seeds.
 
     python benchmarks/motion_arms.py --seeds 0 1    # 64 steps; adds to results/motion_arms.json
     python benchmarks/motion_arms.py --long         # 504 steps of fewer arms; adds to results/motion_collapse.json
@@ -21,20 +21,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gannb.experiments.motion_balance.params import ROADS
+from gannb.experiments.motion_balance.params import EXTENSIONS
 
 ROOT = Path(__file__).parents[1]
 SHORT, LONG, TRACE = (ROOT / "results" / f"motion_{name}.json" for name in ("arms", "collapse", "trace"))
 TOLD = {
     "head": "coordinates", "epochs": 16, "batch_size": 8, "warmup_epochs": 3, "curriculum_epochs": 10,
-    "check_every": 8, "judge_every": 8, "lr_g": 0.002, "lr_d": 0.004, "ema": 0.9, "threads": 1,
+    "check_every": 8, "evaluate_every": 8, "lr_g": 0.002, "lr_d": 0.004, "ema": 0.9, "threads": 1,
 }  # fmt: skip
 LASTING = TOLD | {"epochs": 63, "batch_size": 4, "warmup_epochs": 5, "curriculum_epochs": 25, "check_every": 50}
 TRACED = TOLD | {"epochs": 60, "batch_size": 16, "warmup_epochs": 10, "curriculum_epochs": 50, "lr_g": 0.001}
-TRACED |= {"lr_d": 0.002, "d_strong_below": 0.0, "check_every": 100_000, "judge_every": 60, "precision": "fp32"}
+TRACED |= {"lr_d": 0.002, "d_strong_below": 0.0, "check_every": 100_000, "evaluate_every": 60, "precision": "fp32"}
 OWN = "merged, literal"
 ARMS = ("no-rules", "repaired", "legacy", "without-attention", "without-curriculum", "without-physics",
-        "without-mixed-precision", "mixed-from-0", *ROADS)  # fmt: skip
+        "without-mixed-precision", "mixed-from-0", *EXTENSIONS)  # fmt: skip
 LONG_ARMS = ("legacy",)
 SEEN = ("D/loss", "G/loss", "G/adversarial", "D/accuracy")
 
@@ -92,8 +92,8 @@ def main() -> None:
         there = set() if args.again else {row["arm"] for row in rows if row["seed"] == seed}
         wanted = [arm for arm in args.arms or arms if arm not in there]
         if wanted or OWN not in there:
-            made = outcomes(told | {"seed": seed}, wanted)
-            new = {(row["arm"], row["seed"]): row for row in made if row["arm"] not in there}
+            generated = outcomes(told | {"seed": seed}, wanted)
+            new = {(row["arm"], row["seed"]): row for row in generated if row["arm"] not in there}
             rows = [new.pop((row["arm"], row["seed"]), row) for row in rows] + list(new.values())
             seeds = " ".join(map(str, sorted({row["seed"] for row in rows})))
             flags = f"{'--long ' if args.long else ''}--seeds {seeds}"

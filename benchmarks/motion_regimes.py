@@ -4,7 +4,7 @@
     python benchmarks/motion_regimes.py --seeds 2 --epochs 20 --arms two-rates one-rate
 
 Runs the notebook itself without its laboratory, one seed after another, and adds what became of each arm to
-`results/motion_regimes.json`; a seed that is there already, with the same numbers, is made anew.
+`results/motion_regimes.json`; a seed that is there already, with the same numbers, is generated anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from gannb.config.presets import HOME
-from gannb.experiments.motion_wgan_gp.params import ARMS
+from gannb.experiments.motion_wgan_gp.params import VARIANTS
 
 OUT = HOME / "results" / "motion_regimes.json"
 NO_LABORATORY = {"toys": '["8 Gaussians", "sequences"]', "toy_steps": 50, "defect_steps": 10, "lambda_steps": 10}
@@ -31,9 +31,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--epochs", type=int, default=120)
-    parser.add_argument("--seconds", type=float, default=40.0, help="length of a made-up recording")
+    parser.add_argument("--seconds", type=float, default=40.0, help="length of a synthetic recording")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--arms", nargs="*", default=["least-squares"], choices=ARMS)
+    parser.add_argument("--arms", nargs="*", default=["least-squares"], choices=VARIANTS)
     given = parser.parse_args()
     for seed in range(given.first, given.first + given.seeds):
         told = NO_LABORATORY | {
@@ -42,12 +42,12 @@ def main() -> None:
             "seconds": given.seconds,
             "batch_size": given.batch,
         }
-        told |= {"compared": json.dumps(given.arms), "grow_every": max(1, given.epochs // 10), "judge_every": 10}
+        told |= {"compared": json.dumps(given.arms), "grow_every": max(1, given.epochs // 10), "evaluate_every": 10}
         with tempfile.TemporaryDirectory() as runs:
             flags = [flag for name, value in (told | {"runs": runs}).items() for flag in ("-p", f"{name}={value}")]
             subprocess.run([sys.executable, "-m", "gannb.cli", "run", "motion_wgan_gp", *flags], check=True)
-            (made,) = Path(runs).glob("motion_wgan_gp/*/arms.json")
-            add(json.loads(made.read_text(encoding="utf-8")), given)
+            (generated,) = Path(runs).glob("motion_wgan_gp/*/arms.json")
+            add(json.loads(generated.read_text(encoding="utf-8")), given)
 
 
 def add(outcomes: list[dict], given: argparse.Namespace) -> None:
@@ -55,7 +55,7 @@ def add(outcomes: list[dict], given: argparse.Namespace) -> None:
     before = json.loads(OUT.read_text(encoding="utf-8"))["outcomes"] if OUT.exists() else []
     new = {(o["arm"], o["seed"]) for o in outcomes}
     kept = [o for o in before if (o["arm"], o["seed"]) not in new] + outcomes
-    seeds, arms = len({o["seed"] for o in kept}), " ".join(sorted({o["arm"] for o in kept} & {*ARMS}))
+    seeds, arms = len({o["seed"] for o in kept}), " ".join(sorted({o["arm"] for o in kept} & {*VARIANTS}))
     command = f"python benchmarks/motion_regimes.py --seeds {seeds} --epochs {given.epochs} --seconds {given.seconds:g}"
     command += f" --batch {given.batch} --arms {arms}"
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HOME, capture_output=True, text=True)

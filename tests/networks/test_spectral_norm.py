@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from gannb.experiments.motion.networks.discriminator import Discriminator
-from gannb.experiments.motion_wgan_gp.penalty_defects import correct
+from gannb.experiments.motion_wgan_gp.penalties import correct
 from gannb.networks.spectral_norm import spectrally_normed
 from gannb.random import generator, seeded
 

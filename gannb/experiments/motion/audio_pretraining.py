@@ -30,12 +30,12 @@ HIDDEN, SPAN = 0.3, 2
 """Share of the pose frames that is hidden, and how many are hidden together."""
 
 
-class ListeningError(ValueError):
+class PretrainingError(ValueError):
     """Speech that cannot be learnt from, or an encoder's file that does not fit."""
 
 
 @dataclass(frozen=True)
-class Ears:
+class PretrainedEncoder:
     """An encoder that has learnt to listen.
 
     Attributes:
@@ -51,16 +51,16 @@ class Ears:
     faults: dict[str, str]
 
     def save(self, path: str | Path) -> Path:
-        """Write the weights, to be taken in by `take_ears`."""
+        """Write the weights, to be taken in by `load_encoder`."""
         encoder = self.encoder
         told = {"n_mels": encoder.n_mels, "width": encoder.out.out_features, "files": self.files}
         tensors = {name: t.contiguous() for name, t in encoder.state_dict().items()}
         return write_bytes(Path(path), safetensors.torch.save(tensors, {"ears": json.dumps(told)}))
 
 
-def learn_to_listen(
+def pretrain(
     folder: str | Path, *, n_mels: int = speech.N_MELS, width: int = 64, steps: int = 500, seed: int = 0
-) -> Ears:
+) -> PretrainedEncoder:
     """Train an encoder on every sound file below a folder.
 
     Args:
@@ -71,7 +71,7 @@ def learn_to_listen(
 
     Raises:
         FileNotFoundError: no such folder, or no sound file in it.
-        ListeningError: no file can be used; every reason is named.
+        PretrainingError: no file can be used; every reason is named.
     """
     heard, faults = read_folder(Path(folder), n_mels)
     together = torch.cat(heard)
@@ -83,36 +83,36 @@ def learn_to_listen(
     def loss(step: int) -> Tensor:
         draws = Draws(seed, step, "ears")
         mel = _stretches(heard, draws)
-        return hidden_error(encoder, decoder, mel, hide(mel, draws))
+        return masked_error(encoder, decoder, mel, mask(mel, draws))
 
     losses = minimise(loss, nn.ModuleList([encoder, decoder]), steps=steps, rate=RATE)
-    return Ears(encoder.eval(), losses, len(heard), faults)
+    return PretrainedEncoder(encoder.eval(), losses, len(heard), faults)
 
 
-def give_ears(encoder: AudioEncoder, source: str, *, seed: int = 0, steps: int = 300) -> None:
+def initialise(encoder: AudioEncoder, source: str, *, seed: int = 0, steps: int = 300) -> None:
     """Let a generator's encoder learn to listen first, in place; its own scale of the data stays.
 
     Args:
         encoder: the generator's.
-        source: a folder of speech, a file that `Ears.save` wrote, or "made": made-up voices that are in no corpus.
+        source: a folder of speech, a file that `PretrainedEncoder.save` wrote, or "synthetic".
         seed, steps: of the learning, where it happens here.
 
     Raises:
-        FileNotFoundError, ListeningError: what is wrong with the source.
+        FileNotFoundError, PretrainingError: what is wrong with the source.
     """
-    if source != "made" and Path(source).expanduser().is_file():
-        take_ears(encoder, source)
+    if source != "synthetic" and Path(source).expanduser().is_file():
+        load_encoder(encoder, source)
         return
     told = {"n_mels": encoder.n_mels, "width": encoder.out.out_features, "steps": steps, "seed": seed}
-    with tempfile.TemporaryDirectory() as made:
-        folder = made_voices(Path(made), seed) if source == "made" else Path(source).expanduser()
-        learnt = learn_to_listen(folder, **told).encoder.state_dict()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = synthetic_voices(Path(temporary), seed) if source == "synthetic" else Path(source).expanduser()
+        learnt = pretrain(folder, **told).encoder.state_dict()
     kept = {name: t for name, t in encoder.state_dict().items() if name.startswith("scale.")}
     encoder.load_state_dict(learnt | kept)
 
 
-def made_voices(folder: Path, seed: int, count: int = 6, seconds: float = 30.0) -> Path:
-    """Write sound files of made-up voices, pitches from low to high, into a folder; returns the folder."""
+def synthetic_voices(folder: Path, seed: int, count: int = 6, seconds: float = 30.0) -> Path:
+    """Write sound files of synthetic voices, pitches from low to high, into a folder; returns the folder."""
     import soundfile
 
     for number in range(count):
@@ -123,7 +123,7 @@ def made_voices(folder: Path, seed: int, count: int = 6, seconds: float = 30.0) 
     return folder
 
 
-def hidden_error(encoder: AudioEncoder, decoder: nn.Module, mel: Tensor, hidden: Tensor) -> Tensor:
+def masked_error(encoder: AudioEncoder, decoder: nn.Module, mel: Tensor, hidden: Tensor) -> Tensor:
     """Mean absolute error, in standard deviations, of what is said of the hidden pose frames.
 
     Args:
@@ -137,7 +137,7 @@ def hidden_error(encoder: AudioEncoder, decoder: nn.Module, mel: Tensor, hidden:
     return (said - true).abs().transpose(1, 2)[hidden].mean()
 
 
-def hide(mel: Tensor, draws: Draws) -> Tensor:
+def mask(mel: Tensor, draws: Draws) -> Tensor:
     """Which pose frames are hidden `[B, T]`: pairs of neighbours, about a third, at least one pair a clip."""
     count, frames = len(mel), mel.shape[1] // MEL_FRAMES
     chance = draws.rand("hide", count, -(-frames // SPAN))
@@ -146,7 +146,7 @@ def hide(mel: Tensor, draws: Draws) -> Tensor:
 
 
 def read_folder(folder: Path, n_mels: int) -> tuple[list[Tensor], dict[str, str]]:
-    """Log-mels of every sound file below a folder, by name, and why some were left out; raises as `learn_to_listen`."""
+    """Log-mels of every sound file below a folder, by name, and why some were left out; raises as `pretrain`."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder of speech")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in speech.SUFFIXES)
@@ -166,18 +166,18 @@ def read_folder(folder: Path, n_mels: int) -> tuple[list[Tensor], dict[str, str]
                 f"{len(mel) / MEL_FRAMES / speech.POSE_FPS:.1f} s; at least {FRAMES / speech.POSE_FPS:.1f} s"
             )
     if not heard:
-        raise ListeningError(
+        raise PretrainingError(
             "\n  ".join([f"{folder}: no speech can be used", *(f"{n}: {r}" for n, r in faults.items())])
         )
     return heard, faults
 
 
-def take_ears(encoder: AudioEncoder, path: str | Path) -> None:
+def load_encoder(encoder: AudioEncoder, path: str | Path) -> None:
     """Give a generator's encoder what another learnt; its own scale of the data stays.
 
     Raises:
         FileNotFoundError: no such file.
-        ListeningError: no encoder's file, or one with other mel bands or widths.
+        PretrainingError: no encoder's file, or one with other mel bands or widths.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -189,10 +189,10 @@ def take_ears(encoder: AudioEncoder, path: str | Path) -> None:
             told = json.loads((file.metadata() or {}).get("ears", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (safetensors.SafetensorError, ValueError) as error:
-        raise ListeningError(f"{path.name}: not a file of an audio encoder ({error})") from error
+        raise PretrainingError(f"{path.name}: not a file of an audio encoder ({error})") from error
     mine = {"n_mels": encoder.n_mels, "width": encoder.out.out_features}
     if {name: told.get(name) for name in mine} != mine:
-        raise ListeningError(f"{path.name}: made with {told or 'nothing said'}, this generator has {mine}")
+        raise PretrainingError(f"{path.name}: written with {told or 'no metadata'}, this generator has {mine}")
     kept = {name: t for name, t in encoder.state_dict().items() if name.startswith("scale.")}
     encoder.load_state_dict(tensors | kept)
 
@@ -217,7 +217,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    ears = learn_to_listen(args.folder, n_mels=args.n_mels, width=args.width, steps=args.steps, seed=args.seed)
+    ears = pretrain(args.folder, n_mels=args.n_mels, width=args.width, steps=args.steps, seed=args.seed)
     for name, reason in ears.faults.items():
         print(f"left out: {name}: {reason}")
     first, last = (sum(part) / len(part) for part in (ears.losses[:20], ears.losses[-20:]))

@@ -1,4 +1,4 @@
-"""When a discriminator has ended a generator's learning, in figures: what the notebook on balance asks of each arm."""
+"""Alarms for collapse: a discriminator that is always right, or a generator without variety."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ DIVERSITY = 0.25
 
 
 def collapse_alarms(action: str = "note", steps: int = STEPS) -> list[Lasting]:
-    """Ring where D is right in more than 99 % of cases for 500 steps, or G's motions differ by under 25 % of the real.
+    """Alarms where D is right in over 99 % of cases for 500 steps, or G's motions differ by under 25 % of the real.
 
-    They read "D/accuracy", and "G/diversity_share": how far made motions are apart, over how far real ones are.
+    They read "D/accuracy" and "G/diversity_share", the distance between generated motions over that between real ones.
 
     Args:
         action: "note", "pause", "stop" or "rollback".
@@ -28,7 +28,7 @@ def collapse_alarms(action: str = "note", steps: int = STEPS) -> list[Lasting]:
         Lasting(
             "G collapses",
             lambda seen: seen["G/diversity_share"] < DIVERSITY if "G/diversity_share" in seen else None,
-            f"what G makes differs by less than {DIVERSITY:.0%} of what real motion does",
+            f"generated motion differs by less than {DIVERSITY:.0%} of what real motion does",
             patience=2,
             action=action,
         ),

@@ -73,12 +73,12 @@ class Curriculum:
     Under the document's ramp numbers move once an epoch, as its formula does; under the smooth ramp at every step.
 
     Args:
-        steps_per_epoch: batches an epoch.
+        steps_per_epoch: batches per epoch.
         stages: where the stages begin and end.
         detail, physics: (initial, final) weights.
         offset: the label offset at the start.
         ramp: `document` or `smooth`.
-        active: off means full weights from the start (the arms without a curriculum); the label offset still moves.
+        active: off means full weights from the start (the variants without a curriculum); the label offset still moves.
     """
 
     steps_per_epoch: int

@@ -1,4 +1,4 @@
-"""Use a trained run of either experiment on gesture: a sound file of speech in, a motion out."""
+"""Inference with a trained run of either gesture experiment: a sound file of speech in, a motion out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPEAKERS = "speakers.json"
 
 
 @dataclass(frozen=True)
-class Gesturer:
+class GestureModel:
     """A trained generator and the speakers it knows.
 
     Attributes:
@@ -38,7 +38,7 @@ class Gesturer:
     run: str
 
     @classmethod
-    def of(cls, run: str | Path) -> Gesturer:
+    def of(cls, run: str | Path) -> GestureModel:
         """From a run folder's path or name, or `last` (the newest on gesture).
 
         Raises:
@@ -50,9 +50,7 @@ class Gesturer:
         if checkpoint is None:
             raise RunError(f"{folder.name} has no whole checkpoint; {'; '.join(faults) or 'train it first'}")
         if not (folder / SPEAKERS).is_file():
-            raise RunError(
-                f"{folder.name} names no speakers ({SPEAKERS}): it is no run on gesture, or an unfinished one"
-            )
+            raise RunError(f"{folder.name} names no speakers ({SPEAKERS}): it is no gesture run, or an unfinished one")
         speakers = json.loads((folder / SPEAKERS).read_text(encoding="utf-8"))
         network = building.generator(_params(folder), len(speakers)).eval()
         kept = "G/average/" if any(name.startswith("G/average/") for name in checkpoint.tensors) else "G/module/"
@@ -90,12 +88,14 @@ def gesture_file(
     """
     if Path(out).suffix.lower() not in recordings.SUFFIXES:  # before time is spent
         raise recordings.MotionDataError(f"{Path(out).name}: motion is written as {' or '.join(recordings.SUFFIXES)}")
-    made = Gesturer.of(run)(speech.read(sound), speaker, controls)
-    return recordings.export(out, made.pose.numpy(), None if made.angles is None else made.angles.numpy())
+    generated = GestureModel.of(run)(speech.read(sound), speaker, controls)
+    return recordings.export(
+        out, generated.pose.numpy(), None if generated.angles is None else generated.angles.numpy()
+    )
 
 
 def save_speakers(run: Run, speakers: Sequence[str]) -> None:
-    """Keep the speakers' names with a run, for `Gesturer`."""
+    """Keep the speakers' names with a run, for `GestureModel`."""
     if run.writes:
         files.write_json(run.path(SPEAKERS), list(speakers))
 

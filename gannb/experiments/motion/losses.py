@@ -24,7 +24,7 @@ def absolute(generated: Tensor, real: Tensor) -> Tensor:
 
 
 def velocity(generated: Tensor, real: Tensor) -> Tensor:
-    """Mean |difference of frame-to-frame changes|, metres a frame."""
+    """Mean |difference of frame-to-frame changes|, metres per frame."""
     _check_pair(generated, real)
     return (generated - real).diff(dim=FRAME_AXIS).abs().mean()
 
@@ -44,12 +44,12 @@ def reconstruction(
 
 
 def acceleration(generated: Tensor) -> Tensor:
-    """Mean |second difference in time|, metres a frame²; at least 3 frames."""
+    """Mean |second difference in time|, metres per frame²; at least 3 frames."""
     return _difference(generated, 2)
 
 
 def jerk(generated: Tensor) -> Tensor:
-    """Mean |third difference in time|, metres a frame³; at least 4 frames."""
+    """Mean |third difference in time|, metres per frame³; at least 4 frames."""
     return _difference(generated, 3)
 
 
@@ -76,7 +76,7 @@ def joint_angles(generated: Tensor) -> tuple[Tensor, Tensor]:
     """How far joints are bent beyond what a body can do, mean over angles, radians: (hands, body).
 
     Hands: 40 angles beyond their limits, and the sideways bend of 20 finger hinges. Body: 17 angles beyond theirs.
-    Angles are read with anatomical signs, so a left and a right arm that mirror each other are judged alike.
+    Angles are read with anatomical signs, so a left and a right arm that mirror each other are evaluated alike.
     """
     _check(generated)
     angles, sideways = skeleton.read(generated)

@@ -1,4 +1,4 @@
-"""What both experiments on speech-driven gesture are told of their data and networks."""
+"""Parameters of data, networks and curriculum that both experiments on speech-driven gesture share."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ from typing import Any
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import param
+from gannb.config.kinds import WEIGHT
 from gannb.config.rules import rule
+from gannb.experiments.motion.curriculum import Stages
 
 
 class Motion(Experiment):
     """Data and networks that `motion_balance` and `motion_wgan_gp` share; defaults are the quick preset."""
 
     data: str = param(
-        "made", '"made", a folder of motion (.bvh, .npz) and speech of the same names, or a built corpus', group="data"
+        "synthetic",
+        '"synthetic", a folder of motion (.bvh, .npz) and speech of the same names, or a built corpus',
+        group="data",
     )
-    seconds: float = param(20.0, "length of a made-up recording (ours)", group="data", low=5.0, high=36000.0, unit="s")
-    recordings: int = param(2, "made-up recordings a speaker (ours)", group="data", low=1, high=1000)
+    seconds: float = param(
+        20.0, "length of a synthetic recording (ours)", group="data", low=5.0, high=36000.0, unit="s"
+    )
+    recordings: int = param(2, "synthetic recordings per speaker (ours)", group="data", low=1, high=1000)
     stride: int = param(32, "frames between the beginnings of clips (ours)", group="data", low=1, high=64)
-    held_out: float = param(0.25, "share of the recordings kept for judging (ours)", group="data", low=0.02, high=0.9)
+    held_out: float = param(
+        0.25, "share of recordings held out for evaluation (ours)", group="data", low=0.02, high=0.9
+    )
     n_mels: int = param(64, "mel bands (ours)", group="data", low=8, high=256)
     seed: int = param(0, "every random draw follows from it", low=0)
 
@@ -35,8 +43,8 @@ class Motion(Experiment):
         "parallel", "body-hand attention: both at once, hands first, or none (M16)", group="networks",
         choices=("parallel", "sequential", "off"),
     )  # fmt: skip
-    d_hears: bool = param(True, "D hears the speech (ours)", group="networks")
-    d_knows_speaker: bool = param(True, "D is told the speaker (ours)", group="networks")
+    d_on_speech: bool = param(True, "D is conditioned on the speech (ours)", group="networks")
+    d_on_speaker: bool = param(True, "D is conditioned on the speaker (ours)", group="networks")
 
     @property
     def graph(self) -> str:
@@ -55,3 +63,37 @@ class Motion(Experiment):
     @rule("n_mels")
     def _bands(v: Any) -> str | None:
         return None if v.n_mels % 8 == 0 else "use a multiple of 8"
+
+
+class Curriculum(Experiment):
+    """The stages, the ends of the ramps, and the weights that they move (motion_balance §2)."""
+
+    curriculum: bool = param(True, "weights rise with the epoch; off: full weights from the start", group="curriculum")
+    ramp: str = param(
+        "document", "the document's ramp, which doubles at the end of the warm-up, or a smooth one (ours, M2)",
+        group="curriculum", choices=("document", "smooth"),
+    )  # fmt: skip
+    warmup_epochs: int = param(
+        3, "end of the warm-up (the document: 10)", group="curriculum", low=0, high=10_000, slider=(0, 100)
+    )
+    curriculum_epochs: int = param(
+        10, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
+        slider=(1, 500),
+    )  # fmt: skip
+    detail_initial: float = param(0.3, "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
+    detail_final: float = param(1.0, "detail weight at the end", group="curriculum", low=0.0, high=100.0)
+    physics_initial: float = param(0.5, "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0)
+    physics_final: float = param(2.0, "physics weight at the end", group="curriculum", low=0.0, high=100.0)
+    detail_weight: float = param(0.15, "of the detail terms: the curriculum moves it", WEIGHT)
+    physics_weight: float = param(0.25, "of bone and angle terms: the curriculum moves it", WEIGHT)
+    absolute_weight: float = param(1.0, "of |generated - real| (ours)", WEIGHT)
+    velocity_weight: float = param(1.0, "of the difference of velocities (ours)", WEIGHT)
+
+    @rule("warmup_epochs", "curriculum_epochs")
+    def _stages(v: Any) -> str | None:
+        return None if v.warmup_epochs < v.curriculum_epochs else "the curriculum ends after the warm-up"
+
+    @property
+    def stages(self) -> Stages:
+        """The curriculum's stages."""
+        return Stages(self.warmup_epochs, self.curriculum_epochs)

@@ -180,7 +180,7 @@ def forward_kinematics(angles: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 
 def within_limits(raw: Tensor) -> Tensor:
-    """Squash unbounded numbers `[..., 57]` into the joint limits, radians: every pose made of them is possible."""
+    """Squash unbounded numbers `[..., 57]` into the joint limits, radians: every pose that follows is possible."""
     low, high = LIMITS.to(raw).unbind(-1)
     return low + (high - low) * torch.sigmoid(raw)
 

@@ -104,16 +104,16 @@ def generate(
         faded = fade(torch.cat([draw(w, s) for w, s in zip(windows.split(32), who.split(32))]), starts, frames)
         if network.head == "angles":
             return shaped(faded, controls, bones)
-        return Gesture(faded) if controls == Controls() else shaped(readable(faded), controls, bones)
+        return Gesture(faded) if controls == Controls() else shaped(angles_of(faded), controls, bones)
 
 
 def shaped(angles: Tensor, controls: Controls, bones: Tensor | None = None) -> Gesture:
-    """A gesture from angles `[F, 57]` under controls: what a slider redraws, without asking the network again."""
+    """A gesture from angles `[F, 57]` under controls: what a slider redraws, without running the network again."""
     angles = shape(angles, controls)
     return Gesture(skeleton.forward_kinematics(angles, bones), angles)
 
 
-def readable(pose: Tensor) -> Tensor:
+def angles_of(pose: Tensor) -> Tensor:
     """Angles `[F, 57]` of free positions `[F, 52, 3]`, brought within the limits."""
     return within(skeleton.joint_angles(pose))
 
@@ -145,7 +145,7 @@ def _windows(mel: Tensor) -> tuple[Tensor, list[int]]:
 
 def shape(angles: Tensor, controls: Controls) -> Tensor:
     """All controls in turn: speed, coupling, amplitude, height."""
-    angles = go_at(angles, controls.speed)
+    angles = change_speed(angles, controls.speed)
     angles = couple(angles, controls.coupling)
     angles = amplify(angles, controls.amplitude)
     return raise_hands(angles, controls.height)
@@ -163,7 +163,7 @@ def amplify(angles: Tensor, by: float) -> Tensor:
     return angles if by == 1.0 else within(mean + by * (angles - mean))
 
 
-def go_at(angles: Tensor, speed: float) -> Tensor:
+def change_speed(angles: Tensor, speed: float) -> Tensor:
     """Go through the motion `speed` times as fast, in a clip of the same length: past its end it is gone back."""
     if speed == 1.0 or len(angles) < 2:
         return angles

@@ -100,14 +100,14 @@ def replay_figure(
     return shown.update_layout(template=TEMPLATE, height=460, title=f"{rules} rules over recorded losses")
 
 
-def replay_table(trace: Trace, arms: Mapping[str, tuple[Strategy, str]], **rules: Any) -> Table:
-    """How often rules act over one trace: a row an arm, name → (strategy, kind of rules)."""
+def replay_table(trace: Trace, variants: Mapping[str, tuple[Strategy, str]], **rules: Any) -> Table:
+    """How often rules act over one trace; variants: name → (strategy, kind of rules)."""
     rows = []
-    for name, (strategy, kind) in arms.items():
-        made = replay(Balance(strategy, kind, Limits(), **rules), trace)
-        done = [action for row in made for action in row["action"].split("+")]
+    for name, (strategy, kind) in variants.items():
+        replayed = replay(Balance(strategy, kind, Limits(), **rules), trace)
+        done = [action for row in replayed for action in row["action"].split("+")]
         acts = [done.count(action) for action in ("skip", "forced", "d_too_strong", "g_too_strong", "recover")]
-        longest, last = max((row["consecutive_skips"] for row in made), default=0), made[-1]
+        longest, last = max((row["consecutive_skips"] for row in replayed), default=0), replayed[-1]
         rows.append((name, *acts, longest, last["g_turns"], f"{last['lr_d_scale']:.3g}"))
     names = ("skipped", "forced", "D too strong", "G too strong", "recovered", "longest row", "G turns", "D rate ×")
     return Table(("rules", *names), rows, note=f"{len(trace)} recorded steps, D playing at each")

@@ -10,9 +10,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from gannb.experiments.motion import losses, matcher_fitting
+from gannb.experiments.motion import losses, matching
 from gannb.experiments.motion.data.split import MotionSplit
-from gannb.experiments.motion.networks.matcher import Matcher
+from gannb.experiments.motion.matching import Matcher
 from gannb.losses.adversarial import least_squares_d, least_squares_g
 from gannb.training.turn import Turn
 
@@ -61,10 +61,10 @@ class Losses:
         detail = adversarial + losses.smoothness(generated)
         loss = reconstruction + now.detail_weight * detail + now.physics_weight * physics
         if now.plain.contrast_weight:  # an extension: speech and motion of one moment belong together
-            loss = loss + now.contrast_weight * matcher_fitting.mismatch(self.matcher, clips.mel, generated)
+            loss = loss + now.contrast_weight * self.matcher.loss(clips.mel, generated)
         return loss
 
     @cached_property
     def matcher(self) -> Matcher:
         """The frozen network that scores which speech belongs to which motion, fitted to the training clips."""
-        return matcher_fitting.fit(self.split.learned(), self.split.scales(), seed=self.seed).to(self.device)
+        return matching.fit(self.split.training_clips(), self.split.scales(), seed=self.seed).to(self.device)

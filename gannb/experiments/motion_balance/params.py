@@ -1,4 +1,4 @@
-"""What a run of `motion_balance` may be told, and the arms that are compared with it."""
+"""Parameters of `motion_balance`, and the variants that are compared with a run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Self
 from gannb.config.fields import execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LABEL, PRECISION, RATE, SCALE, TURNS, WEIGHT
 from gannb.config.rules import rule
-from gannb.experiments.motion.curriculum_params import Curriculum
-from gannb.experiments.motion.params import Motion
+from gannb.experiments.motion.params import Curriculum, Motion
 from gannb.experiments.motion_balance.balance import STRATEGIES, THRESHOLDS, Limits, Strategy, strategy
 
 _WARMUP = 2
@@ -27,12 +26,12 @@ INGREDIENTS: dict[str, dict[str, Any]] = {
 NO_RULES = {"d_strong_below": 0.0, "check_every": 100_000}
 """Neither rule ever acts."""
 
-ROADS: dict[str, dict[str, Any]] = {
+EXTENSIONS: dict[str, dict[str, Any]] = {
     "augmented": {"speech_noise": 0.5, "time_warp": 0.2},
     "transformer-layers": {"graph_layers": "ATATA"},
     "contrastive": {"contrast_weight": 0.2},
     "time-scales": {"d_time_scales": [1, 2, 4]},
-    "pretrained-ears": {"ears": "made"},
+    "pretrained-encoder": {"pretrain_audio": "synthetic"},
 }
 """Name → what a further road changes in a run (the motion_balance document names them and took none)."""
 
@@ -50,7 +49,7 @@ def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
 class MotionBalance(Motion, Curriculum):
     """Parameters of `01_motion_balance`; defaults are the quick preset.
 
-    `strategy` sets the numbers of its column in the document's table; any of them that is given as well goes before.
+    `strategy` sets the numbers of its column in the document's table; one that is given as well takes precedence.
     """
 
     name: ClassVar[str] = "motion_balance"
@@ -80,13 +79,13 @@ class MotionBalance(Motion, Curriculum):
         6, "batches between checks of the throttle rule (M9; the document: 200)", group="balance", low=1, high=100_000
     )
     window: int = param(5, "losses in its moving averages (ours: 10, M9)", group="balance", low=1, high=10_000)
-    d_turns: int = param(1, "D's turns a step; 0: skipped", group="balance", low=0, high=2, moves=True)
-    g_turns: int = param(4, "G's turns a step", group="balance", low=1, high=8, moves=True)
+    d_turns: int = param(1, "D's turns per step; 0: skipped", group="balance", low=0, high=2, moves=True)
+    g_turns: int = param(4, "G's turns per step", group="balance", low=1, high=8, moves=True)
     lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", SCALE)
     lr_g_scale: float = param(1.0, "multiplies lr_g: what the rules move", SCALE)
 
     real_label: float = param(0.90, "D's target for real motion", LABEL)
-    fake_label: float = param(0.10, "D's target for made motion", LABEL)
+    fake_label: float = param(0.10, "D's target for generated motion", LABEL)
     label_noise: float = param(0.005, "standard deviation of the noise on labels", LABEL)
     label_offset: float = param(
         0.02, "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)", LABEL
@@ -100,38 +99,40 @@ class MotionBalance(Motion, Curriculum):
         slider=(1, 500),
     )  # fmt: skip
     detail_weight: float = param(0.15, "of adversarial, acceleration and jerk terms: the curriculum moves it", WEIGHT)
-    absolute_weight: float = param(10.0, "of |made - real| (ours)", WEIGHT)
+    absolute_weight: float = param(10.0, "of |generated - real| (ours)", WEIGHT)
     velocity_weight: float = param(5.0, "of the difference of velocities (ours)", WEIGHT)
 
     speech_noise: float = param(
-        0.0, "share of clips with noise under the speech (a further road)", group="roads", low=0.0, high=1.0
+        0.0, "share of clips with noise under the speech (an extension)", group="extensions", low=0.0, high=1.0
     )
     time_warp: float = param(
-        0.0, "the most by which time runs faster or slower, for speech and motion alike (a further road)",
-        group="roads", low=0.0, high=0.9,
+        0.0, "the most by which time runs faster or slower, for speech and motion alike (an extension)",
+        group="extensions", low=0.0, high=0.9,
     )  # fmt: skip
     graph_layers: str = param(
-        "AGAGA", "G's graph layers: attention, graph convolution, or a transformer T (a further road)", group="roads"
+        "AGAGA",
+        "G's graph layers: attention, graph convolution, or a transformer T (an extension)",
+        group="extensions",
     )
     d_time_scales: list[int] = param(
-        [1], "frames that each discriminator averages over: 1, 2, 4 (a further road)", group="roads", low=1, high=4
+        [1], "frames that each discriminator averages over: 1, 2, 4 (an extension)", group="extensions", low=1, high=4
     )
     contrast_weight: float = param(
         0.0,
-        "of telling speech and motion of other moments apart (a further road)",
+        "of matching speech and motion of one moment (an extension)",
         WEIGHT,
         high=100.0,
         slider=(0.0, 2.0),
-        group="roads",
+        group="extensions",
     )
-    ears: str = param(
+    pretrain_audio: str = param(
         "",
-        "speech that the audio encoder learns from first: a folder, a file of weights, made; empty: none",
-        group="roads",
+        "speech on which the audio encoder is pretrained: a folder, a file of weights, synthetic; empty: none",
+        group="extensions",
     )
 
     epochs: int = param(9, "passes over the clips (the document: 500)", EPOCHS)
-    batch_size: int = param(16, "clips a step (ours)", group="training", low=2, high=4096)
+    batch_size: int = param(16, "clips per step (ours)", group="training", low=2, high=4096)
     precision: str = param("bf16", "of forward passes, from mixed_from on (the document: fp16)", PRECISION)
     mixed_from: int = param(
         _WARMUP, "epoch from which precision holds, the warm-up's end; fp32 before; -1: never", group="training",
@@ -143,12 +144,14 @@ class MotionBalance(Motion, Curriculum):
     beta2: float = param(0.999, "Adam's second decay (ours)", BETA2, high=0.99999)
     clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing (ours)", group="optimiser", low=0.0)
     ema: float = param(0.9, "decay of G's average; 0 keeps none (ours)", EMA)
-    judge_every: int = param(3, "epochs between looks at the held-out clips (ours)", group="judging", low=1)
-    judged: int = param(200, "held-out clips that are judged, at most (ours)", group="judging", low=4, high=100_000)
-    compared: list[str] = param(
-        ["repaired", "coordinates-head"], "arms that are trained beside this run (see `arm`)", group="training"
+    evaluate_every: int = param(3, "epochs between evaluations on held-out clips (ours)", group="evaluation", low=1)
+    evaluated: int = param(
+        200, "held-out clips that are evaluated, at most (ours)", group="evaluation", low=4, high=100_000
     )
-    seeds: int = param(1, "seeds of each arm; intervals over seeds need 2 (ours: 5)", group="training", low=1, high=100)
+    compared: list[str] = param(
+        ["repaired", "coordinates-head"], "variants that are trained beside this run (see `variant`)", group="training"
+    )
+    seeds: int = param(1, "seeds per variant; intervals over seeds need 2 (ours: 5)", group="training", low=1, high=100)
 
     threads: int = execution(
         1, "CPU threads; one is nearly as fast as two on networks this small; 0 leaves them to torch", low=0
@@ -175,30 +178,30 @@ class MotionBalance(Motion, Curriculum):
         return None if fit else "allowed: some of 1, 2 and 4, each once"
 
     @rule("compared")
-    def _known_arms(v: Any) -> str | None:
-        unknown = [arm for arm in v.compared if arm not in arms()]
-        return f"no arm {', '.join(unknown)}; allowed: {', '.join(arms())}" if unknown else None
+    def _known_variants(v: Any) -> str | None:
+        unknown = [name for name in v.compared if name not in variants()]
+        return f"no variant {', '.join(unknown)}; allowed: {', '.join(variants())}" if unknown else None
 
-    def arm(self, name: str, *, seed: int | None = None, runs: str = "") -> Self:
-        """These parameters as a named arm (`arms()`): a strategy, a kind of rules, or this run without an ingredient.
+    def variant(self, name: str, *, seed: int | None = None, runs: str = "") -> Self:
+        """These parameters as a variant: a strategy, a kind of rules, or this run without an ingredient.
 
-        An arm never resumes, replays or branches this run.
+        A variant never resumes, replays or branches this run.
 
         Args:
-            name: one of `arms()`.
+            name: one of `variants()`.
             seed: its own; this run's by default.
-            runs: where the arm's own run folder goes; empty: beside this run's.
+            runs: where the variant's own run folder goes; empty: beside this run's.
 
         Raises:
-            ValueError: an unknown arm.
+            ValueError: an unknown variant.
         """
-        if name not in arms():
-            raise ValueError(f"no arm is called {name!r}; there are: {', '.join(arms())}")
-        anew = "strategy" in arms()[name]
+        if name not in variants():
+            raise ValueError(f"no variant is called {name!r}; there are: {', '.join(variants())}")
+        anew = "strategy" in variants()[name]
         kept = {n: v for n, v in self if not anew or n not in self.filled}
         own = {"seed": self.seed if seed is None else seed, "compared": [], "seeds": 1, "preset": name}
         own |= {"resume": "", "replay": "", "branch": "", "runs": runs or self.runs}
-        return type(self)(**kept | own | arms()[name])
+        return type(self)(**kept | own | variants()[name])
 
     @classmethod
     def baseline_for(cls, params: Motion, *, name: str, seed: int, runs: str) -> Self:
@@ -213,7 +216,7 @@ class MotionBalance(Motion, Curriculum):
             runs: where its run folder goes.
         """
         shared = [n for n in {**Motion.model_fields, **Curriculum.model_fields} if n in cls.model_fields]
-        shared += ["batch_size", "clip_norm", "ema", "judged", "precision"]
+        shared += ["batch_size", "clip_norm", "ema", "evaluated", "precision"]
         values = {n: getattr(params, n) for n in shared if hasattr(params, n)}
         own = {"seed": seed, "runs": runs, "preset": name, "rules": "repaired", "compared": []}
         alone = {"resume": "", "replay": "", "branch": ""}
@@ -242,8 +245,8 @@ class MotionBalance(Motion, Curriculum):
         return Strategy(**own | flags)
 
 
-def arms() -> dict[str, dict[str, Any]]:
-    """Name → the parameters by which an arm differs from the run; a strategy fills in its whole column."""
+def variants() -> dict[str, dict[str, Any]]:
+    """Name → the parameters by which a variant differs from the run; a strategy fills in its whole column."""
     strategies = {name: {"strategy": name} for name in STRATEGIES}
     rules = {kind: {"rules": kind} for kind in ("literal", "repaired")}
     both = {f"{name}-repaired": {"strategy": name, "rules": "repaired"} for name in STRATEGIES}
@@ -251,4 +254,4 @@ def arms() -> dict[str, dict[str, Any]]:
     others = {"no-rules": NO_RULES, "smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}}
     heads = {f"{head}-head": {"head": head} for head in ("angles", "coordinates")}
     others |= {"sequential-attention": {"body_hand": "sequential"}}
-    return strategies | rules | both | without | others | heads | ROADS
+    return strategies | rules | both | without | others | heads | EXTENSIONS

@@ -56,7 +56,7 @@ class Checklist:
         return [row.name for row in self.rows if not row.passed]
 
     def table(self) -> Table:
-        """A row a check."""
+        """A row per check."""
         columns = ("check", "holds", "found", "needed", "why")
         held = sum(row.passed for row in self.rows)
         rows = [(row.name, row.passed, row.found, row.needed, row.why) for row in self.rows]
@@ -73,17 +73,17 @@ Loss = Callable[..., Tensor]
 
 
 def check_losses(critic_loss: Loss, generator_loss: Loss) -> Checklist:
-    """The same for the two losses, before the penalty and its weight are added.
+    """The checks of the two losses, before the penalty and its weight are added.
 
     Args:
-        critic_loss: of the scores `[N]` of real and of made samples.
-        generator_loss: of the scores of made samples.
+        critic_loss: of the scores `[N]` of real and of generated samples.
+        generator_loss: of the scores of generated samples.
     """
-    return Checklist(tuple(_judge((critic_loss, generator_loss), 0, *row) for row in LOSS_CHECKS))
+    return Checklist(tuple(_row((critic_loss, generator_loss), 0, *row) for row in LOSS_CHECKS))
 
 
 def compare(checklists: Mapping[str, Checklist]) -> Table:
-    """Checklists side by side: a row a check, and a column for each of the critics or penalties, by its name."""
+    """Checklists side by side: a row per check, and a column for each of the critics or penalties, by its name."""
     names = [row.name for row in next(iter(checklists.values())).rows]
     rows = [(name, *(c.rows[i].passed for c in checklists.values())) for i, name in enumerate(names)]
     return Table(("check", *checklists), rows)
@@ -100,12 +100,12 @@ class Brought:
     seed: int
 
     def run(self, critic: nn.Module, real: Tensor, fake: Tensor, again: int = 0) -> Seen:
-        """The penalty of a critic, with the points at which it was asked."""
+        """The penalty of a critic, with the points at which it was evaluated."""
         spy = _Spy(critic)
         with seeded("checklist", self.seed, again):
             value, norms = self.penalty(spy, real, fake)
         if spy.points is None:
-            raise ValueError("the penalty asks the critic at no point that needs a gradient")
+            raise ValueError("the penalty evaluates the critic at no point that needs a gradient")
         return Seen(value, norms, spy.points)
 
     def noise(self, *shape: int, of: str, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -115,7 +115,7 @@ class Brought:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a penalty gave, and the mixed points `[N, …]` at which it asked the critic."""
+    """What a penalty gave, and the mixed points `[N, …]` at which it evaluated the critic."""
 
     value: Tensor
     norms: Tensor
@@ -128,7 +128,7 @@ def check(critic: nn.Module, penalty: Penalty, real: Tensor, fake: Tensor, *, se
     Args:
         critic: samples `[N, …]` to scores `[N]` or patch scores `[N, …]`.
         penalty: does all that the step does for the penalty, autocast's switching off included. A penalty that is
-            handed its mixing is brought as `penalty_defects.drawing(penalty)`.
+            handed its mixing is brought as `penalties.drawing_mix(penalty)`.
         real, fake: a batch of each, `[N, …]` with N >= 4.
         seed: of every draw of the checks.
 
@@ -141,7 +141,7 @@ def check(critic: nn.Module, penalty: Penalty, real: Tensor, fake: Tensor, *, se
         raise ValueError(f"real {tuple(real.shape)} and fake {tuple(fake.shape)}: one shape and 4 samples are needed")
     brought = Brought(copy.deepcopy(critic).train(), penalty, real.detach(), fake.detach(), seed)
     _settle(brought)
-    return Checklist(tuple(_judge(brought, seed, *row) for row in CHECKS))
+    return Checklist(tuple(_row(brought, seed, *row) for row in CHECKS))
 
 
 def plain_norms(critic: Critic, points: Tensor) -> Tensor:
@@ -174,7 +174,7 @@ def _whole_sample(b: Brought) -> Verdict:
     right = math.sqrt(math.prod(PROBE[1:]))
     found = seen.norms.double().mean().item()
     good = _close(found, right) and _close(seen.value.item(), (right - 1) ** 2)
-    return good, f"{found:.3f}, of {seen.norms.numel() / PROBE[0]:g} a sample"
+    return good, f"{found:.3f}, of {seen.norms.numel() / PROBE[0]:g} per sample"
 
 
 def _reference(b: Brought) -> Verdict:
@@ -314,7 +314,7 @@ LOSS_CHECKS: tuple[tuple[str, Callable[[tuple[Loss, Loss]], Verdict], str, str],
         "means and signs",
         _losses_signs,
         "-2.5 and -1.5",
-        "E[made] - E[real], and -E[made], on scores 3, 5 and 1, 2 (W6)",
+        "E[generated] - E[real], and -E[generated], on scores 3, 5 and 1, 2 (W6)",
     ),
     ("the offset is free", _losses_offset, "moves by 0", "there is no label and no smoothing left (W3, W7)"),
     ("G's slope does not vanish", _losses_saturate, "-1 and -1", "at scores of -50 and 50 (W16)"),
@@ -323,17 +323,17 @@ LOSS_CHECKS: tuple[tuple[str, Callable[[tuple[Loss, Loss]], Verdict], str, str],
 
 CHECKS: tuple[tuple[str, Callable[[Brought], Verdict], str, str], ...] = (
     ("returns penalty and norms", _returns, "[] and [8]", "who returns no norms cannot log them (W12)"),
-    ("norm of the whole sample", _whole_sample, "4.899 = √24, of 1 a sample", "√F-fold slopes else (W4)"),
+    ("norm of the whole sample", _whole_sample, "4.899 = √24, of 1 per sample", "√F-fold slopes else (W4)"),
     ("equals a plain reference", _reference, "apart by < 1e-4", "on random networks, sample by sample"),
-    ("one draw a sample", _one_a_sample, "256 in 256 samples", "a batch on one spot sees little of the way"),
+    ("one draw per sample", _one_a_sample, "256 in 256 samples", "a batch on one spot sees little of the way"),
     ("draws are uniform", _uniform, "largest gap < 0.2", "all of the way between real and fake counts"),
     ("full precision under autocast", _full_precision, "apart by < 1e-5", "squares and roots of small slopes (W5)"),
     ("patches are averaged", _patches, "1.000", "a sum over P patches aims at slope 1/P (W15)"),
     ("flat critic", _flat, "finite", "√ has an infinite slope at 0: √(· + 1e-12)"),
     ("gradcheck in float64", _gradcheck, "agreement", "second derivatives reach the weights"),
-    ("a score a sample", _scores, "as many as samples", "or scores a patch, sample by sample"),
+    ("a score per sample", _scores, "as many as samples", "or scores per patch, sample by sample"),
     ("samples do not see each other", _independent, "< 0.1 %", "the penalty is per sample, no BatchNorm (W10)"),
-    ("same scores when asked again", _steady, "< 0.1 %", "the penalty must see the same network: no dropout (W13)"),
+    ("same scores when called twice", _steady, "< 0.1 %", "the penalty must see the same network: no dropout (W13)"),
     ("scores without bounds", _unbounded, "beyond ±1.5", "a sigmoid or tanh is no critic"),
     ("this critic equals the reference", _together, "apart by < 1e-3", "critic and penalty together"),
     ("the penalty trains this critic", _trains, "finite, above 0", "second derivatives that vanish teach nothing"),
@@ -341,7 +341,7 @@ CHECKS: tuple[tuple[str, Callable[[Brought], Verdict], str, str], ...] = (
 """Name, check, what is needed, and why."""
 
 
-def _judge(brought: Any, seed: int, name: str, verdict: Callable[[Any], Verdict], needed: str, why: str) -> Check:
+def _row(brought: Any, seed: int, name: str, verdict: Callable[[Any], Verdict], needed: str, why: str) -> Check:
     try:
         with seeded("checklist", seed, name):
             passed, found = verdict(brought)
@@ -357,7 +357,7 @@ def _judge(brought: Any, seed: int, name: str, verdict: Callable[[Any], Verdict]
 
 
 class _Spy(nn.Module):
-    """A critic that remembers the last points at which it was asked for a gradient."""
+    """A critic that keeps the last points at which a gradient was needed."""
 
     def __init__(self, critic: nn.Module) -> None:
         super().__init__()
@@ -402,7 +402,7 @@ def _probe(b: Brought) -> tuple[Tensor, Tensor]:
 
 def _settle(b: Brought) -> None:
     """Let the power iterations of spectral norms come to rest, which move at every call in train mode."""
-    with torch.no_grad(), seeded("checklist", b.seed, "settle"):
+    with torch.no_grad(), seeded("checklist", b.seed, "standardise"):
         for _ in range(30):
             b.critic(b.real)
 

@@ -1,4 +1,4 @@
-"""How often a WGAN's critic plays, and when to stop: drivers and alarms on the Wasserstein estimate.
+"""How often a WGAN's critic plays, how long clips are, and when to stop: drivers and alarms.
 
 A critic should be near its optimum, not held back (W11): it gets more turns while it still gains, fewer when it
 follows. Pure Python. Contradictions W2, W8.
@@ -6,11 +6,13 @@ follows. Pure Python. Contradictions W2, W8.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from gannb.control.alarms import Lasting, Stalled
+from gannb.control.schedules import Schedule
 
 
 @dataclass
@@ -77,6 +79,32 @@ class CriticTurns:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take them back."""
         self.fast, self.slow = state["fast"], state["slow"]
+
+
+def growing(name: str, lengths: Sequence[int], *, epochs_each: int, steps_per_epoch: int) -> Schedule:
+    """Lengthen clips at epoch boundaries: each length for so many epochs, the last one from then on.
+
+    Args:
+        name: the number, frames per clip.
+        lengths: frames, ascending: (16, 32, 64); a network's shortest clip is the least that is allowed.
+        epochs_each: how long each length but the last lasts.
+        steps_per_epoch: batches per epoch.
+
+    Raises:
+        ValueError: lengths that do not ascend, or a duration below 1.
+    """
+    lengths = tuple(lengths)
+    if not lengths or lengths[0] < 1 or any(b <= a for a, b in pairwise(lengths)):
+        raise ValueError(f"lengths of {name!r}: given {lengths}; allowed: ascending, from 1 frame on")
+    if epochs_each < 1 or steps_per_epoch < 1:
+        raise ValueError(
+            f"{name!r} grows every {epochs_each} epochs of {steps_per_epoch} steps; at least 1 of each is needed"
+        )
+
+    def value_at(step: int) -> int:
+        return lengths[min(step // (epochs_each * steps_per_epoch), len(lengths) - 1)]
+
+    return Schedule(name, value_at, label="growing")
 
 
 class HeldOutStalled(Stalled):

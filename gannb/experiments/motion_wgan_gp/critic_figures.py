@@ -20,7 +20,7 @@ MOST = 1000
 
 
 def value_surface(surface: Surface, real: Tensor, fake: Tensor, title: str = "") -> go.Figure:
-    """The critic's values as contours, with real and made points on them.
+    """The critic's values as contours, with real and generated points on them.
 
     Args:
         surface: from `gannb.experiments.motion_wgan_gp.critic_metrics.surface`.
@@ -40,7 +40,7 @@ def value_surface(surface: Surface, real: Tensor, fake: Tensor, title: str = "")
         colorbar={"title": "D", "thickness": 12},
     )
     reach = float(surface.axis[-1])
-    shown = figure([contours, _points(real, "real", COLOURS[2]), _points(fake, "made", COLOURS[3])], title=title)
+    shown = figure([contours, _points(real, "real", COLOURS[2]), _points(fake, "generated", COLOURS[3])], title=title)
     shown.update_xaxes(range=[-reach, reach], constrain="domain")
     shown.update_yaxes(range=[-reach, reach], scaleanchor="x", constrain="domain")
     beneath = {"orientation": "h", "y": -0.1, "x": 0.5, "xanchor": "center", "itemsizing": "constant"}  # points to see

@@ -1,4 +1,4 @@
-"""What a WGAN's critic says: its estimate of the distance, its slopes, its values over the plane, what it teaches G.
+"""Measures of a WGAN's critic: its estimate of the distance, gradient norms, values over the plane, G's gradients.
 
 Contradictions W6, W8 and W16 say how each is to be read.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gannb.experiments.motion.data.clips import Clips
-from gannb.experiments.motion_wgan_gp.penalty_defects import per_sample
+from gannb.experiments.motion_wgan_gp.penalties import per_sample
 from gannb.losses.penalties import Critic, gradient_penalty
 from gannb.metrics.score import Score
 from gannb.random import generator
@@ -22,7 +22,7 @@ from gannb.random import generator
 
 @torch.no_grad()
 def scores(critic: Critic, samples: Tensor, batch_size: int = 1024) -> Tensor:
-    """One score a sample `[N]`, the mean over its patches."""
+    """One score per sample `[N]`, the mean over its patches."""
     return torch.cat([per_sample(critic)(part) for part in samples.split(batch_size)])
 
 
@@ -44,17 +44,17 @@ def distance(critic: Critic, real: Tensor, fake: Tensor, split: str = "held out"
 
 
 def distances(critic: Critic, train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
-    """The estimate on training and on held-out data against the same made samples, as `trainer.every` records it."""
-    made = scores(critic, fake).double().mean()
+    """The estimate on training and on held-out data `[N, …]` against the same generated samples."""
+    generated = scores(critic, fake).double().mean()
     return {
-        "W_train": float(scores(critic, train).double().mean() - made),
-        "W_held_out": float(scores(critic, held_out).double().mean() - made),
+        "W_train": float(scores(critic, train).double().mean() - generated),
+        "W_held_out": float(scores(critic, held_out).double().mean() - generated),
     }
 
 
 @torch.no_grad()
 def gesture_distance(critic: nn.Module, G: nn.Module, clips: Clips, batch_size: int = 64) -> float:
-    """The estimate for gestures, E[D(real)] - E[D(made to the same speech)], patches averaged, no penalty (W8).
+    """The estimate for gestures, E[D(real)] - E[D(generated to the same speech)], patches averaged, no penalty (W8).
 
     Args:
         critic, G: frozen copies in eval mode.
@@ -77,10 +77,10 @@ def samples(G: nn.Module, count: int = 1024, seed: int = 0) -> Tensor:
     return G(z).cpu()
 
 
-def standing(
+def critic_state(
     critic: nn.Module, G: nn.Module, train: Tensor, held_out: Tensor, *, seed: int = 0, count: int = 1024
 ) -> dict[str, float]:
-    """Where a critic and its generator stand: `distances`, and the mean "slope" on the mixed points.
+    """`distances` of a critic and its generator, and the mean "slope" on the mixed points.
 
     Args:
         critic: a frozen copy in eval mode.
@@ -91,12 +91,12 @@ def standing(
     """
     device = next(critic.parameters()).device
     train, held_out = train[:count].to(device), held_out[:count].to(device)
-    made = samples(G, len(held_out), seed).to(device)
-    mix = torch.rand(len(made), generator=generator("mix", seed)).to(device)
+    generated = samples(G, len(held_out), seed).to(device)
+    mix = torch.rand(len(generated), generator=generator("mix", seed)).to(device)
     with torch.enable_grad():
-        norms = slope_norms(critic, held_out, made, mix)
+        norms = slope_norms(critic, held_out, generated, mix)
     with torch.no_grad():
-        return distances(critic, train, held_out, made) | {"slope": float(norms.mean())}
+        return distances(critic, train, held_out, generated) | {"slope": float(norms.mean())}
 
 
 def exact_distance(one: Tensor, two: Tensor) -> float:
@@ -142,10 +142,10 @@ def surface(critic: Critic, reach: float = 3.0, size: int = 41) -> Surface:
     return Surface(axis.cpu().numpy(), (values - values.mean()).cpu().numpy())
 
 
-def lessons(
+def gradient_norms(
     generator: nn.Module, discriminator: Critic, z: Tensor, losses: Mapping[str, Callable[[Tensor], Tensor]]
 ) -> dict[str, float]:
-    """The norm of the gradient that G would get from a discriminator, under each of G's losses (W16).
+    """The norm of G's gradient through a discriminator, under each of G's losses (W16).
 
     Args:
         generator: a copy whose weights take gradients; they are left alone.
@@ -154,9 +154,9 @@ def lessons(
         losses: G's losses of the scores, by name.
     """
     weights = list(generator.parameters())
-    made = discriminator(generator(z))
+    generated = discriminator(generator(z))
     norms = {}
     for name, loss in losses.items():
-        gradients = torch.autograd.grad(loss(made), weights, retain_graph=True, allow_unused=True)
+        gradients = torch.autograd.grad(loss(generated), weights, retain_graph=True, allow_unused=True)
         norms[name] = float(nn.utils.get_total_norm([g for g in gradients if g is not None]))
     return norms

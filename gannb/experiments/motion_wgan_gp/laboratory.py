@@ -8,9 +8,9 @@ from gannb.control.numbers import Numbers
 from gannb.control.schedules import annealed
 from gannb.data.batches import Batches
 from gannb.data.toys import Toy
-from gannb.experiments.motion_wgan_gp.laboratory_params import Laboratory
 from gannb.experiments.motion_wgan_gp.losses import ToyLosses
-from gannb.experiments.motion_wgan_gp.penalty_defects import critic_options
+from gannb.experiments.motion_wgan_gp.params import Laboratory
+from gannb.experiments.motion_wgan_gp.penalties import critic_options
 from gannb.networks.toys import PointCritic, PointGenerator, SequenceCritic, SequenceGenerator
 from gannb.random import seeded
 from gannb.runs.folder import Run

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gannb.experiments.motion import losses
 from gannb.experiments.motion.data.clips import Clips
-from gannb.experiments.motion_wgan_gp.penalty_defects import Penalty, correct, penalty_with
+from gannb.experiments.motion_wgan_gp.penalties import Penalty, correct, penalty_with
 from gannb.losses.adversarial import LOSSES, wasserstein, wasserstein_g
 from gannb.losses.penalties import Critic
 from gannb.training.turn import Turn
@@ -25,7 +25,7 @@ def critic_loss(turn: Turn, critic: Critic, real: Tensor, fake: Tensor, penalty:
         critic: samples `[N, …]` to scores `[N]` or patch scores `[N, P]`, whose mean counts (W15).
         real: samples `[N, …]`.
         fake: generated samples of the same shape.
-        penalty: the gradient penalty, or one of `penalty_defects`.
+        penalty: the gradient penalty, or one of `penalties`.
     """
     now = turn.now
     scores, w = critic(real), wasserstein(critic(real), critic(fake))
@@ -40,7 +40,7 @@ class ToyLosses:
 
     Args:
         loss: a name of `LOSSES`; `wasserstein` takes the penalty of `critic_loss`, the others none.
-        defect: planted in the penalty; see `penalty_defects`.
+        defect: planted in the penalty; see `penalties`.
     """
 
     def __init__(self, loss: str = "wasserstein", defect: str = "none") -> None:

@@ -1,22 +1,24 @@
-"""What a run of `motion_wgan_gp` may be told: a motion critic under WGAN-GP, and the laboratory before it."""
+"""Parameters of `motion_wgan_gp`: a motion critic under WGAN-GP, and the trainings on toys before it."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any, ClassVar
 
+from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
-from gannb.config.kinds import ALARM, BETA1, BETA2, EMA, EPOCHS, PRECISION, RATE, WEIGHT
+from gannb.config.kinds import ALARM, BETA1, BETA2, EMA, EPOCHS, LATENT, PRECISION, PROBABILITY, RATE, TOY_RATE, WEIGHT
 from gannb.config.rules import rule
-from gannb.experiments.motion.curriculum_params import Curriculum
-from gannb.experiments.motion.params import Motion
-from gannb.experiments.motion_wgan_gp.laboratory_params import DEFECTS, TOYS, Laboratory
+from gannb.experiments.motion.params import Curriculum, Motion
 
+TOYS = ("8 Gaussians", "25 Gaussians", "Swiss roll", "sequences")
+LOSSES = ("wasserstein", "non_saturating", "least_squares")
+DEFECTS = ("none", "dim_1", "batch_norm", "dropout", "one_mix", "autocast", "summed_patches")
 PATCH, FRAMES = 16, 64
 """Frames a patch of the critic, and frames of a whole clip: lengths are multiples of the one, up to the other."""
 
 
-RIVAL = "least-squares"
+BASELINE = "least-squares"
 """The other regime: least squares under strict balance, as `motion_balance` trains it."""
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -31,9 +33,46 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "one-turn": {"n_critic": 1},
     "no-curriculum": {"curriculum": False},
 }
-"""Name → the parameters by which an arm under WGAN-GP differs from the run."""
+"""Name → the parameters by which a variant under WGAN-GP differs from the run."""
 
-ARMS = (RIVAL, "same", *OPTIONS)
+VARIANTS = (BASELINE, "same", *OPTIONS)
+
+
+class Laboratory(Experiment):
+    """Parameters of a training on a toy; where the document gives a figure, the default is not it but ours."""
+
+    name: ClassVar[str] = "laboratory"
+
+    toy: str = param("8 Gaussians", "what to learn", group="data", choices=TOYS)
+    seed: int = param(0, "every random draw follows from it", low=0)
+    steps: int = param(2000, "turns of the critic in all", group="training", low=1, high=10_000_000)
+    batch_size: int = param(128, "samples per step", group="training", low=2, high=8192)
+    width: int = param(128, "of the hidden layers", group="networks", low=4, high=1024)
+    latent_dim: int = param(2, "length of the latent", LATENT, high=256)
+
+    loss: str = param("wasserstein", "the adversarial loss", group="loss", choices=LOSSES)
+    defect: str = param("none", "a planted defect of critic or penalty", group="loss", choices=DEFECTS)
+    gp_weight: float = param(0.3, "λ, weight of the gradient penalty", WEIGHT, group="loss")
+    one_sided: int = param(0, "1: punish slopes above 1 only", group="loss", low=0, high=1, moves=True)
+    drift: float = param(
+        0.0, "weight of the mean squared score, which holds the free offset", group="loss", low=0.0, high=10.0,
+        slider=(0.0, 0.1), moves=True,
+    )  # fmt: skip
+    n_critic: int = param(
+        5, "turns of the critic to one of G", group="training", low=1, high=100, slider=(1, 20), moves=True
+    )
+    lr_d: float = param(1e-3, "the critic's learning rate", TOY_RATE)
+    lr_g: float = param(2e-3, "G's learning rate", TOY_RATE)
+    lr_scale: float = param(1.0, "multiplies both rates: what `lr_falls` moves", PROBABILITY, group="optimiser")
+    lr_falls: bool = param(True, "both rates fall linearly to 0 over the steps", group="optimiser")
+    beta1: float = param(0.5, "Adam's first decay", BETA1)
+    beta2: float = param(0.9, "Adam's second decay", BETA2)
+    ema: float = param(0.995, "decay of G's average; 0 keeps none", EMA)
+
+    @rule("loss", "defect")
+    def _planted(v: Any) -> str | None:
+        inside = v.defect in ("none", "batch_norm", "dropout") or v.loss == "wasserstein"
+        return None if inside else "a defect of the penalty needs loss=wasserstein, the others have no penalty"
 
 
 class MotionWganGp(Motion, Curriculum):
@@ -46,7 +85,7 @@ class MotionWganGp(Motion, Curriculum):
     )
     toy_steps: int = param(1500, "turns of the critic on each toy", group="laboratory", low=10, high=10_000_000)
     toy_width: int = param(64, "of the toys' networks", group="laboratory", low=4, high=1024)
-    toy_batch: int = param(128, "samples a step", group="laboratory", low=2, high=8192)
+    toy_batch: int = param(128, "samples per step", group="laboratory", low=2, high=8192)
     toy_latent: int = param(2, "length of the latent", group="laboratory", low=1, high=256)
     toy_gp_weight: float = param(0.3, "λ on the toys (the document: 10)", group="laboratory", low=0.0, high=1000.0)
     toy_lr_d: float = param(
@@ -82,17 +121,17 @@ class MotionWganGp(Motion, Curriculum):
         slider=(0.0, 10.0),
     )
     clip_frames: list[int] = param(
-        [16, 32, 64], "frames a clip, growing from one length to the next; one length: no growing", group="critic",
+        [16, 32, 64], "frames per clip, growing from one length to the next; one length: no growing", group="critic",
         low=PATCH, high=FRAMES, unit="frames",
     )  # fmt: skip
     frames: int = param(
-        64, "frames a clip just now: `clip_frames` moves it", group="critic", low=PATCH, high=FRAMES, unit="frames",
+        64, "frames per clip just now: `clip_frames` moves it", group="critic", low=PATCH, high=FRAMES, unit="frames",
         moves=True,
     )  # fmt: skip
     grow_every: int = param(4, "epochs of each length but the last (ours)", group="critic", low=1, high=100_000)
 
     epochs: int = param(12, "passes over the clips", EPOCHS)
-    batch_size: int = param(8, "clips a step (ours)", group="training", low=2, high=4096)
+    batch_size: int = param(8, "clips per step (ours)", group="training", low=2, high=4096)
     precision: str = param(
         "fp32", "of forward passes, from mixed_from on; the penalty stays in single precision", PRECISION
     )
@@ -102,17 +141,21 @@ class MotionWganGp(Motion, Curriculum):
     beta1: float = param(0.0, "Adam's first decay", BETA1, high=0.9999)
     beta2: float = param(0.9, "Adam's second decay", BETA2, high=0.99999)
     ema: float = param(0.99, "decay of G's average; 0 keeps none (ours)", EMA)
-    judge_every: int = param(2, "epochs between looks at W and FGD on held-out clips", group="judging", low=1)
+    evaluate_every: int = param(
+        2, "epochs between evaluations of W and FGD on held-out clips", group="evaluation", low=1
+    )
     patience: int = param(
-        0, "epochs without a lower held-out W before training stops; 0: never (W8)", group="judging", low=0
+        0, "epochs without a lower held-out W before training stops; 0: never (W8)", group="evaluation", low=0
     )
     on_collapse: str = param("note", "what the collapse alarm does", ALARM)
-    judged: int = param(200, "held-out clips that are judged, at most (ours)", group="judging", low=4, high=100_000)
+    evaluated: int = param(
+        200, "held-out clips that are evaluated, at most (ours)", group="evaluation", low=4, high=100_000
+    )
     compared: list[str] = param(
-        ["least-squares"], "arms trained beside this run: the same clips, and as many turns of G", group="judging",
-        choices=ARMS,
+        ["least-squares"], "variants trained beside this run: same clips, as many turns of G", group="evaluation",
+        choices=VARIANTS,
     )  # fmt: skip
-    seeds: int = param(1, "seeds of each arm; intervals over seeds need 2", group="judging", low=1, high=100)
+    seeds: int = param(1, "seeds per variant; intervals over seeds need 2", group="evaluation", low=1, high=100)
 
     threads: int = execution(1, "CPU threads; one is fastest for networks this small; 0 leaves them to torch", low=0)
 
@@ -131,23 +174,27 @@ class MotionWganGp(Motion, Curriculum):
         return None if v.toys and len({*v.toys}) == len(v.toys) else "allowed: one toy at least, each once"
 
     def toy(self, toy: str, **changes: Any) -> Laboratory:
-        """What one training of the laboratory is told.
+        """The parameters of one training of the laboratory.
 
         Args:
             toy: which one.
             changes: parameters of `Laboratory` that differ from this run's.
         """
-        told = {"steps": self.toy_steps, "batch_size": self.toy_batch, "latent_dim": self.toy_latent}
+        values = {"steps": self.toy_steps, "batch_size": self.toy_batch, "latent_dim": self.toy_latent}
         same = ("width", "gp_weight", "lr_d", "lr_g", "lr_falls", "beta1", "ema")
-        told |= {name: getattr(self, f"toy_{name}") for name in same} | {"defect": self.defect}
+        values |= {name: getattr(self, f"toy_{name}") for name in same} | {"defect": self.defect}
         if toy == "sequences":  # a step of convolutions costs ten of a perceptron's; a phase and a gait want room
-            told |= {"steps": max(10, self.toy_steps // 10), "batch_size": max(2, self.toy_batch // 4), "latent_dim": 8}
-            told["width"] = max(4, self.toy_width // 2)
+            values |= {
+                "steps": max(10, self.toy_steps // 10),
+                "batch_size": max(2, self.toy_batch // 4),
+                "latent_dim": 8,
+            }
+            values["width"] = max(4, self.toy_width // 2)
         carried = {name: getattr(self, name) for name in ("device", "threads", "deterministic", "live", "runs", "seed")}
-        return Laboratory(**{"toy": toy} | told | carried | changes)
+        return Laboratory(**{"toy": toy} | values | carried | changes)
 
-    def arm(self, name: str, *, seed: int, runs: str) -> MotionWganGp:
-        """These parameters as an arm of `ARMS` under WGAN-GP with a seed of its own.
+    def variant(self, name: str, *, seed: int, runs: str) -> MotionWganGp:
+        """These parameters as a variant of `VARIANTS` under WGAN-GP, with a seed of its own.
 
         Args:
             name: "same", or an option that differs.
@@ -155,13 +202,13 @@ class MotionWganGp(Motion, Curriculum):
             runs: where its run folder goes.
 
         Raises:
-            ValueError: an unknown arm, or the rival, which is told by `rival`.
+            ValueError: an unknown variant, or the baseline, which `MotionBalance.baseline_for` gives.
         """
         if name not in ("same", *OPTIONS):
-            raise ValueError(f"no arm under WGAN-GP is called {name!r}; there are: same, {', '.join(OPTIONS)}")
+            raise ValueError(f"no variant under WGAN-GP is called {name!r}; there are: same, {', '.join(OPTIONS)}")
         own = {"seed": seed, "runs": runs, "preset": name, "compared": [], "seeds": 1}
         return type(self)(**dict(self) | _ALONE | own | OPTIONS.get(name, {}))
 
 
 _ALONE = {"resume": "", "replay": "", "branch": ""}
-"""An arm never resumes, replays or branches the run beside which it is trained."""
+"""A variant never resumes, replays or branches the run beside which it is trained."""

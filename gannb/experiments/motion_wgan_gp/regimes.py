@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gannb.experiments.motion.collapse import DIVERSITY
 from gannb.experiments.motion.data.clips import Clips
-from gannb.experiments.motion.metrics.judge import absolute_by_clip
+from gannb.experiments.motion.metrics.evaluation import error_by_clip
 from gannb.experiments.motion.metrics.variants import Outcome
 from gannb.metrics.score import Scores
 from gannb.runs.folder import Run
@@ -23,19 +23,19 @@ LOOKS = 8
 """At fewer moments a rank correlation says next to nothing."""
 
 
-def outcome(arm: str, run: Run, cpu_seconds: float, scores: Scores, real: Clips, made: Tensor) -> Outcome:
+def outcome(arm: str, run: Run, cpu_seconds: float, scores: Scores, real: Clips, generated: Tensor) -> Outcome:
     """What became of a training under either regime.
 
     Args:
         arm: its name.
         run: its run.
         cpu_seconds: of processor time that its steps took; a clock on the wall would say what else was running.
-        scores: of `made`; with "diversity_share".
-        real, made: held-out clips, and what was made to their speech.
+        scores: of `generated`; with "diversity_share".
+        real, generated: held-out clips, and what was generated to their speech.
 
     Returns:
-        Its scores, errors by clip, and how it was trained: `collapsed` is 1 where made motions differ by less than a
-        quarter of what real ones do (a discriminator's accuracy exists in one regime alone); `w_follows_fgd` where
+        Its scores, errors by clip, and how it was trained: `collapsed` is 1 where generated motion differs by less than
+        a quarter of real motion (a discriminator's accuracy exists in one regime alone); `w_follows_fgd` where
         there is a critic that was looked at often enough.
     """
     had = {name: float(score) for name, score in scores.items() if score.available}
@@ -47,7 +47,7 @@ def outcome(arm: str, run: Run, cpu_seconds: float, scores: Scores, real: Clips,
     }
     if (rank := w_follows_fgd(run)) is not None:
         training["w_follows_fgd"] = rank
-    return Outcome(arm, run.params.seed, had, absolute_by_clip(real, made).tolist(), training)
+    return Outcome(arm, run.params.seed, had, error_by_clip(real, generated).tolist(), training)
 
 
 def w_follows_fgd(run: Run) -> float | None:

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ears(folder):
-    return audio_pretraining.learn_to_listen(folder, n_mels=MELS, width=WIDTH, steps=40)
+    return audio_pretraining.pretrain(folder, n_mels=MELS, width=WIDTH, steps=40)
 
 
 def test_it_learns_to_say_what_is_hidden(ears):
@@ -49,12 +49,12 @@ def test_nothing_of_what_is_hidden_reaches_the_encoder():
     hidden[:, 6:8] = True
     encoder, heard = AudioEncoder(WIDTH, MELS), []
     encoder.convs[0].register_forward_hook(lambda _, given, __: heard.append(given[0]))
-    audio_pretraining.hidden_error(encoder, torch.nn.Conv1d(WIDTH, 4 * MELS, 1), mel, hidden)
+    audio_pretraining.masked_error(encoder, torch.nn.Conv1d(WIDTH, 4 * MELS, 1), mel, hidden)
     assert heard[0][:, 0, 24:32].abs().max() == 0 and torch.equal(heard[0][:, 0, :24], mel[:, :24])
 
 
 def test_a_third_is_hidden_in_pairs_and_never_nothing():
-    hidden = audio_pretraining.hide(torch.zeros(400, 256, MELS), Draws(0, 0))
+    hidden = audio_pretraining.mask(torch.zeros(400, 256, MELS), Draws(0, 0))
     assert 0.27 < hidden.float().mean() < 0.36 and hidden.any(dim=1).all()
     assert torch.equal(hidden[:, ::2], hidden[:, 1::2])
 
@@ -62,48 +62,48 @@ def test_a_third_is_hidden_in_pairs_and_never_nothing():
 def test_a_generator_takes_it_in_and_keeps_its_own_scale(ears, tmp_path):
     path = ears.save(tmp_path / "ears.safetensors")
     G = Generator(MELS, width=WIDTH, mel_center=torch.full((MELS,), -2.0))
-    audio_pretraining.take_ears(G.audio, path)
+    audio_pretraining.load_encoder(G.audio, path)
     assert torch.equal(G.audio.out.weight, ears.encoder.out.weight)
     assert torch.equal(G.audio.scale.center, torch.full((MELS,), -2.0))
 
 
 def test_what_does_not_fit_is_said(ears, tmp_path):
     path = ears.save(tmp_path / "ears.safetensors")
-    with pytest.raises(audio_pretraining.ListeningError, match=r"'width': 16.*this generator has .*'width': 32"):
-        audio_pretraining.take_ears(AudioEncoder(32, MELS), path)
+    with pytest.raises(audio_pretraining.PretrainingError, match=r"'width': 16.*this generator has .*'width': 32"):
+        audio_pretraining.load_encoder(AudioEncoder(32, MELS), path)
     (tmp_path / "no.safetensors").write_text("nothing")
-    with pytest.raises(audio_pretraining.ListeningError, match="not a file of an audio encoder"):
-        audio_pretraining.take_ears(AudioEncoder(WIDTH, MELS), tmp_path / "no.safetensors")
+    with pytest.raises(audio_pretraining.PretrainingError, match="not a file of an audio encoder"):
+        audio_pretraining.load_encoder(AudioEncoder(WIDTH, MELS), tmp_path / "no.safetensors")
     with pytest.raises(FileNotFoundError, match="no such file of an audio encoder"):
-        audio_pretraining.take_ears(AudioEncoder(WIDTH, MELS), tmp_path / "absent.safetensors")
+        audio_pretraining.load_encoder(AudioEncoder(WIDTH, MELS), tmp_path / "absent.safetensors")
 
 
 def test_a_folder_without_speech_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder"):
-        audio_pretraining.learn_to_listen(tmp_path / "absent")
+        audio_pretraining.pretrain(tmp_path / "absent")
     with pytest.raises(FileNotFoundError, match=r"no \.wav"):
-        audio_pretraining.learn_to_listen(tmp_path)
+        audio_pretraining.pretrain(tmp_path)
     (tmp_path / "x.wav").write_text("not a sound")
-    with pytest.raises(audio_pretraining.ListeningError, match=r"x\.wav: .*cannot be read"):
-        audio_pretraining.learn_to_listen(tmp_path)
+    with pytest.raises(audio_pretraining.PretrainingError, match=r"x\.wav: .*cannot be read"):
+        audio_pretraining.pretrain(tmp_path)
 
 
 def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_up_voices(ears, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(audio_pretraining, "made_voices", lambda _, seed: folder)
+    monkeypatch.setattr(audio_pretraining, "synthetic_voices", lambda _, seed: folder)
     path = ears.save(tmp_path / "ears.safetensors")
-    for source in (str(folder), str(path), "made"):
+    for source in (str(folder), str(path), "synthetic"):
         encoder = AudioEncoder(WIDTH, MELS, torch.full((MELS,), -2.0))
         before = encoder.out.weight.clone()
-        audio_pretraining.give_ears(encoder, source, steps=2)
+        audio_pretraining.initialise(encoder, source, steps=2)
         assert not torch.equal(encoder.out.weight, before)
         assert torch.equal(encoder.scale.center, torch.full((MELS,), -2.0))
         assert encoder.training
     with pytest.raises(FileNotFoundError, match="no such folder"):
-        audio_pretraining.give_ears(AudioEncoder(WIDTH, MELS), str(tmp_path / "absent"))
+        audio_pretraining.initialise(AudioEncoder(WIDTH, MELS), str(tmp_path / "absent"))
 
 
 def test_made_up_voices_are_sound_files_that_can_be_read(tmp_path):
     heard, faults = audio_pretraining.read_folder(
-        audio_pretraining.made_voices(tmp_path, 0, count=2, seconds=5.0), MELS
+        audio_pretraining.synthetic_voices(tmp_path, 0, count=2, seconds=5.0), MELS
     )
     assert [mel.shape for mel in heard] == [(300, MELS)] * 2 and not faults

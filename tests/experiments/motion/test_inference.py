@@ -8,7 +8,7 @@ import torch
 from gannb.experiments.motion import skeleton
 from gannb.experiments.motion.data import recordings, speech
 from gannb.experiments.motion.data.clips import FPS
-from gannb.experiments.motion.inference import Gesturer, gesture_file, save_speakers
+from gannb.experiments.motion.inference import GestureModel, gesture_file, save_speakers
 from gannb.experiments.motion.networks import building
 from gannb.experiments.motion.synthesis import Controls
 from gannb.experiments.motion_balance.params import MotionBalance
@@ -48,7 +48,7 @@ def test_a_sound_file_becomes_a_motion_of_its_length(run: Run, voice, tmp_path, 
 
 
 def test_the_average_speaks_and_speakers_differ(run: Run, voice) -> None:
-    gesturer = Gesturer.of(run.folder)
+    gesturer = GestureModel.of(run.folder)
     stored = Checkpoint.read(run.folder / "checkpoints" / "step-00000001.safetensors").tensors
     assert torch.equal(gesturer.network.body_out.weight, stored["G/average/body_out.weight"])
     said = speech.read(voice)
@@ -78,4 +78,4 @@ def test_what_is_wrong_is_said_before_time_is_spent(run: Run, voice, tmp_path) -
         gesture_file(silent, run.folder, tmp_path / "out.bvh")
     empty = Run.open(MotionBalance(runs=str(tmp_path), compared=[]))
     with pytest.raises(RunError, match="no whole checkpoint"):
-        Gesturer.of(empty.folder)
+        GestureModel.of(empty.folder)

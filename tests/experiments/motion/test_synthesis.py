@@ -42,10 +42,10 @@ def moving():
 @pytest.mark.parametrize("frames", [1, 30, 64, 65, 96, 150, 257])
 @pytest.mark.parametrize("head", ["angles", "coordinates"])
 def test_any_length_of_speech_gives_as_many_frames(frames, head):
-    made = synthesis.generate(network(head), speech(frames), 0)
-    assert made.pose.shape == (frames, 52, 3)
-    assert made.pose.isfinite().all()
-    assert (made.angles is None) == (head == "coordinates")
+    generated = synthesis.generate(network(head), speech(frames), 0)
+    assert generated.pose.shape == (frames, 52, 3)
+    assert generated.pose.isfinite().all()
+    assert (generated.angles is None) == (head == "coordinates")
 
 
 def test_one_window_is_the_network_itself():
@@ -82,9 +82,9 @@ def test_no_seam_where_windows_meet_while_a_hard_cut_would_be_one():
 def test_bones_and_limits_hold_under_any_control():
     G, bones = network(), 1.1 * skeleton.BONE_LENGTHS
     for controls in (Controls(2.0, 2.0, 1.0, 1.0), Controls(0.0, 0.25, -1.0, 0.5), Controls()):
-        made = synthesis.generate(G, speech(), 1, bones, controls)
-        assert (skeleton.limit_violation(made.angles) > 1e-6).sum() == 0
-        assert skeleton.bone_violation(made.pose, bones).max() < 1e-3
+        generated = synthesis.generate(G, speech(), 1, bones, controls)
+        assert (skeleton.limit_violation(generated.angles) > 1e-6).sum() == 0
+        assert skeleton.bone_violation(generated.pose, bones).max() < 1e-3
 
 
 def test_more_amplitude_never_means_less_movement(moving):
@@ -121,12 +121,12 @@ def test_an_arm_that_is_up_is_not_bent_beyond_where_its_hand_still_rises(moving)
 
 def test_speed_keeps_the_length_and_scales_the_rate(moving):
     straight = torch.linspace(0.2, 0.8, 65)[:, None].expand(-1, 57)
-    half, double = synthesis.go_at(straight, 0.5), synthesis.go_at(straight, 2.0)
+    half, double = synthesis.change_speed(straight, 0.5), synthesis.change_speed(straight, 2.0)
     assert half.shape == double.shape == straight.shape
     torch.testing.assert_close(half[-1], torch.full((57,), 0.5))
     torch.testing.assert_close(double[32], torch.full((57,), 0.8))
     torch.testing.assert_close(double[-1], torch.full((57,), 0.2), atol=1e-5, rtol=0)
-    rates = [synthesis.go_at(moving, k).diff(dim=0).abs().mean() for k in (0.5, 1.0, 2.0)]
+    rates = [synthesis.change_speed(moving, k).diff(dim=0).abs().mean() for k in (0.5, 1.0, 2.0)]
     assert rates[0] < rates[1] < rates[2]
 
 
@@ -148,9 +148,9 @@ def test_the_speaker_changes_the_motion():
 
 
 def test_positions_can_be_shaped_too():
-    made = synthesis.generate(network("coordinates"), speech(64), 0, controls=Controls(amplitude=0.5))
-    assert (skeleton.limit_violation(made.angles) > 1e-6).sum() == 0
-    assert skeleton.bone_violation(made.pose).max() < 1e-3
+    generated = synthesis.generate(network("coordinates"), speech(64), 0, controls=Controls(amplitude=0.5))
+    assert (skeleton.limit_violation(generated.angles) > 1e-6).sum() == 0
+    assert skeleton.bone_violation(generated.pose).max() < 1e-3
 
 
 def test_bad_input_is_refused():

@@ -11,7 +11,7 @@ import pytest
 @pytest.mark.gate
 def test_a_real_recording_trains_a_few_epochs_and_plays(shared_data: Path, tmp_path: Path) -> None:
     told = {"data": shared_data / "motion" / "beat2", "epochs": 3, "warmup_epochs": 1, "curriculum_epochs": 2,
-            "judge_every": 3, "compared": "[]", "threads": 1}  # fmt: skip
+            "evaluate_every": 3, "compared": "[]", "threads": 1}  # fmt: skip
     flags = [part for name, value in told.items() for part in ("-p", f"{name}={value}")]
     command = [sys.executable, "-m", "gannb.cli", "run", "motion_balance", "--runs", str(tmp_path), *flags]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)

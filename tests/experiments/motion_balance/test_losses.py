@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gannb.experiments.motion import losses as terms
-from gannb.experiments.motion.networks.matcher import Matcher
+from gannb.experiments.motion.matching import Matcher
 from gannb.experiments.motion_balance.losses import Losses
 from tests.experiments.motion.turns import clips, scaled_motion, smooth_scores, turn_of
 

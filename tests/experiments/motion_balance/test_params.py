@@ -5,7 +5,7 @@ import pytest
 from gannb.config.faults import ParameterError
 from gannb.config.presets import HOME, read_yaml
 from gannb.experiments.motion_balance.balance import STRATEGIES
-from gannb.experiments.motion_balance.params import ROADS, MotionBalance, arms
+from gannb.experiments.motion_balance.params import EXTENSIONS, MotionBalance, variants
 
 
 def preset(name: str) -> MotionBalance:
@@ -36,7 +36,7 @@ def test_the_tuned_preset_repairs_the_rules_and_bends_joints() -> None:
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_strategy_sets_its_column(name: str) -> None:
     assert MotionBalance(strategy=name).balance == STRATEGIES[name]
-    assert MotionBalance().arm(name).balance == STRATEGIES[name]
+    assert MotionBalance().variant(name).balance == STRATEGIES[name]
 
 
 def test_what_is_given_goes_before_the_strategy() -> None:
@@ -44,10 +44,10 @@ def test_what_is_given_goes_before_the_strategy() -> None:
     assert (p.max_skips, p.d_strong_below) == (7, 0.25)
 
 
-@pytest.mark.parametrize("name", arms())
+@pytest.mark.parametrize("name", variants())
 def test_every_arm_is_valid_and_differs_as_it_says(name: str) -> None:
     p = MotionBalance()
-    arm, told = p.arm(name), arms()[name]
+    arm, told = p.variant(name), variants()[name]
     column = set(p.filled) if "strategy" in told else set()
     assert changed(p, arm) <= set(told) | column | {"compared"}
     assert all(getattr(arm, field) == value for field, value in told.items())
@@ -55,8 +55,8 @@ def test_every_arm_is_valid_and_differs_as_it_says(name: str) -> None:
 
 def test_an_arm_of_a_strategy_forgets_what_was_given_for_its_column_and_others_keep_it() -> None:
     p = MotionBalance(max_skips=7, epochs=5, seeds=3)
-    assert (p.arm("legacy").max_skips, p.arm("repaired").max_skips) == (5, 7)
-    arm = p.arm("legacy", seed=11)
+    assert (p.variant("legacy").max_skips, p.variant("repaired").max_skips) == (5, 7)
+    arm = p.variant("legacy", seed=11)
     assert (arm.epochs, arm.seed, arm.seeds, arm.compared) == (5, 11, 1, [])
 
 
@@ -67,20 +67,20 @@ def test_mixed_precision_begins_where_the_warm_up_ends() -> None:
 
 
 def test_without_rules_nothing_is_ever_skipped() -> None:
-    assert MotionBalance().arm("no-rules").balance.d_strong_below == 0.0
+    assert MotionBalance().variant("no-rules").balance.d_strong_below == 0.0
 
 
 def test_an_ingredient_taken_away_is_the_only_change() -> None:
     p = MotionBalance()
-    assert changed(p, p.arm("without-attention")) == {"body_hand", "compared"}
-    assert changed(p, p.arm("without-curriculum")) == {"curriculum", "compared"}
-    assert changed(p, p.arm("without-mixed-precision")) == {"mixed_from", "compared"}
+    assert changed(p, p.variant("without-attention")) == {"body_hand", "compared"}
+    assert changed(p, p.variant("without-curriculum")) == {"curriculum", "compared"}
+    assert changed(p, p.variant("without-mixed-precision")) == {"mixed_from", "compared"}
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("road", EXTENSIONS)
 def test_a_further_road_is_the_only_change(road: str) -> None:
     p = MotionBalance()
-    assert changed(p, p.arm(road)) - {"compared"} == set(ROADS[road])
+    assert changed(p, p.variant(road)) - {"compared"} == set(EXTENSIONS[road])
     assert (p.graph, p.time_scales) == ("AGAGA", (1,)), "and none is taken by default"
 
 
@@ -98,7 +98,7 @@ def test_every_number_of_the_rules_and_the_curriculum_may_move() -> None:
         ({"real_label": 0.1, "fake_label": 0.09}, "twice label_offset"),
         ({"width": 20}, "multiples of 16"),
         ({"n_mels": 30}, "multiple of 8"),
-        ({"compared": ["legcy"]}, "no arm legcy"),
+        ({"compared": ["legcy"]}, "no variant legcy"),
         ({"d_turns": 3}, "0, 2"),
         ({"graph_layers": "AGX"}, "letters A, G and T"),
         ({"graph_layers": ""}, "letters A, G and T"),

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.experiments.motion.networks.discriminator import Discriminator
-from gannb.experiments.motion_wgan_gp import penalty_defects as P
+from gannb.experiments.motion_wgan_gp import penalties as P
 from gannb.experiments.motion_wgan_gp.checklist import (
     CHECKS,
     LOSS_CHECKS,
@@ -35,8 +35,8 @@ TRIPS = {
         "this critic equals the reference",
     },
     "batch_norm": {"samples do not see each other", "this critic equals the reference"},
-    "dropout": {"same scores when asked again", "this critic equals the reference"},
-    "one_mix": {"one draw a sample"},
+    "dropout": {"same scores when called twice", "this critic equals the reference"},
+    "one_mix": {"one draw per sample"},
     "autocast": {"full precision under autocast"},
     "summed_patches": {"patches are averaged", "this critic equals the reference"},
 }
@@ -50,7 +50,7 @@ def sequences(**options) -> nn.Module:
 @pytest.fixture(scope="module")
 def lists() -> dict[str, Checklist]:
     return {
-        defect: check(sequences(**P.critic_options(defect)), P.drawing(P.penalty_with(defect)), REAL, FAKE)
+        defect: check(sequences(**P.critic_options(defect)), P.drawing_mix(P.penalty_with(defect)), REAL, FAKE)
         for defect in P.DEFECTS
     }
 
@@ -70,14 +70,14 @@ def test_tables(lists: dict[str, Checklist]) -> None:
     side_by_side = compare(lists)
     assert side_by_side.columns == ("check", *P.DEFECTS)
     assert side_by_side.column("one_mix").count(False) == 1
-    assert "2.449, of 4 a sample" in repr(lists["dim_1"]), "√6, four times, where √24 is right"
+    assert "2.449, of 4 per sample" in repr(lists["dim_1"]), "√6, four times, where √24 is right"
 
 
 def failed(critic: nn.Module, penalty, real=REAL, fake=FAKE) -> list[str]:
     return check(critic, penalty, real, fake).failed
 
 
-CORRECT = P.drawing(P.correct)
+CORRECT = P.drawing_mix(P.correct)
 
 
 @pytest.mark.parametrize("norm", ["none", "layer"])
@@ -128,7 +128,7 @@ def test_other_mistakes_are_found_too() -> None:
         failed(critic, penalty_without_second_derivatives)
     )
     assert failed(critic, penalty_root_without_epsilon) == ["flat critic"]
-    assert failed(critic, penalty_on_real_only) == ["one draw a sample", "draws are uniform"]
+    assert failed(critic, penalty_on_real_only) == ["one draw per sample", "draws are uniform"]
     assert failed(critic, lambda critic, real, fake: CORRECT(critic, real, fake)[0])[0] == "returns penalty and norms"
     assert failed(nn.Sequential(PointCritic(8), nn.Sigmoid()), CORRECT, REAL[:, 0, :2], FAKE[:, 0, :2]) == [
         "scores without bounds"

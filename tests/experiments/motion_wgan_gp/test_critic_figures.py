@@ -12,7 +12,7 @@ def test_the_surface_lies_under_its_points() -> None:
     axis = np.linspace(-3, 3, 5)
     given = Surface(axis, np.outer(axis, np.ones(5)))
     shown = value_surface(given, torch.ones(4, 2), torch.zeros(2000, 2), title="D")
-    assert [trace.name for trace in shown.data] == ["critic", "real", "made"]
+    assert [trace.name for trace in shown.data] == ["critic", "real", "generated"]
     np.testing.assert_allclose(shown.data[0].z, given.values)
     np.testing.assert_allclose(shown.data[1].x, np.ones(4))
     assert len(shown.data[2].x) == 1000

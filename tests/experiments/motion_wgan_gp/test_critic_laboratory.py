@@ -8,10 +8,9 @@ import torch
 from gannb.control.numbers import Numbers
 from gannb.data import toys
 from gannb.data.batches import Batches
-from gannb.experiments.motion_wgan_gp.critic_control import CriticTurns, HeldOutStalled
+from gannb.experiments.motion_wgan_gp.critic_control import CriticTurns, HeldOutStalled, growing
 from gannb.experiments.motion_wgan_gp.critic_metrics import distances
-from gannb.experiments.motion_wgan_gp.growing_clips import growing
-from gannb.experiments.motion_wgan_gp.penalty_defects import penalty_with
+from gannb.experiments.motion_wgan_gp.penalties import penalty_with
 from gannb.losses import adversarial as L
 from gannb.networks.toys import SequenceCritic, SequenceGenerator
 from gannb.random import generator, seeded
@@ -34,9 +33,9 @@ def laboratory(run: Run, defect: str = "none", precision: str = "fp32", patience
         return turn.G(turn.draws.randn("z", len(turn.batch), G.latent), turn.now.frames)
 
     def d_loss(turn: Turn) -> torch.Tensor:
-        real, made = turn.batch[:, : turn.now.frames], fake(turn)
-        penalty, norms = penalise(turn.D, real, made.float(), turn.draws.rand("mix", len(real)))
-        w = L.wasserstein(turn.D(real), turn.D(made))
+        real, generated = turn.batch[:, : turn.now.frames], fake(turn)
+        penalty, norms = penalise(turn.D, real, generated.float(), turn.draws.rand("mix", len(real)))
+        w = L.wasserstein(turn.D(real), turn.D(generated))
         turn.log(W=w, slope=norms.mean())
         return turn.now.gp_weight * penalty - w
 

@@ -14,12 +14,12 @@ from gannb.experiments.motion_wgan_gp.critic_metrics import (
     distances,
     exact_distance,
     gesture_distance,
-    lessons,
+    gradient_norms,
     scores,
     slope_norms,
     surface,
 )
-from gannb.experiments.motion_wgan_gp.penalty_defects import correct
+from gannb.experiments.motion_wgan_gp.penalties import correct
 from gannb.losses import adversarial as L
 from gannb.networks.toys import PointCritic, PointGenerator, SequenceCritic
 from gannb.random import generator, seeded
@@ -96,7 +96,7 @@ def test_a_trained_critic_estimates_the_exact_distance_from_below() -> None:
 
 
 def test_the_distance_of_gestures_is_over_all_clips_and_patches() -> None:
-    """A critic that reads the height of a pose scores real clips at 2, made ones at 0.5, whatever the batches."""
+    """A critic that reads the height of a pose scores real clips at 2, generated ones at 0.5, whatever the batches."""
     clips = Clips(
         torch.full((5, 16, 52, 3), 2.0), torch.zeros(5, 64, 8), torch.zeros(5, dtype=torch.long), torch.ones(5, 51)
     )
@@ -109,11 +109,11 @@ def test_the_distance_of_gestures_is_over_all_clips_and_patches() -> None:
         def forward(self, pose: torch.Tensor, mel: torch.Tensor, speaker: torch.Tensor) -> torch.Tensor:
             return self.weight * pose.mean((2, 3)).unflatten(1, (4, 4)).mean(2)
 
-    def made(mel: torch.Tensor, speaker: torch.Tensor) -> torch.Tensor:
+    def generated(mel: torch.Tensor, speaker: torch.Tensor) -> torch.Tensor:
         return torch.full((len(mel), 16, 52, 3), 0.5)
 
     for size in (2, 64):
-        assert gesture_distance(Height(), made, clips, size) == pytest.approx(1.5)
+        assert gesture_distance(Height(), generated, clips, size) == pytest.approx(1.5)
 
 
 def test_a_saturated_d_teaches_nothing_under_the_minimax_loss() -> None:
@@ -122,7 +122,9 @@ def test_a_saturated_d_teaches_nothing_under_the_minimax_loss() -> None:
         G = PointGenerator(latent=4, width=16, depth=1)
     z = torch.randn(64, 4, generator=generator("z"))
     losses = {"minimax": L.saturating_g, "non-saturating": L.non_saturating_g, "wasserstein": L.wasserstein_g}
-    unsure, sure = (lessons(G, lambda x, size=size: size * first(x) - 10 * size, z, losses) for size in (0.01, 3.0))
+    unsure, sure = (
+        gradient_norms(G, lambda x, size=size: size * first(x) - 10 * size, z, losses) for size in (0.01, 3.0)
+    )
     assert sure["minimax"] < 1e-9 < 1e-3 < unsure["minimax"]
     assert sure["non-saturating"] == pytest.approx(sure["wasserstein"], rel=1e-5), "σ(-30) = 0: -log σ is a line there"
     assert sure["wasserstein"] == pytest.approx(300 * unsure["wasserstein"], rel=1e-4)
@@ -131,5 +133,5 @@ def test_a_saturated_d_teaches_nothing_under_the_minimax_loss() -> None:
 
 def test_lessons_look_and_leave_the_critic_alone() -> None:
     critic, G = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0)), PointGenerator(latent=4, width=8, depth=1)
-    lessons(G, critic, torch.randn(4, 4), {"w": L.wasserstein_g})
+    gradient_norms(G, critic, torch.randn(4, 4), {"w": L.wasserstein_g})
     assert all(p.grad is None for p in critic.parameters())

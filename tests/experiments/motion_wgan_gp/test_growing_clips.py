@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gannb.control.numbers import Numbers
 from gannb.control.parameter import DynamicParameter
-from gannb.experiments.motion_wgan_gp.growing_clips import growing
+from gannb.experiments.motion_wgan_gp.critic_control import growing
 
 
 def test_each_length_lasts_its_epochs() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gannb.data.toys import toy
-from gannb.experiments.motion_wgan_gp.critic_metrics import samples, standing
+from gannb.experiments.motion_wgan_gp.critic_metrics import critic_state, samples
 from gannb.experiments.motion_wgan_gp.laboratory import bench, networks
-from gannb.experiments.motion_wgan_gp.laboratory_params import Laboratory
+from gannb.experiments.motion_wgan_gp.params import Laboratory
 from gannb.networks.toys import PointCritic, SequenceCritic
 from gannb.runs.folder import Run
 from gannb.training.trainer import Trainer
@@ -35,7 +35,7 @@ def test_all_modes_of_the_ring_within_seconds(tmp_path) -> None:
     ring = toy("8 Gaussians", sigma=0.2)  # a wide ring: what a few seconds can reach
     covered = ring.coverage(samples(trainer.ema("G"), 1024), at_least=30)
     assert covered.found == 8 and covered.share > 0.5
-    stands = standing(trainer.network("D"), trainer.network("G"), ring.train, ring.held_out)
+    stands = critic_state(trainer.network("D"), trainer.network("G"), ring.train, ring.held_out)
     assert set(stands) == {"W_train", "W_held_out", "slope"} and stands["slope"] > 0
 
 

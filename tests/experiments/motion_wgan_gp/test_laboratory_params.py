@@ -4,8 +4,8 @@ import pytest
 
 from gannb.config.faults import ParameterError
 from gannb.data.toys import TOYS as KNOWN_TOYS
-from gannb.experiments.motion_wgan_gp.laboratory_params import DEFECTS, TOYS, Laboratory
-from gannb.experiments.motion_wgan_gp.penalty_defects import DEFECTS as KNOWN_DEFECTS
+from gannb.experiments.motion_wgan_gp.params import DEFECTS, TOYS, Laboratory
+from gannb.experiments.motion_wgan_gp.penalties import DEFECTS as KNOWN_DEFECTS
 
 
 def test_toys_and_defects_are_those_that_there_are() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from gannb.experiments.motion import losses as terms
 from gannb.experiments.motion_wgan_gp import losses
-from gannb.experiments.motion_wgan_gp.penalty_defects import correct
+from gannb.experiments.motion_wgan_gp.penalties import correct
 from gannb.losses import adversarial
 from gannb.random import generator
 from tests.experiments.motion.turns import clips, scaled_motion, smooth_scores, turn_of

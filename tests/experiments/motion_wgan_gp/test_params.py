@@ -53,7 +53,7 @@ def test_sequences_get_fewer_steps_of_fewer_samples() -> None:
 @pytest.mark.parametrize("name", ["same", *OPTIONS])
 def test_every_option_is_an_arm_that_differs_in_nothing_else(name: str, tmp_path) -> None:
     p = MotionWganGp(resume="last", lr_g=3e-4, lr_d=3e-4, n_critic=4, clip_frames=[32, 64])
-    arm = p.arm(name, seed=7, runs=str(tmp_path))
+    arm = p.variant(name, seed=7, runs=str(tmp_path))
     changed = {n for n, v in p.settings().items() if v != arm.settings()[n]}
     assert changed == {"seed", "compared", *OPTIONS.get(name, {})}
     assert (arm.seed, arm.resume) == (7, "")
@@ -79,7 +79,7 @@ def test_the_rival_has_the_same_clips_networks_and_curriculum(tmp_path) -> None:
 
 def test_an_arm_is_known() -> None:
     with pytest.raises(ValueError, match="two-rates"):
-        MotionWganGp().arm("least-squares", seed=0, runs="")
+        MotionWganGp().variant("least-squares", seed=0, runs="")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from gannb import distributed
-from gannb.experiments.motion_wgan_gp.penalty_defects import correct, per_sample
+from gannb.experiments.motion_wgan_gp.penalties import correct, per_sample
 from gannb.losses.adversarial import wasserstein_d
 from gannb.networks.toys import SequenceCritic
 from gannb.random import Draws, generator, seeded

@@ -22,11 +22,11 @@ from gannb.random import Draws
 LOUDEST, SOFTEST = 5.0, 40.0
 """Signal to noise in decibels between which the noise of a clip is drawn."""
 WAVES = 3
-"""Half waves that a warp is made of."""
+"""Half waves of a warp."""
 
 
 class AugmentedBatches:
-    """Batches of clips, each augmented anew by its step; else as the batches they are made of.
+    """Batches of clips, each augmented anew by its step; otherwise equal to `batches`.
 
     Args:
         batches: of `Clips`, by step.
@@ -53,8 +53,8 @@ class AugmentedBatches:
 
     def digest(self) -> str:
         """Twelve hex digits of the content and of what is done to it."""
-        told = f"{self.batches.digest()}|{self.noise}|{self.warp}"
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        settings = f"{self.batches.digest()}|{self.noise}|{self.warp}"
+        return hashlib.sha256(settings.encode()).hexdigest()[:12]
 
 
 def noisy(clips: Clips, draws: Draws, share: float = 1.0) -> Clips:

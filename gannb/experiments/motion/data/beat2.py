@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from gannb.experiments.motion.data.clips import MotionDataError
-from gannb.experiments.motion.data.retarget import refuse_nan, settle
+from gannb.experiments.motion.data.retarget import check_finite, standardise
 from gannb.experiments.motion.skeleton import ANGLES, INDEX, JOINTS, PARENTS, forward_kinematics
 
 BODY = {"spine3": 9, "neck": 12, "left_collar": 13, "right_collar": 14, "head": 15, "left_shoulder": 16}
@@ -46,7 +46,7 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
             }
             found = file.files
     except (zipfile.BadZipFile, ValueError, EOFError, OSError) as fault:
-        raise MotionDataError(f"{path.name}: not a readable npz ({fault}); copy it again") from fault
+        raise MotionDataError(f"{path.name}: not a angles_of npz ({fault}); copy it again") from fault
     return from_arrays(arrays, path.name, found)
 
 
@@ -62,10 +62,10 @@ def from_arrays(
     poses = np.asarray(arrays["poses"], dtype=np.float64)
     if poses.ndim != 2 or poses.shape[1] != 3 * N_JOINTS:
         raise MotionDataError(f"{name}: `poses` has shape {poses.shape}, expected [F, {3 * N_JOINTS}] (55 joints x 3)")
-    refuse_nan(poses, name)
+    check_finite(poses, name)
     rate = next((float(arrays[k]) for k in ("mocap_frame_rate", "mocap_framerate") if k in arrays), None)
     notes = (f"{rate:g} fps resampled to 15",) if rate else ("no frame rate in it: taken as BEAT2's 30 fps",)
-    positions, lengths = settle(_positions(poses.reshape(-1, N_JOINTS, 3)), rate or 30.0, name)
+    positions, lengths = standardise(_positions(poses.reshape(-1, N_JOINTS, 3)), rate or 30.0, name)
     return positions, lengths, (*notes, "SMPL-X rotations on gannb's bones")
 
 

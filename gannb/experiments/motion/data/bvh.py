@@ -1,6 +1,6 @@
 """BVH: read motion capture of any common naming onto the 52 joints, write the 52 joints for any animation program.
 
-BVH states no unit (metres, centimetres and millimetres are told apart by the length of the upper arm) and no facing:
+BVH states no unit (metres, centimetres and millimetres are distinguished by the length of the upper arm) and no facing:
 the trunk's frame is found from the shoulders and the spine, so that the speaker faces forward throughout.
 Nose and eyes, which BVH rarely has, follow the head joint, which is taken to look straight ahead on the average.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gannb.experiments.motion.data.clips import FPS, MotionDataError
-from gannb.experiments.motion.data.retarget import into, refuse_nan, settle, trunk_axes
+from gannb.experiments.motion.data.retarget import check_finite, into, standardise, trunk_axes
 from gannb.experiments.motion.skeleton import BONE_LENGTHS, INDEX, JOINTS, PARENTS, bone_lengths, forward_kinematics
 from gannb.runs.files import write_text
 
@@ -33,7 +33,7 @@ class Bvh:
         offsets: `[K, 3]` in the file's unit.
         channels: names of each joint's channels.
         frames: `[F, C]`, degrees and the file's unit.
-        fps: frames a second.
+        fps: frames per second.
     """
 
     names: list[str] = field(default_factory=list)
@@ -86,14 +86,14 @@ def read(path: str | Path, names: Mapping[str, str] | None = None) -> tuple[np.n
     """
     path = Path(path)
     bvh = parse(path.read_text(encoding="utf-8", errors="replace"), path.name)
-    refuse_nan(bvh.frames, path.name)
+    check_finite(bvh.frames, path.name)
     found = _recognise(bvh, names or {}, path.name)
     at, turned = bvh.world()
     scale, unit = _unit(at, found, path.name)
-    positions, made_up = _onto_joints(bvh, at * scale, turned, found)
-    positions, lengths = settle(positions, bvh.fps, path.name)
+    positions, added = _onto_joints(bvh, at * scale, turned, found)
+    positions, lengths = standardise(positions, bvh.fps, path.name)
     notes = [f"unit {unit}", f"{bvh.fps:.4g} fps resampled to 15"] if bvh.fps != FPS else [f"unit {unit}"]
-    return positions, lengths, (*notes, *([f"not in the file, made up: {', '.join(made_up)}"] if made_up else []))
+    return positions, lengths, (*notes, *([f"estimated, not in the file: {', '.join(added)}"] if added else []))
 
 
 def parse(text: str, name: str) -> Bvh:
@@ -250,7 +250,7 @@ def _unit(at: np.ndarray, found: Mapping[str, int], file: str) -> tuple[float, s
 def _onto_joints(
     bvh: Bvh, at: np.ndarray, turned: np.ndarray, found: Mapping[str, int]
 ) -> tuple[np.ndarray, list[str]]:
-    """Positions `[F, 52, 3]` in the trunk's frame, and the joints that had to be made up."""
+    """Positions `[F, 52, 3]` in the trunk's frame, and the joints that had to be estimated."""
     neck, spine = found["neck"], bvh.parents[found["neck"]]
     if spine >= 0:
         up = at[:, neck] - at[:, spine]
@@ -261,14 +261,14 @@ def _onto_joints(
     for joint, k in found.items():
         out[:, INDEX[joint]] = at[:, k]
     out = into(axes, out - at[:, neck, None])
-    made_up = [joint for joint in JOINTS if joint not in found]
-    _make_up_hands(out)
-    if {"nose", "left_eye", "right_eye"} & set(made_up):
-        _make_up_face(out, _head(bvh, axes, turned))
-    return out, made_up
+    added = [joint for joint in JOINTS if joint not in found]
+    _add_hands(out)
+    if {"nose", "left_eye", "right_eye"} & set(added):
+        _add_face(out, _head(bvh, axes, turned))
+    return out, added
 
 
-def _make_up_hands(out: np.ndarray) -> None:
+def _add_hands(out: np.ndarray) -> None:
     """Fill in hand roots (on the way to the middle knuckle) and finger tips (straight on), where they are missing."""
     for side in ("left", "right"):
         root, wrist, knuckle = (INDEX[f"{side}_{part}"] for part in ("hand", "wrist", "middle_mcp"))
@@ -280,7 +280,7 @@ def _make_up_hands(out: np.ndarray) -> None:
             out[:, tip] = out[:, last] + _toward(out, PARENTS[last], last) * float(BONE_LENGTHS[tip - 1])
 
 
-def _make_up_face(out: np.ndarray, head: np.ndarray) -> None:
+def _add_face(out: np.ndarray, head: np.ndarray) -> None:
     rest = forward_kinematics(torch.zeros(57, dtype=torch.float64)).numpy()
     for name in ("nose", "left_eye", "right_eye"):
         out[:, INDEX[name]] = head @ rest[INDEX[name]]
@@ -315,7 +315,7 @@ def write(path: str | Path, positions: np.ndarray, fps: float = FPS) -> Path:
     positions = np.asarray(positions, dtype=np.float64)
     if positions.ndim != 3 or positions.shape[1:] != (len(JOINTS), 3):
         raise ValueError(f"positions: shape {positions.shape}, expected [F, {len(JOINTS)}, 3]")
-    refuse_nan(positions, Path(path).name)
+    check_finite(positions, Path(path).name)
     writer = _Writer(positions)
     writer.joint(0, 0, np.tile(np.eye(3), (len(positions), 1, 1)))
     rows = np.concatenate(writer.columns, axis=1)

@@ -1,8 +1,7 @@
 """What a clip of speech and motion is: its axes, its one packing, a recording, a batch.
 
 Axis order, everywhere: pose `[B, T, J, D]` (batch, frame, joint, axis), mel `[B, 4T, n_mels]`, both on one clock:
-pose frame t is at t/15 s, mel frames 4t..4t+3 lie around it. Networks that want channels first go through `pack` and
-`unpack`, the only two places that know how joints and axes become channels.
+pose frame t is at t/15 s, mel frames 4t..4t+3 lie around it. Convolutions over time take what `pack` gives.
 """
 
 from __future__ import annotations
@@ -14,11 +13,9 @@ import numpy as np
 from torch import Tensor
 
 from gannb.experiments.motion.data.speech import POSE_FPS, SAMPLE_RATE, Speech
-from gannb.experiments.motion.skeleton import JOINTS
 
 FPS = POSE_FPS
 FRAMES = 64
-POSE_AXES = ("batch", "frame", "joint", "axis")
 
 
 class MotionDataError(ValueError):
@@ -26,17 +23,14 @@ class MotionDataError(ValueError):
 
 
 def pack(pose: Tensor) -> Tensor:
-    """Pose `[B, T, J, D]` to channels first `[B, J*D, T]`; channel j*D + d is axis d of joint j."""
+    """Pose `[B, T, J, D]` to channels first `[B, J·D, T]`; channel j·D + d is axis d of joint j.
+
+    Raises:
+        ValueError: another number of axes.
+    """
     if pose.ndim != 4:
-        raise ValueError(f"pose: shape {tuple(pose.shape)}, expected {POSE_AXES}")
-    return pose.flatten(2).transpose(1, 2).contiguous()
-
-
-def unpack(channels: Tensor, joints: int = len(JOINTS)) -> Tensor:
-    """Channels `[B, J*D, T]` back to pose `[B, T, J, D]`: the inverse of `pack`."""
-    if channels.ndim != 3 or channels.shape[1] % joints:
-        raise ValueError(f"channels: shape {tuple(channels.shape)}, expected [B, {joints} joints * axes, T]")
-    return channels.transpose(1, 2).unflatten(2, (joints, -1)).contiguous()
+        raise ValueError(f"pose: shape {tuple(pose.shape)}, expected [batch, frame, joint, axis]")
+    return pose.flatten(2).transpose(1, 2)
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,7 +42,7 @@ class Recording:
         pose: `[F, 52, 3]` float32 metres, the neck at the origin, in the trunk's frame (`skeleton`).
         speech: mono 24 kHz.
         lengths: the speaker's bone lengths `[51]` float32 metres.
-        angles: `[F, 57]` float32 radians where they are known (made-up motion), else None.
+        angles: `[F, 57]` float32 radians where they are known (synthetic motion), else None.
         strokes: times of gesture strokes in seconds where they are known, else None.
         notes: what was done to it that a person should know.
     """

@@ -76,7 +76,7 @@ class Corpus(torch.utils.data.Dataset):
         pose: `[F, 52, 3]` in memory, or the file that holds it.
         mel: `[4F, n_mels]` in memory, or the file that holds it.
         n_mels: mel bands.
-        frames: pose frames a clip.
+        frames: pose frames per clip.
         windows: `[W, 2]` int64, take and first frame within it.
         speakers: their names; a clip's speaker is an index into them.
     """
@@ -157,7 +157,7 @@ class Corpus(torch.utils.data.Dataset):
 
     @classmethod
     def open(cls, folder: str | Path, *, frames: int = FRAMES, stride: int = STRIDE) -> Corpus:
-        """Open a corpus that `build` wrote; clips are mapped from disk as they are asked for.
+        """Open a corpus that `build` wrote; clips are mapped from disk when they are read.
 
         Raises:
             FileNotFoundError: no corpus there, or one that was not finished.

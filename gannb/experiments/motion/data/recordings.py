@@ -1,4 +1,4 @@
-"""Speech-driven motion: made up here, or read from a folder of pairs; and written out again.
+"""Speech-driven motion: synthetic, or read from a folder of pairs; and written out again.
 
 A folder holds motion (`.bvh`, or `.npz` with SMPL-X `poses` or our own export) and speech of the same name (`.wav`,
 `.ogg`, `.flac`), beside each other or in folders of their own, as BEAT, BEAT2 and ZEGGS have it. A pair that cannot be
@@ -17,7 +17,7 @@ import numpy as np
 
 from gannb.experiments.motion.data import beat2, bvh, speech
 from gannb.experiments.motion.data.clips import FPS, MotionDataError, Recording
-from gannb.experiments.motion.data.retarget import settle
+from gannb.experiments.motion.data.retarget import standardise
 from gannb.experiments.motion.data.synthetic import STYLES, Style, record
 from gannb.experiments.motion.skeleton import JOINTS
 from gannb.runs.files import write_with
@@ -53,7 +53,7 @@ class Recordings(Sequence):
         return self.taken[index]
 
     def table(self) -> Table:
-        """One row a recording; what was left out stands below."""
+        """One row per recording; what was left out stands below."""
         rows = [(r.name, r.speaker, f"{r.seconds:.1f}", r.frames, "; ".join(r.notes)) for r in self.taken]
         rows += [(fault.name, "left out", "", "", fault.reason) for fault in self.faults]
         seconds = sum(r.seconds for r in self.taken)
@@ -72,7 +72,7 @@ class Recordings(Sequence):
 
 
 def load(
-    source: str | Path = "made",
+    source: str | Path = "synthetic",
     *,
     seconds: float = 60.0,
     each: int = 2,
@@ -82,14 +82,14 @@ def load(
     """Load recordings.
 
     Args:
-        source: "made" for the self-made corpus, or a folder of pairs.
-        seconds, each, seed, styles: of the self-made corpus: length of a recording, recordings a speaker, speakers.
+        source: "synthetic" for the synthetic corpus, or a folder of pairs.
+        seconds, each, seed, styles: of the synthetic corpus: length of a recording, recordings per speaker, speakers.
 
     Raises:
         FileNotFoundError: no such folder.
         MotionDataError: no pair in the folder can be read; every reason is named.
     """
-    if str(source) == "made":
+    if str(source) == "synthetic":
         return Recordings(tuple(record(style, seconds, seed, take) for style in styles for take in range(each)))
     outcomes = list(read_folder(source))
     taken = tuple(outcome for outcome in outcomes if isinstance(outcome, Recording))
@@ -108,7 +108,7 @@ def read_folder(folder: str | Path) -> Iterator[Recording | Fault]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; give one of motion and speech files, or 'made'")
+        raise FileNotFoundError(f"{folder}: no such folder; give one of motion and speech files, or 'synthetic'")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     motions = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not motions:
@@ -200,4 +200,4 @@ def _read_export(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
         positions, fps = file["positions"], float(file["fps"]) if "fps" in file.files else FPS
     if positions.ndim != 3 or positions.shape[1:] != (len(JOINTS), 3):
         raise MotionDataError(f"{path.name}: `positions` has shape {positions.shape}, expected [F, {len(JOINTS)}, 3]")
-    return *settle(positions.astype(np.float64), fps, path.name), ()
+    return *standardise(positions.astype(np.float64), fps, path.name), ()

@@ -11,12 +11,12 @@ from gannb.experiments.motion.skeleton import JOINTS, PARENTS, bone_lengths
 _BONE_AXIS = 1e-9  # metres; a shorter bone has no direction
 
 
-def settle(positions: np.ndarray, fps: float, name: str) -> tuple[np.ndarray, np.ndarray]:
+def standardise(positions: np.ndarray, fps: float, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Resample to 15 fps, move the neck to the origin, and give every bone its median length.
 
     Args:
         positions: `[F, 52, 3]` metres in the trunk's frame.
-        fps: their frames a second.
+        fps: their frames per second.
         name: of the file, for messages.
 
     Returns:
@@ -25,7 +25,7 @@ def settle(positions: np.ndarray, fps: float, name: str) -> tuple[np.ndarray, np
     Raises:
         MotionDataError: NaN frames; fewer than two frames; a bone without length.
     """
-    refuse_nan(positions, name)
+    check_finite(positions, name)
     if len(positions) < 2:
         raise MotionDataError(f"{name}: {len(positions)} frames of motion, at least 2 are needed")
     positions = resample(positions - positions[:, :1], fps)
@@ -47,7 +47,7 @@ def rebuild(positions: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def resample(positions: np.ndarray, fps: float, to: float = FPS) -> np.ndarray:
-    """Interpolate `[F, ...]` linearly from `fps` to `to` frames a second; frame 0 stays frame 0."""
+    """Interpolate `[F, ...]` linearly from `fps` to `to` frames per second; frame 0 stays frame 0."""
     if fps == to:
         return positions
     at = np.arange(int((len(positions) - 1) * to / fps + 1e-9) + 1) * fps / to
@@ -69,7 +69,7 @@ def into(axes: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return np.einsum("fij,fkj->fki", axes, vectors)
 
 
-def refuse_nan(values: np.ndarray, name: str) -> None:
+def check_finite(values: np.ndarray, name: str) -> None:
     """Raise a MotionDataError that names the frames of `[F, ...]` holding NaN or infinity."""
     bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
     if len(bad):

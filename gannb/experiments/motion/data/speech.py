@@ -1,4 +1,4 @@
-"""Speech: any WAV, OGG or FLAC to log-mel features on a grid that divides the pose frame exactly, and a made-up voice.
+"""Speech: sound files to log-mel features on a grid that divides the pose frame exactly, and synthetic voices.
 
 Time: 24 kHz, a hop of 400 samples is 1/60 s, so four mel frames make one pose frame of 1/15 s. The four frames of pose
 frame f lie symmetrically around its time f/15 s (at -25, -8.3, +8.3 and +25 ms).
@@ -152,16 +152,16 @@ def _log_mel(samples: np.ndarray, n_mels: int) -> np.ndarray:
 
 
 # ----------------------------------------------------------------------------------------------------------------
-# a made-up voice
+# a synthetic voice
 
 
 @dataclass(frozen=True)
 class Voice:
-    """How a made-up speaker sounds.
+    """How a synthetic speaker sounds.
 
     Attributes:
         pitch: fundamental in Hz.
-        rate: syllables a second.
+        rate: syllables per second.
         accents: share of syllables that are stressed.
         breathiness: noise against voice, 0..1.
     """
@@ -191,7 +191,7 @@ _VOWELS = ((730, 1090), (530, 1840), (270, 2290), (570, 840), (300, 870))  # fir
 
 
 def prosody(seconds: float, voice: Voice, seed: int) -> Prosody:
-    """Make up phrases of syllables with pauses between them; stressed syllables stand at least half a second apart."""
+    """Phrases of syllables with pauses between them; stressed syllables stand at least half a second apart."""
     rng = np.random.default_rng(key(seed, "prosody"))
     centres, lengths, stress, time, last = [], [], [], rng.uniform(0.4, 0.8), -9.0
     while time < seconds - 0.5:
@@ -231,4 +231,4 @@ def synthesise(said: Prosody, voice: Voice, seed: int) -> Speech:
         for weight, formants in zip(sung, _VOWELS, strict=True)
     )
     samples = mouth * loudness + 1e-4 * rng.standard_normal(n)
-    return Speech((0.7 * samples / np.abs(samples).max()).astype(np.float32), "made-up speech")
+    return Speech((0.7 * samples / np.abs(samples).max()).astype(np.float32), "synthetic speech")

@@ -1,4 +1,4 @@
-"""The clips of an experiment on gesture: those to learn from, those to judge by, and what networks know of them."""
+"""The clips of a gesture experiment: training and held-out ones, and the statistics that networks take of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MotionSplit:
 
     @classmethod
     def of(cls, p: Motion, cache: Path | None = None) -> MotionSplit:
-        """What a run's parameters ask for: made-up recordings, a folder of pairs, or a corpus that `build` wrote.
+        """What a run's parameters ask for: synthetic recordings, a folder of pairs, or a corpus that `build` wrote.
 
         Args:
             p: the run's parameters.
@@ -45,14 +45,14 @@ class MotionSplit:
         Raises:
             FileNotFoundError, MotionDataError: nothing there that can be used; what was found and what to do.
         """
-        if p.data != "made" and (Path(p.data).expanduser() / "corpus.json").is_file():
+        if p.data != "synthetic" and (Path(p.data).expanduser() / "corpus.json").is_file():
             corpus, recordings = Corpus.open(Path(p.data).expanduser(), stride=p.stride), None
             if corpus.n_mels != p.n_mels:
                 raise motion.MotionDataError(f"{p.data}: built with n_mels={corpus.n_mels}, asked for {p.n_mels}")
         else:
-            source = p.data if p.data == "made" else Path(p.data).expanduser()
+            source = p.data if p.data == "synthetic" else Path(p.data).expanduser()
             recordings = motion.load(source, seconds=p.seconds, each=p.recordings, seed=p.seed)
-            kept = cache if p.data != "made" else None
+            kept = cache if p.data != "synthetic" else None
             corpus = Corpus.of(recordings, stride=p.stride, n_mels=p.n_mels, cache=kept)
         train, held_out = corpus.split(p.held_out, seed=p.seed)
         return cls(train, held_out, train.statistics(), recordings)
@@ -88,11 +88,11 @@ class MotionSplit:
             plain = Batches(self.train.clips(), size, seed=seed, device=device)
         return AugmentedBatches(plain, seed=seed, noise=noise, warp=warp) if noise or warp else plain
 
-    def judged(self, most: int = 200) -> Clips:
+    def evaluation_clips(self, most: int = 200) -> Clips:
         """The held-out clips as one batch; evenly chosen where there are more than `most`."""
         return self._some(self.held_out, most)
 
-    def learned(self, most: int = 1000) -> Clips:
+    def training_clips(self, most: int = 1000) -> Clips:
         """The training clips as one batch; evenly chosen where there are more than `most`."""
         return self._some(self.train, most)
 
@@ -115,10 +115,10 @@ class MotionSplit:
         )
 
     def table(self) -> Table:
-        """A row a side."""
+        """A row per side."""
         rows = [
             (side, len(corpus), len({int(n) for n in corpus.windows[:, 0]}), f"{corpus.frames} frames")
-            for side, corpus in (("to learn from", self.train), ("to judge by", self.held_out))
+            for side, corpus in (("training", self.train), ("held out", self.held_out))
         ]
         note = f"speakers: {', '.join(self.speakers)}; speech {MELS_PER_FRAME} × {self.train.n_mels} mel a frame"
         return Table(("clips", "number", "recordings", "each"), rows, note=note)

@@ -1,4 +1,4 @@
-"""Made-up gestures to made-up speech: strokes fall on stressed syllables, and every angle and bone is known.
+"""Synthetic gestures to synthetic speech: strokes fall on stressed syllables, and every angle and bone is known.
 
 A gesture is a row of postures that the joints move through, each reached at rest (minimum-jerk, Flash & Hogan 1985):
 raised before the stressed syllable, struck down on it, held, and let go. So a gesture's speed is smallest exactly on
@@ -20,7 +20,7 @@ from gannb.random import key
 
 @dataclass(frozen=True)
 class Style:
-    """How a made-up speaker talks and moves.
+    """How a synthetic speaker talks and moves.
 
     Attributes:
         name: the speaker.
@@ -28,8 +28,8 @@ class Style:
         size: of the body; 1 is 1.75 m tall.
         amplitude: of strokes; 1 lifts the forearm by about 35 degrees.
         height: of the hands at rest, -1 (lap) to 1 (chest).
-        both: share of strokes made with both hands.
-        right: share of one-handed strokes made with the right hand.
+        both: share of strokes with both hands.
+        right: share of one-handed strokes with the right hand.
         stroke: seconds from the raised hand to the strike.
         open_hand: 0 a fist, 1 a flat hand.
         nod: of the head on a stroke; 1 is about 12 degrees.
@@ -68,7 +68,7 @@ _MARGIN = 1.0  # degrees kept from every limit
 
 
 def record(style: Style, seconds: float = 30.0, seed: int = 0, take: int = 0) -> Recording:
-    """Make one recording of a made-up speaker, a function of what it is given."""
+    """Make one recording of a synthetic speaker, a function of what it is given."""
     address = key(seed, style.name, take)
     said = prosody(seconds, style.voice, address)
     angles = gesture(style, said, address)
@@ -89,27 +89,29 @@ def gesture(style: Style, said: Prosody, seed: int) -> np.ndarray:
     for index, side in enumerate(SIDES):
         mine = (hands == index) | (hands == 2)
         raised, struck = _strokes(times, strokes[mine], stress[mine] * style.amplitude, style.stroke)
-        _arm(degrees, side, style, raised, struck)
-        _hand(degrees, side, style, raised, struck)
+        _upper_limb(degrees, side, style, raised, struck)
+        _fingers(degrees, side, style, raised, struck)
     raised, struck = _strokes(times, strokes, stress * style.nod, style.stroke)
     degrees["neck_flexion"] += 4 - 5 * raised + 12 * struck
-    degrees["neck_rotation"] += 9 * _wander(times, rng, 0.25)
-    degrees["neck_side"] += 4 * _wander(times, rng, 0.3)
+    degrees["neck_rotation"] += 9 * _drift(times, rng, 0.25)
+    degrees["neck_side"] += 4 * _drift(times, rng, 0.3)
     for name in ANGLES:  # nobody holds quite still; the thumb and fingers least
-        degrees[name] += (0.6 if "_mcp" in name or "p_" in name else 1.2) * _wander(times, rng, 0.5)
+        degrees[name] += (0.6 if "_mcp" in name or "p_" in name else 1.2) * _drift(times, rng, 0.5)
     low, high = np.rad2deg(LIMITS.numpy().astype(np.float64)).T
     angles = np.stack([degrees[name] for name in ANGLES], axis=-1).clip(low + _MARGIN, high - _MARGIN)
     return np.deg2rad(angles).astype(np.float32)
 
 
-def _arm(degrees: dict[str, np.ndarray], side: str, style: Style, raised: np.ndarray, struck: np.ndarray) -> None:
+def _upper_limb(
+    degrees: dict[str, np.ndarray], side: str, style: Style, raised: np.ndarray, struck: np.ndarray
+) -> None:
     for name, rest in _REST.items():
         degrees[f"{side}_{name}"] += rest + _RAISED.get(name, 0) * raised + _STRUCK.get(name, 0) * struck
     degrees[f"{side}_elbow_flexion"] += 26 * style.height
     degrees[f"{side}_shoulder_flexion"] += 14 * style.height
 
 
-def _hand(degrees: dict[str, np.ndarray], side: str, style: Style, raised: np.ndarray, struck: np.ndarray) -> None:
+def _fingers(degrees: dict[str, np.ndarray], side: str, style: Style, raised: np.ndarray, struck: np.ndarray) -> None:
     opened = np.clip(0.55 * style.open_hand + 0.25 * raised + 0.35 * style.open_hand * struck, 0, 1)
     for place, (finger, spread) in enumerate(_SPREAD.items()):
         for joint, curl in _CURL.items():
@@ -139,7 +141,7 @@ def _minimum_jerk(times: np.ndarray, when: np.ndarray, what: np.ndarray) -> np.n
     return what[i - 1] + (what[i] - what[i - 1]) * (10 * s**3 - 15 * s**4 + 6 * s**5)
 
 
-def _wander(times: np.ndarray, rng: np.random.Generator, hertz: float) -> np.ndarray:
+def _drift(times: np.ndarray, rng: np.random.Generator, hertz: float) -> np.ndarray:
     """Slow drift of unit size: three sines below `hertz`."""
     speed, phase = rng.uniform(0.15, 1.0, 3) * hertz, rng.uniform(0, 2 * np.pi, 3)
     return np.sin(2 * np.pi * speed * times[:, None] + phase).sum(-1) / np.sqrt(1.5)

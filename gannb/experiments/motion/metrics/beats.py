@@ -1,10 +1,10 @@
-"""Do gestures fall on the beats of speech? Four published scores and one of ours, each beside its own baseline.
+"""Beat consistency of gesture and speech: four published scores and one of ours, each beside its own baseline.
 
 All are means of exp(-d²/2σ²) over beats, with d the time to the nearest beat of the other kind. They differ in what a
 beat of motion is, in σ, and in whose beats are averaged over. Where every frame may be a beat, noise meets every onset:
-so each score comes with the same motion scored on *other* clips' speech, and only what it has above that says anything.
-On made-up motion whose strokes are known to fall on stressed syllables, the published four (on all onsets, at 15 frames
-a second) have next to nothing above it. `stroke` is ours: wrists that stop, against stressed syllables.
+so each score comes with the same motion scored on *other* clips' speech, and only the difference counts.
+On synthetic motion, whose strokes fall on stressed syllables, that difference is next to nothing for the published four
+(on all onsets, at 15 frames per second). `stroke` is ours: wrists that stop, against stressed syllables.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gannb.metrics.score import Score
 from gannb.random import key
 
 Onsets = Sequence[np.ndarray]
-"""Times of speech onsets in seconds, one array a clip."""
+"""Times of speech onsets in seconds, one array per clip."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def speech_stresses(mel: Tensor, smooth: float = 0.06, prominence: float = 1.5) 
     """Stressed syllables in seconds of each clip's log-mel `[N, 4·T, n_mels]` (not normalised).
 
     Peaks of the amplitude, smoothed by a Gaussian of `smooth` seconds, that stand out by `prominence` standard
-    deviations of it. On made-up speech 92 % of the known stresses are found and all that is found is one.
+    deviations of it. On synthetic speech 92 % of the known stresses are found and all that is found is one.
     """
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks
@@ -111,7 +111,7 @@ def speech_stresses(mel: Tensor, smooth: float = 0.06, prominence: float = 1.5) 
 def motion_beats(
     pose: Tensor, variant: BeatVariant, fps: float = FPS, typical: np.ndarray | None = None
 ) -> list[np.ndarray]:
-    """Beats in seconds of one clip `[T, 52, 3]`; one array, or one a joint where the variant looks at each.
+    """Beats in seconds of one clip `[T, 52, 3]`; one array, or one per joint where the variant looks at each.
 
     `typical` is `typical_speed` of real motion, by which thresholds are measured; of this clip itself when None.
     """
@@ -146,7 +146,7 @@ def beat_consistency(
         onsets: the speech onsets of each clip.
         variant: a name of `VARIANTS`, or one of your own.
         real: real clips, whose mean speeds the variants' thresholds are measured by; `pose` itself when None.
-        fps: frames a second of `pose`.
+        fps: frames per second of `pose`.
         shuffles: how many times speech is dealt out anew, no clip keeping its own.
         seed: of the dealing.
 

@@ -1,4 +1,4 @@
-"""FGD: the Fréchet distance between real and made gestures, in the code of an autoencoder fitted to the real ones.
+"""FGD: the Fréchet distance between real and generated gestures, in the code of an autoencoder fitted to the real ones.
 
 A number that means nothing across papers: every one has its own autoencoder (ours adds how lively its channels are). So
 it is printed with the encoder's hash, the numbers of clips, and the distance of two halves of the real clips, and
@@ -49,7 +49,7 @@ class GestureFeatures:
 def fit(real: Tensor, steps: int = STEPS, seed: int = 0) -> GestureFeatures:
     """Fit the autoencoder to real clips `[N, T, 52, 3]` (metres), or take it from the cache.
 
-    It depends on the clips and `seed` alone, never on a run's seed: arms that share their data share their judge.
+    It depends on the clips and `seed` alone, never on a run's seed: variants that share their data share their encoder.
 
     Raises:
         ValueError: fewer than 2 clips, or clips that are all alike.
@@ -68,12 +68,12 @@ def fit(real: Tensor, steps: int = STEPS, seed: int = 0) -> GestureFeatures:
     return GestureFeatures(network, real)
 
 
-def fgd(features: GestureFeatures, real: Tensor, made: Tensor, seed: int = 0) -> tuple[Score, Score]:
-    """Fréchet gesture distance of made against real clips, and its ratio to that of real against real.
+def fgd(features: GestureFeatures, real: Tensor, generated: Tensor, seed: int = 0) -> tuple[Score, Score]:
+    """Fréchet gesture distance of generated against real clips, and its ratio to that of real against real.
 
     Args:
         features: fitted to clips other than `real` where the score is to be held-out.
-        real, made: `[N, T, 52, 3]`, metres.
+        real, generated: `[N, T, 52, 3]`, metres.
         seed: of the random halves.
 
     Returns:
@@ -81,18 +81,18 @@ def fgd(features: GestureFeatures, real: Tensor, made: Tensor, seed: int = 0) ->
         real clips. `fgd_over_floor`: halves against halves, equally many of each; 1 for a perfect generator.
 
     Raises:
-        ValueError: fewer than 4 real or 2 made clips.
+        ValueError: fewer than 4 real or 2 generated clips.
     """
-    codes_real, codes_made = features(real), features(made)
-    both = halves(codes_real, codes_made, seed)
+    codes_real, codes_generated = features(real), features(generated)
+    both = halves(codes_real, codes_generated, seed)
     protocol = {
-        "n_real": len(real), "n_fake": len(made), "features": f"motion autoencoder {features.fingerprint}",
+        "n_real": len(real), "n_fake": len(generated), "features": f"motion autoencoder {features.fingerprint}",
         "floor": f"halves of {both.size}, 20 draws",
     }  # fmt: skip
     moments = Moments.of(codes_real)
-    error = grouped_jackknife(moments, codes_made) if len(made) >= 20 else None
-    value = frechet_distance(moments, codes_made)
-    kind = {"error": "jackknife over tenths of the made"} if error is not None else {}
+    error = grouped_jackknife(moments, codes_generated) if len(generated) >= 20 else None
+    value = frechet_distance(moments, codes_generated)
+    kind = {"error": "jackknife over tenths of the generated"} if error is not None else {}
     ratio_protocol = protocol | {"error": "spread over draws"}
     return (
         Score("fgd", value, error, floor=float(both.floor.mean()), protocol=protocol | kind),

@@ -22,27 +22,27 @@ PCK_SHARE = 0.2
 
 
 # ----------------------------------------------------------------------------------------------------------------
-# made beside the real motion of the same speech
+# generated beside the real motion of the same speech
 
 
-def maje(real: Tensor, made: Tensor) -> Score:
-    """Mean absolute joint error, metres a coordinate (Yoon et al. 2020)."""
-    _check_pair(real, made)
-    return _mean("maje", (made - real).abs().flatten(1).mean(1), unit="m", paired=True)
+def maje(real: Tensor, generated: Tensor) -> Score:
+    """Mean absolute joint error, metres per coordinate (Yoon et al. 2020)."""
+    _check_pair(real, generated)
+    return _mean("maje", (generated - real).abs().flatten(1).mean(1), unit="m", paired=True)
 
 
-def mad(real: Tensor, made: Tensor, fps: float = FPS) -> Score:
-    """Mean absolute difference of accelerations, m/s² a coordinate (Yoon et al. 2020)."""
-    _check_pair(real, made)
-    apart = (made - real).diff(n=2, dim=1) * fps**2
+def mad(real: Tensor, generated: Tensor, fps: float = FPS) -> Score:
+    """Mean absolute difference of accelerations, m/s² per coordinate (Yoon et al. 2020)."""
+    _check_pair(real, generated)
+    apart = (generated - real).diff(n=2, dim=1) * fps**2
     return _mean("mad", apart.abs().flatten(1).mean(1), unit="m/s²", fps=fps, paired=True)
 
 
-def pck(real: Tensor, made: Tensor, share: float = PCK_SHARE) -> Score:
+def pck(real: Tensor, generated: Tensor, share: float = PCK_SHARE) -> Score:
     """Share of joints within `share` of the real pose's bounding box (its longer side) (Ginosar et al. 2019)."""
-    _check_pair(real, made)
+    _check_pair(real, generated)
     box = (real.amax(2) - real.amin(2)).amax(-1)  # [N, T]
-    near = (made - real).norm(dim=-1) <= share * box.unsqueeze(-1)
+    near = (generated - real).norm(dim=-1) <= share * box.unsqueeze(-1)
     return _mean("pck", near.float().flatten(1).mean(1), within=f"{share:g} of the box", paired=True)
 
 
@@ -95,16 +95,16 @@ def seam_jerk(pose: Tensor, hop: int = 32, quantile: float = 0.95) -> float:
     return float(third[at].mean() / third[~at].quantile(quantile).clamp_min(1e-12))
 
 
-def speed_hellinger(real: Tensor, made: Tensor, fps: float = FPS, bins: int = 50, fastest: float = 5.0) -> Score:
+def speed_hellinger(real: Tensor, generated: Tensor, fps: float = FPS, bins: int = 50, fastest: float = 5.0) -> Score:
     """Hellinger distance between the histograms of joint speeds, 0 (the same) to 1 (no overlap).
 
     Bins are equal in width from 0 to `fastest` m/s; what is faster counts in the last.
     """
     _check(real, frames=2)
-    _check(made, frames=2)
-    p, q = (_speed_histogram(pose, fps, bins, fastest) for pose in (real, made))
+    _check(generated, frames=2)
+    p, q = (_speed_histogram(pose, fps, bins, fastest) for pose in (real, generated))
     value = math.sqrt(max(0.0, 1.0 - float((p * q).sqrt().sum())))
-    protocol = {"n_real": len(real), "n_fake": len(made), "fps": fps, "bins": bins, "fastest": fastest}
+    protocol = {"n_real": len(real), "n_fake": len(generated), "fps": fps, "bins": bins, "fastest": fastest}
     return Score("speed_hellinger", value, protocol=protocol)
 
 
@@ -179,11 +179,11 @@ class Harmony:
 
 
 HAND_MOVES = math.radians(40.0)  # a second, mean over the hand's 20 angles
-ARM_RESTS = 0.05  # metres a second at the wrist
+ARM_RESTS = 0.05  # metres per second at the wrist
 
 
 def harmony(pose: Tensor, fps: float = FPS) -> Harmony:
-    """Measure body-hand harmony; compare the made with the real (M19).
+    """Measure body-hand harmony; compare the generated with the real (M19).
 
     A hand's speed is the mean |change| of its 20 finger angles, so that carrying a stiff hand does not count; an arm's
     is its wrist's speed. Clips in which either stands still have no correlation and are left out of it.
@@ -229,11 +229,11 @@ def _joint_frames(pose: Tensor) -> int:
     return pose[..., 0].numel()
 
 
-def _check_pair(real: Tensor, made: Tensor) -> None:
+def _check_pair(real: Tensor, generated: Tensor) -> None:
     _check(real)
-    _check(made)
-    if real.shape != made.shape:
-        raise ValueError(f"real has shape {tuple(real.shape)}, made {tuple(made.shape)}: clips have to be paired")
+    _check(generated)
+    if real.shape != generated.shape:
+        raise ValueError(f"real {tuple(real.shape)} and generated {tuple(generated.shape)}: clips have to be paired")
 
 
 def _check(pose: Tensor, clips: int = 1, frames: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Does the speaker matter? The same speech in each speaker's manner, against that speaker's own data."""
+"""Styles of speakers: the same speech in each speaker's style, against that speaker's own data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from gannb.experiments.motion import skeleton
 from gannb.experiments.motion.data.clips import FPS, Clips
-from gannb.experiments.motion.metrics.judge import made_by
+from gannb.experiments.motion.metrics.evaluation import generate_clips
 from gannb.metrics.score import Score
 from gannb.tables import Table
 
 TRAITS = ("height of wrists", "wrists apart", "speed of wrists", "open hands", "nodding")
-"""Metres, metres, metres a second, metres from hand root to fingertips, metres a second of the nose."""
+"""Metres, metres, metres per second, metres from hand root to fingertips, metres per second of the nose."""
 
 _WRISTS = [skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES]
 _ROOTS = [skeleton.INDEX[f"{side}_hand"] for side in skeleton.SIDES]
@@ -41,30 +41,30 @@ def traits(pose: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, repr=False)
-class Manners:
-    """Traits of speakers, as they are and as they are made to the same speech.
+class SpeakerStyles:
+    """Traits of speakers, in the data and in motion generated to the same speech.
 
     Attributes:
         speakers: their names.
         real: `[S, 5]`, the mean over each speaker's own clips.
-        made: `[S, 5]`, the mean over all speech, made in each speaker's manner.
+        generated: `[S, 5]`, the mean over all speech, generated in each speaker's style.
         spread: `[5]`, how far real clips are apart, by which traits are compared.
     """
 
     speakers: tuple[str, ...]
     real: np.ndarray
-    made: np.ndarray
+    generated: np.ndarray
     spread: np.ndarray
 
     @property
     def direction(self) -> Score:
-        """The mean cosine, over ordered pairs of speakers, of the change of traits made and the change in the data.
+        """The mean cosine, over ordered pairs of speakers, between the change of generated traits and that in the data.
 
         1 where changing the speaker moves the motion towards the other's, 0 where it moves it anywhere or nowhere.
         """
         cosines = []
         for one, other in permutations(range(len(self.speakers)), 2):
-            changes = [(who[other] - who[one]) / self.spread for who in (self.made, self.real)]
+            changes = [(who[other] - who[one]) / self.spread for who in (self.generated, self.real)]
             size = np.linalg.norm(changes[0]) * np.linalg.norm(changes[1])
             cosines.append(float(changes[0] @ changes[1] / size) if size > 1e-9 else 0.0)
         protocol = {"speakers": len(self.speakers), "traits": len(TRAITS), "pairs": len(cosines)}
@@ -72,15 +72,15 @@ class Manners:
 
     @property
     def size(self) -> Score:
-        """How far the made speakers are apart, over how far the real ones are."""
-        sizes = [float(np.linalg.norm((who - who.mean(0)) / self.spread)) for who in (self.made, self.real)]
+        """How far the generated speakers are apart, over how far the real ones are."""
+        sizes = [float(np.linalg.norm((who - who.mean(0)) / self.spread)) for who in (self.generated, self.real)]
         return Score("speaker_size", sizes[0] / sizes[1], protocol={"speakers": len(self.speakers)})
 
     def table(self) -> Table:
-        """A row a speaker: each trait as it is and as it is made."""
-        columns = [f"{name}, {kind}" for name in TRAITS for kind in ("real", "made")]
+        """A row per speaker: each trait as it is and as it is generated."""
+        columns = [f"{name}, {kind}" for name in TRAITS for kind in ("real", "generated")]
         rows = [
-            (who, *(float(v) for pair in zip(self.real[i], self.made[i]) for v in pair))
+            (who, *(float(v) for pair in zip(self.real[i], self.generated[i]) for v in pair))
             for i, who in enumerate(self.speakers)
         ]
         return Table(("speaker", *columns), rows, note=f"{self.direction!r}\n{self.size!r}")
@@ -92,7 +92,7 @@ class Manners:
         return self.table()._repr_html_()
 
 
-def manners(G: nn.Module, clips: Clips, speakers: Sequence[str]) -> Manners:
+def speaker_styles(G: nn.Module, clips: Clips, speakers: Sequence[str]) -> SpeakerStyles:
     """Let every speaker say everything, and compare with what they do themselves.
 
     Args:
@@ -105,11 +105,11 @@ def manners(G: nn.Module, clips: Clips, speakers: Sequence[str]) -> Manners:
     """
     counts = [int((clips.speaker == i).sum()) for i in range(len(speakers))]
     if len(speakers) < 2 or not all(counts):
-        raise ValueError(f"manners need two speakers with clips each; found {dict(zip(speakers, counts))}")
+        raise ValueError(f"speaker_styles need two speakers with clips each; found {dict(zip(speakers, counts))}")
     own = traits(clips.pose)
     real = torch.stack([own[clips.speaker == i].mean(0) for i in range(len(speakers))])
-    made = []
+    generated = []
     for i in range(len(speakers)):
-        made.append(traits(made_by(G, clips._replace(speaker=torch.full_like(clips.speaker, i)))).mean(0))
+        generated.append(traits(generate_clips(G, clips._replace(speaker=torch.full_like(clips.speaker, i)))).mean(0))
     spread = own.std(0).clamp_min(1e-6)
-    return Manners(tuple(speakers), *(part.double().numpy() for part in (real, torch.stack(made), spread)))
+    return SpeakerStyles(tuple(speakers), *(part.double().numpy() for part in (real, torch.stack(generated), spread)))

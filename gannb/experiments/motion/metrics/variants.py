@@ -13,7 +13,7 @@ from torch import Tensor
 from gannb.comparison.intervals import over_seeds, paired_difference
 from gannb.experiments.motion.collapse import DIVERSITY
 from gannb.experiments.motion.data.clips import Clips
-from gannb.experiments.motion.metrics.judge import absolute_by_clip
+from gannb.experiments.motion.metrics.evaluation import error_by_clip
 from gannb.metrics.score import Score, Scores
 from gannb.runs.files import write_json
 from gannb.runs.folder import Run
@@ -41,7 +41,7 @@ class Outcome:
     def of(cls, arm: str, run: Run, scores: Scores, real: Clips, made: Tensor, cpu_seconds: float) -> Outcome:
         """From a finished run, its scores, what it made to the speech of the real clips, and what training it took."""
         had = {name: float(score) for name, score in scores.items() if score.available}
-        errors = absolute_by_clip(real, made).tolist()
+        errors = error_by_clip(real, made).tolist()
         return cls(arm, run.params.seed, had, errors, training_of(run) | {"cpu_seconds": round(cpu_seconds, 1)})
 
 

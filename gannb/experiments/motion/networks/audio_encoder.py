@@ -33,7 +33,7 @@ class AudioEncoder(nn.Module):
     """Three convolutions over time and pitch that bring four mel frames to one pose frame.
 
     Args:
-        channels: features a pose frame.
+        channels: features per pose frame.
         n_mels: mel bands; divisible by 8.
         center, spread: of the log-mel, see `MelScale`.
     """
@@ -72,5 +72,5 @@ def check_mel(mel: Tensor, n_mels: int) -> None:
     if mel.ndim != 3 or mel.shape[2] != n_mels or mel.shape[1] % MEL_FRAMES:
         raise ValueError(
             f"mel: shape {tuple(mel.shape)}, expected [clips, {MEL_FRAMES}·frames, {n_mels}] "
-            f"({MEL_FRAMES} mel frames a pose frame)"
+            f"({MEL_FRAMES} mel frames per pose frame)"
         )

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.experiments.motion.data.clips import pack
+
 
 class MotionAutoencoder(nn.Module):
     """Poses `[N, T, 52, 3]` in metres → code `[N, code_dim]` → scaled poses and their changes.
@@ -57,12 +59,12 @@ class MotionAutoencoder(nn.Module):
             self.register_buffer(name, torch.full((52, 3), default) if value is None else value.float().clone())
 
     def scaled(self, pose: Tensor) -> Tensor:
-        """Scaled poses beside their scaled changes `[N, 312, T]`: what the code is made from, and rebuilt to."""
+        """Scaled poses beside their scaled changes `[N, 312, T]`: input, and target of the reconstruction."""
         if pose.ndim != 4 or pose.shape[1:] != (self.frames, 52, 3):
             raise ValueError(f"pose: shape {tuple(pose.shape)}, expected [clips, {self.frames}, 52, 3]")
         still = (pose - self.center) / self.spread
         change = F.pad(still.diff(dim=1), (0, 0, 0, 0, 1, 0)) / self.change
-        return torch.cat([still, change], dim=-1).flatten(2).transpose(1, 2)
+        return pack(torch.cat([still, change], dim=-1))
 
     def encode(self, pose: Tensor) -> Tensor:
         """The code `[N, code_dim]`."""

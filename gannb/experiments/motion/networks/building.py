@@ -29,10 +29,10 @@ def discriminator(
 ) -> Discriminator | TimeScales:
     """The discriminator (`batch`), or the critic (`layer`), that the parameters describe; see `generator`.
 
-    With more `time_scales` it is one discriminator a scale (`gannb.experiments.motion.networks.multiscale`).
+    With more `time_scales` it is one discriminator per scale (`gannb.experiments.motion.networks.multiscale`).
     """
     known = {name: scale for name, scale in (scales or {}).items() if name != "bones"}
-    hears, told = p.n_mels if p.d_hears else None, speakers if p.d_knows_speaker else 0
+    n_mels, known_speakers = p.n_mels if p.d_on_speech else None, speakers if p.d_on_speaker else 0
     if p.time_scales == (1,):
-        return Discriminator(p.d_width, norm, hears, told, **known)
-    return TimeScales(lambda: Discriminator(p.d_width, norm, hears, told, **known), p.time_scales)
+        return Discriminator(p.d_width, norm, n_mels, known_speakers, **known)
+    return TimeScales(lambda: Discriminator(p.d_width, norm, n_mels, known_speakers, **known), p.time_scales)

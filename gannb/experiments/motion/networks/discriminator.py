@@ -46,8 +46,8 @@ class Discriminator(nn.Module):
         width: C.
         norm: `batch` for least squares; `layer` for WGAN-GP, whose penalty is per sample while BatchNorm couples the
             batch (W10). Dropout would show the penalty another network at each call (W13).
-        n_mels: mel bands, where it hears the speech; None where it does not.
-        speakers: how many speakers it is told apart; 0 where it is not told.
+        n_mels: mel bands, where it is conditioned on speech; None where it is not.
+        speakers: how many there are, where it is conditioned on the speaker; 0 where it is not.
         center, spread: the data's mean pose and standard deviation `[52, 3]`, metres, by which poses are scaled.
         mel_center, mel_spread: of the log-mel `[n_mels]`, by which speech is scaled.
         heads: attention heads.
@@ -72,9 +72,9 @@ class Discriminator(nn.Module):
         self.n_mels = n_mels
         narrow, widths = width // 4, [width, width, 2 * width, 2 * width, 4 * width]
         self.body, self.hands = GraphBranch(skeleton.BODY, narrow), GraphBranch(skeleton.HANDS, narrow)
-        heard = MEL_FRAMES * n_mels if n_mels else 0
-        self.hear = MelScale(n_mels, mel_center, mel_spread) if n_mels else None
-        self.enter = nn.Conv1d(len(skeleton.JOINTS) * 6 + heard, width, 3, padding=1)
+        audio = MEL_FRAMES * n_mels if n_mels else 0
+        self.mel_scale = MelScale(n_mels, mel_center, mel_spread) if n_mels else None
+        self.enter = nn.Conv1d(len(skeleton.JOINTS) * 6 + audio, width, 3, padding=1)
         self.join = nn.Conv1d(width + 2 * narrow, width, 1)
         self.speaker = nn.Embedding(speakers, width) if speakers else None
         self.convs = nn.ModuleList(nn.Conv1d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
@@ -94,10 +94,10 @@ class Discriminator(nn.Module):
         """
         self._check(pose, mel, speaker)
         moving = self._with_differences(pose)
-        seen = [moving.flatten(2)]
-        if self.hear is not None:
-            seen.append(self.hear(mel).unflatten(1, (-1, MEL_FRAMES)).flatten(2))
-        x = self.enter(torch.cat(seen, dim=-1).transpose(1, 2))
+        inputs = [moving.flatten(2)]
+        if self.mel_scale is not None:
+            inputs.append(self.mel_scale(mel).unflatten(1, (-1, MEL_FRAMES)).flatten(2))
+        x = self.enter(torch.cat(inputs, dim=-1).transpose(1, 2))
         x = self.join(torch.cat([F.leaky_relu(x, 0.2), self.body(moving), self.hands(moving)], dim=1))
         if self.speaker is not None:
             x = x + self.speaker(speaker).unsqueeze(-1)
@@ -118,8 +118,8 @@ class Discriminator(nn.Module):
             raise ValueError(f"pose: shape {tuple(pose.shape)}, expected [clips, a multiple of {PATCH} frames, 52, 3]")
         if self.n_mels:
             if mel is None:
-                raise ValueError("this discriminator hears the speech: give it mel")
+                raise ValueError("this discriminator is conditioned on speech: give it mel")
             if mel.shape[1] != MEL_FRAMES * pose.shape[1]:
                 raise ValueError(f"mel has {mel.shape[1]} frames, expected {MEL_FRAMES}·{pose.shape[1]}")
         if self.speaker is not None and speaker is None:
-            raise ValueError("this discriminator knows the speaker: give it one")
+            raise ValueError("this discriminator is conditioned on the speaker: give it one")

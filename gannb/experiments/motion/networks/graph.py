@@ -90,7 +90,7 @@ class GATConv(nn.Module):
     Source: Veličković et al. 2018, equations 1-4.
 
     Args:
-        channels: features a joint in and out; divisible by `heads`.
+        channels: features per joint in and out; divisible by `heads`.
         edges: (from, to), without self-loops.
         joints: how many joints there are.
         heads: attention heads.
@@ -137,7 +137,7 @@ class GraphConv(nn.Module):
     Source: Morris et al. 2019, "Weisfeiler and Leman go neural".
 
     Args:
-        channels: features a joint in and out.
+        channels: features per joint in and out.
         edges: (from, to), every edge in both directions.
         joints: how many joints there are.
 
@@ -166,11 +166,11 @@ class GraphConv(nn.Module):
 class JointTransformer(nn.Module):
     """A transformer layer over the joints of a frame, in place of a graph layer: every joint may look at every other.
 
-    Pre-norm, x + attention(LN(x + place)) and x + MLP(LN(x)), with a learned vector a joint that says which one it is
+    Pre-norm, x + attention(LN(x + place)) and x + MLP(LN(x)), with a learned vector per joint that says which one it is
     (Vaswani et al. 2017). A road that the motion_balance document names; the skeleton plays no part in it.
 
     Args:
-        channels: features a joint in and out; divisible by `heads`.
+        channels: features per joint in and out; divisible by `heads`.
         joints: how many joints there are.
         heads: attention heads.
     """
@@ -215,7 +215,7 @@ def graph_layers(
     """The document's five graph layers: attention (A) and convolution (G) in turn, on the skeleton.
 
     Args:
-        channels: features a joint.
+        channels: features per joint.
         heads: attention heads of the A and T layers.
         parents: the skeleton; the whole of it by default.
         kinds: which layers, in order; a T is a transformer layer over all joints in place of a graph layer.
@@ -343,8 +343,8 @@ class _Residual(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, weight, bias, normed, scale = ctx.saved_tensors
         if torch.is_grad_enabled():  # a second derivative is wanted: in operations that have one
-            made = _residual(h, weight, bias, ctx.eps)
-            return grad, *torch.autograd.grad(made, (h, weight, bias), grad, create_graph=True), None
+            generated = _residual(h, weight, bias, ctx.eps)
+            return grad, *torch.autograd.grad(generated, (h, weight, bias), grad, create_graph=True), None
         grad = _full(grad)
         before = torch.addcmul(bias[:, None], normed, weight[:, None])
         slope = torch.ops.aten.leaky_relu_backward(grad, before, SLOPE, False)

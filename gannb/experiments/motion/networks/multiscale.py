@@ -43,8 +43,8 @@ class TimeScales(nn.Module):
                 raise ValueError(
                     f"clips of {pose.shape[1]} frames; time scale {scale} needs multiples of {PATCH * scale}"
                 )
-            heard = None if mel is None else coarser(mel, scale)
-            scores.append(network(coarser(pose, scale), heard, speaker).repeat_interleave(scale, dim=1))
+            speech = None if mel is None else coarser(mel, scale)
+            scores.append(network(coarser(pose, scale), speech, speaker).repeat_interleave(scale, dim=1))
         return torch.cat(scores, dim=1)
 
 

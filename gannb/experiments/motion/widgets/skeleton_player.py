@@ -115,10 +115,10 @@ class SkeletonPlayer:
             "high": round(float(heights.max()) + 0.05, 3),
             "width": round(2 * float(widths.max()), 3),
             "motions": [self._motion(name, pose) for name, pose in self.motions.items()],
-            "audio": self._heard(),
+            "audio": self._audio(),
         }
 
-    def _heard(self) -> str | None:
+    def _audio(self) -> str | None:
         if self.speech is None:
             return None
         if self.seconds not in self._packed:

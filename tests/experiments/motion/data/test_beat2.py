@@ -101,5 +101,5 @@ def test_bad_files_are_named(tmp_path, arrays, words):
 
 def test_what_is_not_an_npz_is_named(tmp_path):
     (tmp_path / "a.npz").write_text("no")
-    with pytest.raises(MotionDataError, match=r"a\.npz: not a readable npz"):
+    with pytest.raises(MotionDataError, match=r"a\.npz: not a angles_of npz"):
         beat2.read(tmp_path / "a.npz")

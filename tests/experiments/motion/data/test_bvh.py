@@ -92,7 +92,7 @@ def test_motionbuilder_names_are_recognised_whichever_way_it_faces(tmp_path, pre
     angles = dict(zip(sk.ANGLES, torch.rad2deg(sk.joint_angles(torch.from_numpy(positions)))[0].tolist(), strict=True))
     assert angles["left_elbow_flexion"] == pytest.approx(90, abs=0.1)
     assert angles["right_shoulder_abduction"] == pytest.approx(90, abs=5)
-    assert any("made up: nose" in note for note in notes)
+    assert any("estimated, not in the file: nose" in note for note in notes)
 
 
 def test_unknown_joint_names_are_named_and_can_be_told(tmp_path):

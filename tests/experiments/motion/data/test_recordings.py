@@ -25,9 +25,9 @@ def write_pair(folder, name, take, suffix=".bvh"):
 
 
 def test_self_made_corpus_has_several_speakers():
-    made = recordings.load(seconds=5.0, each=2, styles=STYLES[:2])
-    assert [r.name for r in made] == ["ada_0", "ada_1", "ben_0", "ben_1"] and not made.faults
-    assert "4 recordings, 20 s, 2 speakers" in repr(made)
+    generated = recordings.load(seconds=5.0, each=2, styles=STYLES[:2])
+    assert [r.name for r in generated] == ["ada_0", "ada_1", "ben_0", "ben_1"] and not generated.faults
+    assert "4 recordings, 20 s, 2 speakers" in repr(generated)
 
 
 def test_folder_goes_on_without_the_bad_pairs(tmp_path, take):

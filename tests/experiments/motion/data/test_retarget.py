@@ -29,7 +29,7 @@ def test_resampling_keeps_the_clock(fps):
 def test_settled_bones_do_not_change(pose):
     rng = np.random.default_rng(0)
     shaken = pose + rng.normal(0, 0.003, pose.shape) + [1.0, 2.0, 3.0]
-    settled, lengths = retarget.settle(shaken, 15.0, "a")
+    settled, lengths = retarget.standardise(shaken, 15.0, "a")
     found = np.linalg.norm(settled[:, 1:] - settled[:, list(_parents())], axis=-1)
     np.testing.assert_allclose(found, np.tile(lengths, (len(found), 1)), rtol=1e-4)
     assert np.abs(settled[:, 0]).max() == 0
@@ -51,11 +51,11 @@ def test_nan_frames_are_named(pose):
     pose = pose.copy()
     pose[[3, 17], 5] = np.nan
     with pytest.raises(MotionDataError, match=r"a\.bvh: NaN.* 2 of 90 frames \(3, 17\); cut or mend"):
-        retarget.settle(pose, 15.0, "a.bvh")
+        retarget.standardise(pose, 15.0, "a.bvh")
 
 
 def test_bone_without_length_is_named(pose):
     pose = pose.copy()
     pose[:, 2] = pose[:, 1]
     with pytest.raises(MotionDataError, match="right_elbow"):
-        retarget.settle(pose, 15.0, "a")
+        retarget.standardise(pose, 15.0, "a")

@@ -1,4 +1,4 @@
-"""Speech: what is refused and why, the grid of the features, the cache, the made-up voice."""
+"""Speech: what is refused and why, the grid of the features, the cache, the synthetic voice."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Clips to learn from and to judge by, as both experiments on gesture get them."""
+"""Training and held-out clips, as both gesture experiments get them."""
 
 import pytest
 import torch
@@ -38,8 +38,8 @@ def test_scales_are_of_the_training_clips_and_bones_of_each_speaker(split: Motio
 
 
 def test_few_clips_are_chosen_evenly(split: MotionSplit) -> None:
-    everything = split.judged(10**6)
-    few = split.judged(3)
+    everything = split.evaluation_clips(10**6)
+    few = split.evaluation_clips(3)
     assert len(few.pose) <= 3
     assert torch.equal(few.pose[0], everything.pose[0])
     assert torch.equal(few.pose[1], everything.pose[-(-len(everything.pose) // 3)])
@@ -47,12 +47,12 @@ def test_few_clips_are_chosen_evenly(split: MotionSplit) -> None:
 
 def test_an_example_is_held_out_and_in_step_with_its_sound(split: MotionSplit) -> None:
     example = split.example(32)
-    assert torch.equal(torch.from_numpy(example.pose), split.judged().pose[0, :32])
+    assert torch.equal(torch.from_numpy(example.pose), split.evaluation_clips().pose[0, :32])
     assert example.speech.seconds == pytest.approx(example.seconds, abs=1 / recordings.FPS)
 
 
 def test_a_corpus_on_disk_is_streamed_and_has_no_sound(tmp_path, split: MotionSplit) -> None:
-    Corpus.build(tmp_path, recordings.load("made", seconds=8.0, each=2), n_mels=16)
+    Corpus.build(tmp_path, recordings.load("synthetic", seconds=8.0, each=2), n_mels=16)
     mapped = MotionSplit.of(told(data=str(tmp_path)))
     batches = mapped.batches(4, seed=0)
     assert isinstance(batches, StreamedBatches)

@@ -1,4 +1,4 @@
-"""The self-made corpus: everything in it is known, and it is what it says it is."""
+"""The synthetic corpus: everything in it is known, and it is what it says it is."""
 
 import numpy as np
 import pytest

@@ -104,7 +104,7 @@ def test_white_noise_has_nothing_above_the_baseline_of_any_published_variant():
 
 @pytest.fixture(scope="module")
 def corpus():
-    """Made-up speech and motion, with the strokes that were put into each clip."""
+    """Synthetic speech and motion, with the strokes that were put into each clip."""
     recordings = [record(style, 30.0, seed=2) for style in STYLES]
     corpus = Corpus.of(recordings, stride=64)
     put = [recordings[take].strokes - start / FPS for take, start in corpus.windows]

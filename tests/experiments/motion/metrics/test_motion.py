@@ -19,7 +19,7 @@ def pose():
 
 
 def uniform(x, speed):
-    """All joints at `x` metres, moving along the first axis at `speed` metres a frame."""
+    """All joints at `x` metres, moving along the first axis at `speed` metres per frame."""
     at = torch.zeros(N, T, 52, 3, dtype=torch.float64) + x
     at[..., 0] += speed * torch.arange(T, dtype=torch.float64)[:, None]
     return at

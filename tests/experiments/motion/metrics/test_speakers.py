@@ -1,4 +1,4 @@
-"""Manners: speakers that a generator knows point the right way, ignored ones nowhere, mixed-up ones elsewhere."""
+"""SpeakerStyles: speakers that a generator knows point the right way, ignored ones nowhere, mixed-up ones elsewhere."""
 
 import pytest
 import torch
@@ -7,13 +7,13 @@ from torch import nn
 from gannb.experiments.motion.data import recordings
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion.data.corpus import Corpus
-from gannb.experiments.motion.figures.speakers import manners_figure
-from gannb.experiments.motion.metrics.speakers import TRAITS, manners, traits
+from gannb.experiments.motion.figures import style_figure
+from gannb.experiments.motion.metrics.speakers import TRAITS, speaker_styles, traits
 
 
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
-    return Corpus.of(recordings.load("made", seconds=10.0, each=1), n_mels=16)
+    return Corpus.of(recordings.load("synthetic", seconds=10.0, each=1), n_mels=16)
 
 
 class Plays(nn.Module):
@@ -31,19 +31,19 @@ class Plays(nn.Module):
 
 def test_the_right_speakers_point_the_right_way(corpus: Corpus) -> None:
     clips = corpus.clips()
-    found = manners(Plays(clips, [0, 1, 2, 3]), clips, corpus.speakers)
+    found = speaker_styles(Plays(clips, [0, 1, 2, 3]), clips, corpus.speakers)
     assert float(found.direction) > 0.9 and float(found.size) == pytest.approx(1.0, abs=0.2)
-    assert "speaker_direction" in repr(found) and len(manners_figure(found).data) == 4
+    assert "speaker_direction" in repr(found) and len(style_figure(found).data) == 4
 
 
 def test_mixed_up_speakers_point_elsewhere(corpus: Corpus) -> None:
     clips = corpus.clips()
-    assert float(manners(Plays(clips, [1, 0, 3, 2]), clips, corpus.speakers).direction) < 0.3
+    assert float(speaker_styles(Plays(clips, [1, 0, 3, 2]), clips, corpus.speakers).direction) < 0.3
 
 
 def test_one_manner_for_all_points_nowhere(corpus: Corpus) -> None:
     clips = corpus.clips()
-    found = manners(Plays(clips, [0, 0, 0, 0]), clips, corpus.speakers)
+    found = speaker_styles(Plays(clips, [0, 0, 0, 0]), clips, corpus.speakers)
     assert float(found.direction) == 0.0 and float(found.size) == pytest.approx(0.0, abs=1e-6)
 
 
@@ -60,4 +60,4 @@ def test_traits_of_poses_whose_answer_is_known() -> None:
 def test_one_speaker_has_no_other(corpus: Corpus) -> None:
     clips = corpus.clips()
     with pytest.raises(ValueError, match="two speakers"):
-        manners(Plays(clips, [0]), clips, corpus.speakers[:1])
+        speaker_styles(Plays(clips, [0]), clips, corpus.speakers[:1])

@@ -26,9 +26,9 @@ def test_networks_are_what_the_parameters_say(scales: dict[str, torch.Tensor]) -
     G = building.generator(MotionBalance(width=32, head="angles", body_hand="off"), SPEAKERS, scales)
     assert (G.head, G.body_hand.order, G.body_out.in_features, G.speakers) == ("angles", "off", 32, SPEAKERS)
     hearing = building.discriminator(MotionBalance(d_width=32), SPEAKERS, scales)
-    deaf = building.discriminator(MotionBalance(d_hears=False, d_knows_speaker=False), SPEAKERS, scales, norm="layer")
-    assert hearing.speaker.num_embeddings == SPEAKERS and hearing.hear is not None
-    assert deaf.speaker is None and deaf.hear is None
+    deaf = building.discriminator(MotionBalance(d_on_speech=False, d_on_speaker=False), SPEAKERS, scales, norm="layer")
+    assert hearing.speaker.num_embeddings == SPEAKERS and hearing.mel_scale is not None
+    assert deaf.speaker is None and deaf.mel_scale is None
 
 
 def test_speech_is_scaled_inside_the_networks(scales: dict[str, torch.Tensor]) -> None:
@@ -64,5 +64,5 @@ def test_layers_and_time_scales_are_what_is_asked_for(scales: dict[str, torch.Te
     assert [type(layer).__name__ for layer in G.graph] == ["GraphBlock", "JointTransformer", "GraphBlock"]
     D = building.discriminator(p, SPEAKERS, scales)
     assert list(D.scales) == ["1", "4"] and D.scales["4"].speaker.num_embeddings == SPEAKERS
-    made = G(torch.zeros(2, 256, 64), torch.tensor([0, 2]))
-    assert D(made, torch.zeros(2, 256, 64), torch.tensor([0, 2])).shape == (2, 8)
+    generated = G(torch.zeros(2, 256, 64), torch.tensor([0, 2]))
+    assert D(generated, torch.zeros(2, 256, 64), torch.tensor([0, 2])).shape == (2, 8)

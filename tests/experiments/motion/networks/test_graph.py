@@ -119,16 +119,16 @@ def test_the_residual_norm_is_torchs_and_its_derivatives_are_right():
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)
     expected = x + F.leaky_relu(norm(h.transpose(1, 2)), 0.2).transpose(1, 2)
-    made = _Residual.apply(x, h, norm.weight, norm.bias, norm.eps)
-    torch.testing.assert_close(made, expected, atol=1e-6, rtol=0)
-    given, up = (x, h, norm.weight, norm.bias), torch.randn(made.shape, generator=generator("up"))
-    for ours, theirs in zip(torch.autograd.grad(made, given, up), torch.autograd.grad(expected, given, up)):
+    generated = _Residual.apply(x, h, norm.weight, norm.bias, norm.eps)
+    torch.testing.assert_close(generated, expected, atol=1e-6, rtol=0)
+    given, up = (x, h, norm.weight, norm.bias), torch.randn(generated.shape, generator=generator("up"))
+    for ours, theirs in zip(torch.autograd.grad(generated, given, up), torch.autograd.grad(expected, given, up)):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
     seconds = []
     for ours in (True, False):
         layer = F.leaky_relu(norm(h.transpose(1, 2)), 0.2).transpose(1, 2)
-        made = _Residual.apply(x, h, norm.weight, norm.bias, norm.eps) if ours else x + layer
-        (slope,) = torch.autograd.grad(made, h, up, create_graph=True)
+        generated = _Residual.apply(x, h, norm.weight, norm.bias, norm.eps) if ours else x + layer
+        (slope,) = torch.autograd.grad(generated, h, up, create_graph=True)
         seconds.append(torch.autograd.grad(slope.square().sum(), (h, norm.weight)))
     for ours, theirs in zip(*seconds):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)

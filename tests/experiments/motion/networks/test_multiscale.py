@@ -31,7 +31,7 @@ def test_every_scale_sees_the_whole_clip_and_has_the_same_say():
     scores = network(POSE, MEL)
     assert scores.shape == (3, 12)
     assert [tuple(n.seen[0].shape[:2]) for n in network.scales.values()] == [(3, 64), (3, 32), (3, 16)]
-    assert [n.seen[1].shape[1] for n in network.scales.values()] == [256, 128, 64], "four mel frames a pose frame"
+    assert [n.seen[1].shape[1] for n in network.scales.values()] == [256, 128, 64], "four mel frames per pose frame"
     torch.testing.assert_close(scores[:, 8:], POSE.mean(dim=(1, 2, 3))[:, None].expand(3, 4))
     for part in scores.split(4, dim=1):
         torch.testing.assert_close(part.mean(1), POSE.mean(dim=(1, 2, 3)))

@@ -26,7 +26,7 @@ def data_of(page: str) -> dict:
 
 def test_ten_seconds_of_two_motions_are_under_a_megabyte(take):
     for sound in ("ogg", "wav"):
-        shown = SkeletonPlayer({"real": take.pose, "made": take.pose}, take.speech, sound=sound)._repr_html_()
+        shown = SkeletonPlayer({"real": take.pose, "generated": take.pose}, take.speech, sound=sound)._repr_html_()
         assert len(shown.encode()) < 1_000_000
 
 
@@ -104,5 +104,5 @@ def test_unknown_sound_is_refused(take):
 
 def test_text_form(take):
     assert repr(SkeletonPlayer.of(take, generated=take.pose)) == (
-        "SkeletonPlayer(ada_0, generated; 10.0 s, to made-up speech)"
+        "SkeletonPlayer(ada_0, generated; 10.0 s, to synthetic speech)"
     )

@@ -82,7 +82,7 @@ def trace_claims(trace: Trace, *, check_every: int = 20, window: int = 10) -> di
         for name in ("merged", "legacy")
         for kind in ("literal", "repaired")
     }
-    skips = {arm: sum("skip" in row["action"] for row in rows) for arm, rows in over.items()}
+    skips = {key: sum("skip" in row["action"] for row in rows) for key, rows in over.items()}
     strict = strategy("merged")
     unweighted = sum(
         row["D/loss"] < strict.d_strong_below and row["G/adversarial"] > strict.g_weak_above for row in trace

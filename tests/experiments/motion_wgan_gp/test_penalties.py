@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gannb.data import toys
-from gannb.experiments.motion_wgan_gp import penalty_defects as P
+from gannb.experiments.motion_wgan_gp import penalties as P
 from gannb.losses.adversarial import wasserstein_d
 from gannb.losses.penalties import gradient_penalty
 from gannb.networks.toys import PointCritic, SequenceCritic

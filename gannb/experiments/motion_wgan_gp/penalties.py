@@ -1,7 +1,7 @@
 """The gradient penalty as it should be, and six ways to get it wrong, each by its name.
 
-Four of the defects are in the penalty and made here; BatchNorm and dropout are in the critic, whose constructor takes
-them (`critic_options`). All penalties take the same arguments and return the same, so that a parameter can choose.
+Four of the defects are planted in the penalty here; BatchNorm and dropout are options of the critic (`critic_options`).
+All penalties take the same arguments and return the same, so that a parameter can choose.
 Source: motion_wgan_gp; claims W4, W5, W10, W13, W15.
 """
 
@@ -19,11 +19,11 @@ Penalty = Callable[..., tuple[Tensor, Tensor]]
 """`(critic, real [N, …], fake [N, …], mix [N], one_sided=False)` to (penalty, norms)."""
 
 DEFECTS: dict[str, str] = {
-    "none": "norm over all but the batch, one draw a sample, float32, patches averaged",
+    "none": "norm over all but the batch, one draw per sample, float32, patches averaged",
     "dim_1": "norm over dimension 1 only: on [B, T, F] that is time, so each feature is pushed to slope 1 (W4)",
     "batch_norm": "BatchNorm in the critic: a sample's slope depends on the others of its batch (W10)",
     "dropout": "dropout in the critic: the penalty sees another network than the scores (W13)",
-    "one_mix": "one draw a batch instead of one a sample: few places between real and fake are looked at",
+    "one_mix": "one draw per batch instead of one per sample: few places between real and fake are looked at",
     "autocast": "the penalty in the step's reduced precision (W5)",
     "summed_patches": "patch scores summed instead of averaged: with P patches the critic is pushed to slope 1/P (W15)",
 }
@@ -31,7 +31,7 @@ DEFECTS: dict[str, str] = {
 
 
 def per_sample(critic: Critic) -> Critic:
-    """The same critic with one score a sample `[N]`: the mean over whatever it scores besides (W15)."""
+    """The same critic with one score per sample `[N]`: the mean over whatever it scores besides (W15)."""
 
     def scores(x: Tensor) -> Tensor:
         return _by_sample(critic(x)).mean(dim=1)
@@ -71,7 +71,7 @@ def under_autocast(
 def summed_patches(
     critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """`gradient_penalty` on the sum over patches; the same as `correct` on a critic of one score a sample."""
+    """`gradient_penalty` on the sum over patches; the same as `correct` on a critic of one score per sample."""
     return gradient_penalty(lambda x: _by_sample(critic(x)).sum(dim=1), real, fake, mix, one_sided=one_sided)
 
 
@@ -94,7 +94,7 @@ def penalty_with(defect: str) -> Penalty:
 
 
 def critic_options(defect: str) -> dict[str, Any]:
-    """What a critic of `gannb.networks.toys` is made with to have a defect; empty where the defect is in the penalty.
+    """Options of a critic of `gannb.networks.toys` that plant a defect; empty where the defect is in the penalty.
 
     Raises:
         ValueError: a defect that is not known; the message lists them.
@@ -102,7 +102,7 @@ def critic_options(defect: str) -> dict[str, Any]:
     return dict(_CRITICS.get(_known(defect), {}))
 
 
-def drawing(penalty: Penalty) -> Callable[[Critic, Tensor, Tensor], tuple[Tensor, Tensor]]:
+def drawing_mix(penalty: Penalty) -> Callable[[Critic, Tensor, Tensor], tuple[Tensor, Tensor]]:
     """A penalty that draws `mix` itself from torch's generator, as `checklist` takes it."""
     return lambda critic, real, fake: penalty(critic, real, fake, torch.rand(len(real), device=real.device))
 

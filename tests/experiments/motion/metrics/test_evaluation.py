@@ -6,18 +6,18 @@ import torch
 from gannb.experiments.motion.data import recordings as recordings
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion.data.corpus import Corpus
-from gannb.experiments.motion.metrics.judge import absolute_by_clip, diversity_share, judge, made_by
+from gannb.experiments.motion.metrics.evaluation import diversity_share, error_by_clip, evaluate, generate_clips
 from gannb.experiments.motion.metrics.motion import seam_jerk
 from gannb.random import generator
 
 
 @pytest.fixture(scope="module")
 def real() -> Clips:
-    return Corpus.of(recordings.load("made", seconds=12.0, each=1), n_mels=64).clips()
+    return Corpus.of(recordings.load("synthetic", seconds=12.0, each=1), n_mels=64).clips()
 
 
 def test_the_real_is_as_good_as_itself(real: Clips) -> None:
-    scores = judge(real, real.pose)
+    scores = evaluate(real, real.pose)
     exact = {"maje": 0, "mad": 0, "pck": 1, "diversity_share": 1, "l1div_share": 1, "speed_hellinger": 0,
              "limit_joint_frames": 0, "harmony_gap": 0}  # fmt: skip
     assert {name: float(scores[name]) for name in exact} == pytest.approx(exact, abs=2e-4)
@@ -27,7 +27,7 @@ def test_the_real_is_as_good_as_itself(real: Clips) -> None:
 
 def test_a_frozen_pose_has_no_diversity_and_says_what_it_lacks(real: Clips) -> None:
     still = real.pose.mean((0, 1)).expand_as(real.pose)
-    scores = judge(real, still)
+    scores = evaluate(real, still)
     assert float(scores["diversity_share"]) == pytest.approx(0.0, abs=1e-6)
     assert not scores["bc_stroke"].available and not scores["harmony_gap"].available
     assert diversity_share(real.pose, still) == pytest.approx(0.0, abs=1e-6)
@@ -35,9 +35,9 @@ def test_a_frozen_pose_has_no_diversity_and_says_what_it_lacks(real: Clips) -> N
 
 def test_errors_by_clip_average_to_maje(real: Clips) -> None:
     off = real.pose + 0.01 * torch.randn(real.pose.shape, generator=generator("off"))
-    errors = absolute_by_clip(real, off)
+    errors = error_by_clip(real, off)
     assert errors.shape == (len(real.pose),)
-    assert float(errors.mean()) == pytest.approx(float(judge(real, off)["maje"]), rel=1e-4)
+    assert float(errors.mean()) == pytest.approx(float(evaluate(real, off)["maje"]), rel=1e-4)
 
 
 def test_a_network_is_asked_clip_by_clip_and_part_by_part(real: Clips) -> None:
@@ -49,8 +49,8 @@ def test_a_network_is_asked_clip_by_clip_and_part_by_part(real: Clips) -> None:
         def forward(self, mel: torch.Tensor, speaker: torch.Tensor) -> torch.Tensor:
             return (self.weight * speaker.float()).view(-1, 1, 1, 1).expand(-1, 64, 52, 3)
 
-    made = made_by(Echo(), real, size=3)
-    assert torch.equal(made[:, 0, 0, 0], real.speaker.float())
+    generated = generate_clips(Echo(), real, size=3)
+    assert torch.equal(generated[:, 0, 0, 0], real.speaker.float())
 
 
 def test_a_cut_between_windows_is_a_seam_and_one_motion_has_none(real: Clips) -> None:

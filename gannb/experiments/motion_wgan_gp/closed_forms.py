@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from gannb.experiments.motion_wgan_gp.checklist import check_losses
-from gannb.experiments.motion_wgan_gp.penalty_defects import correct, dim_1
+from gannb.experiments.motion_wgan_gp.penalties import correct, dim_1
 from gannb.losses import adversarial
 from gannb.random import generator, seeded
 

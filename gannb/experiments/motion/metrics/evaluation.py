@@ -1,4 +1,4 @@
-"""Everything that is measured of made gestures beside real ones, in one table."""
+"""All scores of generated gestures beside real ones, in one table."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gannb.experiments.motion.metrics.fgd import GestureFeatures, fgd
 from gannb.metrics.score import Score, Scores
 
 
-def judge(real: Clips, made: Tensor, features: GestureFeatures | None = None, *, seed: int = 0) -> Scores:
-    """Judge motion that was made to the speech of real, held-out clips.
+def evaluate(real: Clips, generated: Tensor, features: GestureFeatures | None = None, *, seed: int = 0) -> Scores:
+    """Score motion that was generated to the speech of real, held-out clips.
 
     Args:
         real: the clips.
-        made: `[N, T, 52, 3]` metres, to the same speech.
+        generated: `[N, T, 52, 3]` metres, to the same speech.
         features: for FGD, fitted to other real clips; without them FGD is left out.
         seed: of draws within scores.
 
@@ -26,31 +26,31 @@ def judge(real: Clips, made: Tensor, features: GestureFeatures | None = None, *,
         real; speeds; bones and joints; beats over shuffled speech; harmony, also of the real (M19).
     """
     pose = real.pose
-    found = list(fgd(features, pose, made, seed=seed)) if features is not None else []
-    found += [motion.maje(pose, made), motion.mad(pose, made), motion.pck(pose, made)]
-    spread = motion.diversity(made)
-    found += [spread, _share(spread, motion.diversity(pose)), _share(motion.l1div(made), motion.l1div(pose))]
-    found += [motion.jerk(made), motion.jerk(pose, name="jerk_real"), motion.speed_hellinger(pose, made)]
-    found += [*motion.bone_violation(made, real.lengths), motion.limit_violation(made)]
-    found += beat_consistency(made, speech_stresses(real.mel), "stroke", real=pose, seed=seed)
-    found += beat_consistency(made, speech_onsets(real.mel), "emage", real=pose, seed=seed)
-    mine, theirs = motion.harmony(made), motion.harmony(pose)
+    found = list(fgd(features, pose, generated, seed=seed)) if features is not None else []
+    found += [motion.maje(pose, generated), motion.mad(pose, generated), motion.pck(pose, generated)]
+    spread = motion.diversity(generated)
+    found += [spread, _share(spread, motion.diversity(pose)), _share(motion.l1div(generated), motion.l1div(pose))]
+    found += [motion.jerk(generated), motion.jerk(pose, name="jerk_real"), motion.speed_hellinger(pose, generated)]
+    found += [*motion.bone_violation(generated, real.lengths), motion.limit_violation(generated)]
+    found += beat_consistency(generated, speech_stresses(real.mel), "stroke", real=pose, seed=seed)
+    found += beat_consistency(generated, speech_onsets(real.mel), "emage", real=pose, seed=seed)
+    mine, theirs = motion.harmony(generated), motion.harmony(pose)
     found += [mine.correlation, mine.isolated]
     found += [_called(score, f"{score.name}_real") for score in (theirs.correlation, theirs.isolated)]
     return Scores([*found, _gap(mine.correlation, theirs.correlation)])
 
 
-def diversity_share(real: Tensor, made: Tensor) -> float:
-    """How far made clips `[N, T, 52, 3]` are apart, over how far real ones are."""
-    return float(motion.diversity(made)) / max(float(motion.diversity(real)), 1e-9)
+def diversity_share(real: Tensor, generated: Tensor) -> float:
+    """How far generated clips `[N, T, 52, 3]` are apart, over how far real ones are."""
+    return float(motion.diversity(generated)) / max(float(motion.diversity(real)), 1e-9)
 
 
-def absolute_by_clip(real: Clips, made: Tensor) -> Tensor:
-    """Mean |made - real| of each clip `[N]`, metres: what intervals over clips resample."""
-    return (made - real.pose).abs().flatten(1).mean(1)
+def error_by_clip(real: Clips, generated: Tensor) -> Tensor:
+    """Mean |generated - real| of each clip `[N]`, metres: what intervals over clips resample."""
+    return (generated - real.pose).abs().flatten(1).mean(1)
 
 
-def made_by(network: torch.nn.Module, clips: Clips, size: int = 64) -> Tensor:
+def generate_clips(network: torch.nn.Module, clips: Clips, size: int = 64) -> Tensor:
     """What a generator makes to the speech of clips `[N, T, 52, 3]`, on the CPU.
 
     Args:
@@ -67,12 +67,14 @@ def made_by(network: torch.nn.Module, clips: Clips, size: int = 64) -> Tensor:
     return torch.cat(parts)
 
 
-def _share(made: Score, real: Score) -> Score:
-    name = f"{made.name}_share"
+def _share(generated: Score, real: Score) -> Score:
+    name = f"{generated.name}_share"
     if not float(real):
         return Score.missing(name, "the real clips do not differ")
-    error = made.error / float(real) if made.error is not None else None
-    return Score(name, float(made) / float(real), error, protocol=dict(made.protocol) | {"of": "the real clips'"})
+    error = generated.error / float(real) if generated.error is not None else None
+    return Score(
+        name, float(generated) / float(real), error, protocol=dict(generated.protocol) | {"of": "the real clips'"}
+    )
 
 
 def _gap(mine: Score, theirs: Score) -> Score:

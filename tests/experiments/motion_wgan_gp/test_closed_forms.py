@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gannb.experiments.motion_wgan_gp.penalty_claims import exact_claims, norm_ratio
+from gannb.experiments.motion_wgan_gp.closed_forms import exact_claims, norm_ratio
 from gannb.runs.claims import CONTRADICTED, REPRODUCED, claims, verdict
 
 

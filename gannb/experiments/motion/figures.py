@@ -1,4 +1,4 @@
-"""Arms of an experiment on gesture, side by side."""
+"""Figures of generated gestures: variants side by side, stick figures, and the styles of speakers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
+from gannb.experiments.motion.metrics.speakers import TRAITS, SpeakerStyles
 from gannb.experiments.motion.metrics.variants import Outcomes
 from gannb.experiments.motion.skeleton import BODY, INDEX, PARENTS, SIDES
 from gannb.figures.curves import curves
@@ -17,23 +18,23 @@ from gannb.runs.folder import Run
 
 
 def error_figure(outcomes: Outcomes, floor: float | None = None) -> go.Figure:
-    """Draw each arm's mean |made - real| on held-out clips with its 95 % interval.
+    """Draw each variant's mean |generated - real| on held-out clips with its 95 % interval.
 
     Args:
-        outcomes: the arms.
+        outcomes: the variants.
         floor: a level to compare with, such as the error of the mean pose.
     """
     of = "seeds" if len({o.seed for o in outcomes.all}) > 1 else "clips of one seed"
-    title = f"mean |made − real|, cm; bars: 95 % over {of}"
+    title = f"mean |generated − real|, cm; bars: 95 % over {of}"
     errors = {arm: outcomes.error(arm) for arm in outcomes.arms}
     return interval_figure(errors, title, level=floor, level_name="mean pose", scale=100.0)
 
 
 def training_figure(runs: Mapping[str, Run], name: str, y_title: str, levels: Mapping[str, float]) -> go.Figure:
-    """Draw one measured name over the steps of several runs, lightly smoothed.
+    """Draw one series over the steps of several runs, lightly smoothed.
 
     Args:
-        runs: arm → run.
+        runs: variant → run.
         name: such as "D/accuracy".
         y_title: of the axis.
         levels: name → y of a dashed line.
@@ -67,6 +68,23 @@ def strip(motions: Mapping[str, torch.Tensor | np.ndarray], moments: int = 7) ->
     shown = figure(traces, height=90 + 115 * len(motions), showlegend=True)
     shown.update_xaxes(visible=False)
     return shown.update_yaxes(visible=False, scaleanchor="x")
+
+
+def style_figure(styles: SpeakerStyles, x: str = TRAITS[2], y: str = TRAITS[0]) -> go.Figure:
+    """Draw two traits of every speaker: filled marks for real motion, open ones for generated, a line between the two.
+
+    Args:
+        styles: from `gannb.experiments.motion.metrics.speakers.speaker_styles`.
+        x, y: which of `TRAITS`.
+    """
+    columns = [TRAITS.index(x), TRAITS.index(y)]
+    drawn = []
+    for i, who in enumerate(styles.speakers):
+        ends = np.stack([styles.real[i, columns], styles.generated[i, columns]]).astype(np.float32)
+        look = {"size": 11, "symbol": ["circle", "circle-open"], "color": COLOURS[i % len(COLOURS)]}
+        line = {"color": COLOURS[i % len(COLOURS)], "dash": "dot", "width": 1}
+        drawn.append(go.Scatter(x=ends[:, 0], y=ends[:, 1], name=who, mode="lines+markers", marker=look, line=line))
+    return figure(drawn, xaxis_title=f"{x}, m/s" if "speed" in x else f"{x}, m", yaxis_title=f"{y}, m")
 
 
 _FINGERS = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gannb.experiments.motion_balance.analysis import curriculum_claims, rule_claims, trace_claims
+from gannb.experiments.motion_balance.closed_forms import curriculum_claims, rule_claims, trace_claims
 from gannb.runs.claims import claims, verdict
 
 

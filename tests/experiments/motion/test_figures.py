@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gannb.experiments.motion import skeleton
-from gannb.experiments.motion.figures.gestures import error_figure, strip
+from gannb.experiments.motion.figures import error_figure, strip
 from gannb.experiments.motion.metrics.variants import Outcome, Outcomes
 
 
@@ -24,11 +24,11 @@ def test_errors_stand_in_centimetres_with_their_intervals() -> None:
 
 def test_a_strip_shows_each_motion_at_its_moments() -> None:
     pose = skeleton.forward_kinematics(torch.zeros(10, 57))
-    figure = strip({"real": pose, "made": pose + torch.tensor([0.0, 0.1, 0.0])}, moments=3)
-    real, made = figure.data
-    assert [real.name, made.name] == ["real", "made"]
+    figure = strip({"real": pose, "generated": pose + torch.tensor([0.0, 0.1, 0.0])}, moments=3)
+    real, generated = figure.data
+    assert [real.name, generated.name] == ["real", "generated"]
     bones = len(real.x) // 9
     lengths = np.hypot(np.diff(real.x)[::3], np.diff(real.y)[::3])
     assert lengths[: bones * 3].max() < 0.4, "a stick joins neighbours"
     finite = np.isfinite(real.y)
-    assert np.nanmax(np.asarray(made.y)[finite] - np.asarray(real.y)[finite]) == pytest.approx(-0.9, abs=1e-5)
+    assert np.nanmax(np.asarray(generated.y)[finite] - np.asarray(real.y)[finite]) == pytest.approx(-0.9, abs=1e-5)
