@@ -145,9 +145,9 @@ def _read(declared: type, name: str, text: str) -> Any:
     kind = declared.model_fields[name].annotation if name in declared.model_fields else str
     if kind in (str, int, float):
         return text
-    import yaml
+    from gannb.config.yaml_files import parse_yaml
 
-    return yaml.safe_load(text)
+    return parse_yaml(text)
 
 
 def _execution(args: argparse.Namespace) -> dict[str, str]:
@@ -162,7 +162,7 @@ def _execution(args: argparse.Namespace) -> dict[str, str]:
 
 def _resumed(args: argparse.Namespace) -> dict[str, Any]:
     """The parameters of the run to go on with."""
-    from gannb.config.presets import read_yaml
+    from gannb.config.yaml_files import read_yaml
     from gannb.runs import locations
 
     folder = locations.find(args.resume, args.runs or "", args.name)

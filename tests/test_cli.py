@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-import types
 from pathlib import Path
 
 import nbformat
@@ -12,6 +11,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+import gannb.experiments
 from gannb import cli
 from gannb.batch.papermill import Outcome
 from gannb.config import presets
@@ -55,9 +55,11 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "params" / "toy").mkdir(parents=True)
     (home / "params" / "toy" / "quick.yaml").write_text("preset: quick\n")
     (home / "params" / "toy" / "slow.yaml").write_text("preset: slow\nlr: 1e-5\nepochs: 50\n")
-    module = types.ModuleType("gannb.experiments.toy.params")
-    exec(DECLARATION, module.__dict__)
-    monkeypatch.setitem(sys.modules, "gannb.experiments.toy.params", module)
+    (home / "experiments" / "toy").mkdir(parents=True)
+    (home / "experiments" / "toy" / "params.py").write_text(DECLARATION)
+    monkeypatch.setattr(gannb.experiments, "__path__", [*gannb.experiments.__path__, str(home / "experiments")])
+    for name in ("gannb.experiments.toy", "gannb.experiments.toy.params"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(presets, "HOME", home)
     monkeypatch.setenv("GANNB_RUNS", str(home / "runs"))
     return home / "runs"

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 from markupsafe import Markup
 
 from gannb import __version__
 from gannb.batch import comparison
 from gannb.batch.papermill import read_executed
+from gannb.config.yaml_files import read_yaml
 from gannb.runs import verdicts
 from gannb.runs.files import write_bytes, write_text
 
@@ -56,12 +56,12 @@ class RunPage:
         """Read a run folder; what is missing or damaged is said on the page instead of ending the report."""
         run = cls(folder, folder.parent.name, f"{folder.parent.name}-{folder.name}.html")
         try:
-            run.params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+            run.params = read_yaml(folder / "params.yaml")
             run.name = run.params.pop("experiment", run.name)
             run.environment = _json(folder / "environment.json", {})
             run.claims = _json(folder / "claims.json", [])
             run.summary = _json(folder / "summary.json", {})
-        except (ValueError, yaml.YAMLError) as error:
+        except ValueError as error:
             run.fault = f"damaged: {error}"
         if not run.summary and not run.fault:
             run.fault = "unfinished: no summary.json"

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from gannb.comparison.filter import Condition
-from gannb.config.presets import read_yaml
+from gannb.config.yaml_files import read_yaml
 from gannb.runs import files, locations
 from gannb.runs.history import History
 from gannb.tables import Table

@@ -175,8 +175,13 @@ class Experiment(BaseModel):
         return self.table()._repr_html_()
 
 
+_TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
 def _plain(value: Any, kind: Any) -> Any:
-    """Read a number that papermill or YAML turned into a string ("1e-3"), and a whole float as an int."""
+    """Read what papermill, YAML or a command line left as text ("1e-3", "yes"), and a whole float as an int."""
+    if isinstance(value, str) and kind is bool:
+        return _TRUTH.get(value.lower(), value)
     if isinstance(value, str) and kind in (int, float):
         try:
             value = float(value) if kind is float or not value.strip().lstrip("+-").isdigit() else int(value)

@@ -1,16 +1,21 @@
-"""Which experiments there are, and their presets (`params/<name>/<preset>.yaml`)."""
+"""Which experiments there are, and their presets (`params/<name>/<preset>.yaml`).
+
+An experiment is a folder `gannb/experiments/<name>/` with a `params.py`, and a notebook
+`notebooks/<number>_<name>.ipynb`; nothing else lists it.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gannb.config.experiment import Experiment
+from gannb.config.yaml_files import read_yaml
+from gannb.control.echo import shown
 
 HOME = Path(__file__).resolve().parents[2]
 """The folder that holds `notebooks/` and `params/`: the repository, as gannb is installed editable."""
@@ -18,27 +23,40 @@ HOME = Path(__file__).resolve().parents[2]
 
 def experiments() -> list[str]:
     """The plain names of all experiments, in the order of their notebooks."""
-    return [re.sub(r"^\d+_", "", path.stem) for path in sorted((HOME / "notebooks").glob("[0-9]*.ipynb"))]
+    return list(_notebooks())
+
+
+def _notebooks() -> dict[str, Path]:
+    files = {re.sub(r"^\d+_", "", path.stem): path for path in sorted((HOME / "notebooks").glob("[0-9]*.ipynb"))}
+    roots = importlib.import_module("gannb.experiments").__path__
+    declared = {path.parent.name for root in roots for path in Path(root).glob("*/params.py")}
+    return {name: path for name, path in files.items() if name in declared}
 
 
 def notebook(name: str) -> Path:
-    """The notebook of an experiment by its plain name; an unknown name is an error that says the nearest."""
-    for path in sorted((HOME / "notebooks").glob("[0-9]*.ipynb")):
-        if re.sub(r"^\d+_", "", path.stem) == name:
-            return path
-    near = difflib.get_close_matches(name, experiments(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise LookupError(f"no experiment is called {name!r}{hint} There are: {', '.join(experiments())}")
+    """The notebook of an experiment by its plain name.
+
+    Raises:
+        LookupError: no experiment has this name; the message says the nearest.
+    """
+    found = _notebooks()
+    if name not in found:
+        raise LookupError(_unknown("no experiment is called", name, list(found)))
+    return found[name]
 
 
 def declaration(name: str) -> type[Experiment]:
-    """The parameter class of an experiment, from `gannb/experiments/<name>/params.py`."""
+    """The parameter class of an experiment, from `gannb/experiments/<name>/params.py`.
+
+    Raises:
+        LookupError: no experiment has this name, or its module declares no parameters under it.
+    """
     notebook(name)
     module = importlib.import_module(f"gannb.experiments.{name}.params")
-    found = [
-        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Experiment) and c is not Experiment
-    ]
-    return next(c for c in found if getattr(c, "name", None) == name)
+    for found in vars(module).values():
+        if isinstance(found, type) and issubclass(found, Experiment) and getattr(found, "name", None) == name:
+            return found
+    raise LookupError(f"{module.__name__} declares no experiment whose name is {name!r}")
 
 
 def presets(name: str) -> list[str]:
@@ -47,32 +65,17 @@ def presets(name: str) -> list[str]:
 
 
 def preset(name: str, which: str) -> dict[str, Any]:
-    """The values of a preset; the parameters it leaves out stay at their defaults."""
-    path = HOME / "params" / name / f"{which}.yaml"
-    if not path.is_file():
-        near = difflib.get_close_matches(which, presets(name), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise LookupError(f"{name} has no preset {which!r}{hint} There are: {', '.join(presets(name))}")
-    return read_yaml(path)
+    """The values of a preset; the parameters it leaves out stay at their defaults.
+
+    Raises:
+        LookupError: there is no preset of this name (a name, never a path).
+    """
+    if which not in presets(name):
+        raise LookupError(_unknown(f"{name} has no preset", which, presets(name)))
+    return read_yaml(HOME / "params" / name / f"{which}.yaml")
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping of parameter names to values from a YAML file."""
-    values = parse_yaml(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(values, dict):
-        raise ValueError(f"{path.name}: expected `name: value` lines, found a {type(values).__name__}")
-    return values
-
-
-def parse_yaml(text: str) -> Any:
-    """YAML to Python, with `1e-3` read as the number it is: YAML 1.1 takes it for a string, for want of a point."""
-    return yaml.load(text, Loader=_Loader)
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Plain data only, as SafeLoader; in C where PyYAML was built with it, which is ten times faster."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+def _unknown(complaint: str, name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name[:100], known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"{complaint} {shown(name)}{hint} there are: {', '.join(known) or 'none'}"

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from gannb.comparison.two_runs import asked_moves
-from gannb.config.presets import read_yaml
+from gannb.config.yaml_files import read_yaml
 from gannb.figures.grids import ImageGrid
 from gannb.figures.template import COLOURS, INK, LINE, figure
 from gannb.runs import files

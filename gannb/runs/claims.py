@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
-import yaml
-
+from gannb.config.yaml_files import parse_yaml
 from gannb.runs.files import write_json
 from gannb.runs.folder import Run
 from gannb.runs.locations import claims_file, documents
@@ -96,7 +95,7 @@ def document(name: str) -> Document:
     path = claims_file(name)
     if not path.is_file():
         raise LookupError(f"no claims of a document {name!r}; there are: {', '.join(documents())}")
-    read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    read = parse_yaml(path.read_text(encoding="utf-8"))
     read = {"claims": read} if isinstance(read, list) else read
     rows = {row["id"]: Claim(document=name, **row) for row in read["claims"]}
     return Document(read.get("title", name), read.get("about", ""), read.get("readings", {}), rows)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
+from gannb.config.yaml_files import dump_yaml
 
 
 def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> Path:
@@ -71,7 +71,7 @@ def write_json(path: Path, value: Any) -> Path:
 
 def write_yaml(path: Path, value: Any) -> Path:
     """Write YAML atomically, keys in their order."""
-    return write_bytes(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True).encode())
+    return write_bytes(path, dump_yaml(value).encode())
 
 
 def append(path: Path, text: str, *, sync: bool = False) -> None:

@@ -15,7 +15,7 @@ import torch
 
 from gannb import distributed
 from gannb.config.experiment import Experiment
-from gannb.config.presets import read_yaml
+from gannb.config.yaml_files import read_yaml
 from gannb.runs import environment, files, interventions, locations
 from gannb.runs.history import History
 

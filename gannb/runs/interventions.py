@@ -11,9 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from gannb.config.presets import parse_yaml
+from gannb.config.yaml_files import YamlError, parse_yaml
 from gannb.control.commands import Command
 from gannb.runs.files import append, drop_torn_line, write_bytes
 
@@ -75,7 +73,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Command]]:
         text = text[: text.rfind("\n") + 1]  # cut short by a kill: never applied
     try:
         log = parse_yaml(text)
-    except yaml.YAMLError as error:
+    except YamlError as error:
         raise ValueError(f"{path.name} is not readable as YAML: {error}") from error
     if not isinstance(log, dict) or "commands" not in log:
         raise ValueError(f"{path.name} is not a log of interventions: it has no `commands`")

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gannb.config.presets import HOME
+from gannb.config.yaml_files import read_yaml
 from gannb.runs.files import write_yaml
 from gannb.runs.folder import Run
 
@@ -36,7 +35,7 @@ class Trained:
         self.values = {name: float(v) for name, v in source.items() if getattr(v, "available", True)}
         self.measured = run.path("trained.yaml")
         if run.writes:
-            before = yaml.safe_load(self.measured.read_text()) if self.measured.exists() else {}
+            before = read_yaml(self.measured) if self.measured.exists() else {}
             write_yaml(self.measured, before | {n: float(f"{v:.4g}") for n, v in self.values.items()})
 
     def __repr__(self) -> str:
@@ -63,11 +62,11 @@ def references(run: Run) -> dict[str, float] | None:
     path = FOLDER / f"{run.params.name}.yaml"
     if not path.is_file():
         return None
-    stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+    stored = read_yaml(path)
     return stored["values"] if stored["params_hash"] == run.params.hash else None
 
 
 def store(run_folder: Path, name: str, params_hash: str) -> Path:
     """Make a finished run's trained numbers the reference of its experiment."""
-    values = yaml.safe_load((run_folder / "trained.yaml").read_text(encoding="utf-8"))
+    values = read_yaml(run_folder / "trained.yaml")
     return write_yaml(FOLDER / f"{name}.yaml", {"params_hash": params_hash, "values": values})

@@ -93,7 +93,7 @@ def test_rules_across_fields_hold_for_moves_too():
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [("lr", "1e-3", 1e-3), ("lr", "0.5", 0.5), ("lr", 1, 1.0), ("epochs", "12", 12), ("epochs", 3.0, 3),
-     ("epochs", "1e2", 100), ("sizes", (1, "2e-1"), [1.0, 0.2])],
+     ("epochs", "1e2", 100), ("flips", "no", False), ("flips", "True", True), ("sizes", (1, "2e-1"), [1.0, 0.2])],
 )  # fmt: skip
 def test_numbers_that_papermill_made_strings_are_read(name, given, expected):
     value = getattr(Small(**{name: given}), name)

@@ -14,7 +14,7 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gannb.batch.sweep.plan import SweepError
-from gannb.config.presets import read_yaml
+from gannb.config.yaml_files import read_yaml
 
 MEMORY = 2 * 2**30
 """Bytes that a trial is assumed to need."""

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gannb.config import presets
 from gannb.config.experiment import Experiment
 from gannb.config.faults import ParameterError
+from gannb.config.yaml_files import read_yaml
 
 FOLDER = "sweeps"
 """Where sweeps lie, below `params/` and below the runs."""
@@ -163,7 +164,7 @@ def read(path: Path) -> Sweep:
 
 def _written(path: Path) -> Written:
     try:
-        written = Written(**presets.read_yaml(path))
+        written = Written(**read_yaml(path))
     except ValidationError as error:
         faults = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}{_nearest(e)}" for e in error.errors()]
         raise SweepError("\n".join([f"{path.name}: not a sweep", *faults])) from error

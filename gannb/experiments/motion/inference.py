@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from gannb.config import presets
+from gannb.config.yaml_files import read_yaml
 from gannb.experiments.motion.data import recordings, speech
 from gannb.experiments.motion.data.speech import Speech
 from gannb.experiments.motion.networks import building
@@ -101,7 +102,7 @@ def save_speakers(run: Run, speakers: Sequence[str]) -> None:
 
 
 def _params(folder: Path) -> Motion:
-    name = presets.read_yaml(folder / "params.yaml").get("experiment", "")
+    name = read_yaml(folder / "params.yaml").get("experiment", "")
     declared = presets.declaration(name)
     if not issubclass(declared, Motion):
         raise RunError(f"{folder.name} is a run of {name}, not one on gesture")

@@ -6,7 +6,6 @@ it was. So what was done twice or lost can be read from a file. From step 5 on i
 
 import os
 import sys
-import types
 from pathlib import Path
 
 import nbformat
@@ -63,20 +62,22 @@ def make(home: Path) -> None:
     cells = [new_markdown_cell("# A toy"), new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
     cells += map(new_code_cell, (OPEN, FAIL, WORK, END))
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": {"name": "python"}}
-    for folder in ("notebooks", "params/toy", "params/sweeps"):
+    for folder in ("notebooks", "params/toy", "params/sweeps", "experiments/toy"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     nbformat.write(new_notebook(cells=cells, metadata=metadata), home / "notebooks" / "01_toy.ipynb")
+    (home / "experiments" / "toy" / "params.py").write_text(DECLARATION)
     (home / "params" / "toy" / "quick.yaml").write_text("preset: quick\n")
     (home / "params" / "toy" / "wide.yaml").write_text("preset: wide\nwidth: 64\n")
 
 
 def settle(home: Path) -> None:
     """Let gannb take `home` for its project."""
+    import gannb.experiments
     from gannb.config import presets
 
-    module = types.ModuleType("gannb.experiments.toy.params")
-    exec(DECLARATION, module.__dict__)
-    sys.modules["gannb.experiments.toy.params"] = module
+    gannb.experiments.__path__.append(str(home / "experiments"))
+    for name in ("gannb.experiments.toy", "gannb.experiments.toy.params"):
+        sys.modules.pop(name, None)
     presets.HOME = home
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from gannb.config.faults import ParameterError
-from gannb.config.presets import HOME, read_yaml
+from gannb.config.presets import HOME
+from gannb.config.yaml_files import read_yaml
 from gannb.experiments.identity.params import VARIANTS, Identity
 
 

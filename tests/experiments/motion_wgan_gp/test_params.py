@@ -3,7 +3,8 @@
 import pytest
 
 from gannb.config.faults import ParameterError
-from gannb.config.presets import HOME, read_yaml
+from gannb.config.presets import HOME
+from gannb.config.yaml_files import read_yaml
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.experiments.motion_wgan_gp.params import OPTIONS, MotionWganGp
 
