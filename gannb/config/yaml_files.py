@@ -28,6 +28,10 @@ class YamlError(ValueError):
     """A text that is not YAML, or not of the kind read here; the message says where and why."""
 
 
+def _refusal(says: str, where: Any) -> ConstructorError:
+    return ConstructorError(None, None, says, where.start_mark)
+
+
 class _Loader(_Base):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's own layout
     yaml_constructors = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in _BUILT}  # noqa: RUF012
@@ -36,7 +40,7 @@ class _Loader(_Base):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise ConstructorError(None, None, f"{shown(key.value)} is given twice", key.start_mark)
+                raise _refusal(f"{shown(key.value)} is given twice", key)
             seen.add(str(key.value))
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         return mapping
@@ -125,7 +129,7 @@ def dump_yaml(value: Any) -> str:
     return text
 
 
-def _measure(events: Iterator[yaml.Event]) -> None:
+def _measure(events: Iterator[Any]) -> None:
     """Go through a text without building anything; what would be too deep or too large to build is an error."""
     sizes: dict[str | None, int] = {}
     nested: list[tuple[str | None, int]] = [(None, 0)]
@@ -134,7 +138,7 @@ def _measure(events: Iterator[yaml.Event]) -> None:
         size = 0
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                raise ConstructorError(None, None, f"nothing before it is called {event.anchor!r}", event.start_mark)
+                raise _refusal(f"nothing before it is called {event.anchor!r}", event)
             size = sizes[event.anchor]
             repeated += size
         elif isinstance(event, yaml.ScalarEvent):
@@ -146,6 +150,6 @@ def _measure(events: Iterator[yaml.Event]) -> None:
             sizes[anchor] = size
         nested[-1] = (nested[-1][0], nested[-1][1] + size)
         if len(nested) > DEEPEST:
-            raise ConstructorError(None, None, f"nested more than {DEEPEST} levels deep", event.start_mark)
+            raise _refusal(f"nested more than {DEEPEST} levels deep", event)
         if repeated > MOST_REPEATED:
-            raise ConstructorError(None, None, f"aliases repeat more than {MOST_REPEATED} values", event.start_mark)
+            raise _refusal(f"aliases repeat more than {MOST_REPEATED} values", event)
