@@ -109,7 +109,11 @@ def drop_torn_line(path: Path) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file. A last line cut short by a kill is left out; damage before it is an error."""
+    """The rows of a JSON-lines file; a last line cut short by a kill is left out.
+
+    Raises:
+        ValueError: a damaged line before the last one.
+    """
     if not path.is_file():
         return []
     *lines, _torn = path.read_text(encoding="utf-8").split("\n")

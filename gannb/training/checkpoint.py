@@ -76,7 +76,7 @@ class Checkpoint:
 
     @torch.no_grad()
     def copy_into(self, tensors: Mapping[str, Tensor]) -> None:
-        """Copy the tensors into those of the run, all or none.
+        """Copy the tensors (any shape) into those of the run, all or none.
 
         Raises:
             CheckpointError: other names, shapes or types than the run's.
@@ -124,7 +124,11 @@ class Checkpoints:
         return sorted(((int(match[1]), path) for match, path in found if match), reverse=True)
 
     def find(self, name: str) -> Path:
-        """The file of "best" (there or not), "last", or a step; the error for an unknown name says which there are."""
+        """The file of "best" (there or not), "last", or a step.
+
+        Raises:
+            CheckpointError: no such checkpoint; it says which there are.
+        """
         if name == "best":
             return self.folder / "best.safetensors"
         files = {str(step): path for step, path in self.by_step()}
@@ -139,7 +143,7 @@ class Checkpoints:
         Raises:
             CheckpointError: of another layout; an older one would not be what was asked for.
         """
-        faults = []
+        faults: list[str] = []
         for _, path in self.by_step():
             try:
                 return Checkpoint.read(path), faults
@@ -149,12 +153,12 @@ class Checkpoints:
 
 
 def digest(tensors: Mapping[str, Tensor], state: str = "") -> str:
-    """SHA-256 of a state and of named tensors: names, types, shapes and every byte."""
+    """SHA-256 of a state and of named tensors of any shape: names, types, shapes and every byte."""
     total = hashlib.sha256(state.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         total.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
-        total.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 

@@ -23,12 +23,12 @@ def spread(samples: Tensor) -> Tensor:
 class Diversity:
     """Logs "G/diversity" of a fixed latent batch: `trainer.every(steps=50, do=Diversity(fake))`.
 
-    The notebook's own `fake(turn)` makes the samples, with the numbers as they stand, so whatever spoils its latents
-    shows too. It sees copies in eval mode: weights and buffers of the players stay as they are.
+    The experiment's own `fake(turn)` generates the samples, with the numbers as they stand, so whatever spoils its
+    latents shows too. It sees copies in eval mode: weights and buffers of the players stay as they are.
 
     Args:
-        fake: what G makes in a turn; takes its randomness from `turn.draws`.
-        who: the player that makes it.
+        fake: the samples `[N, …]` that G generates in a turn; takes its randomness from `turn.draws`.
+        who: the player that generates them.
         batch: the step of the batch that the turn shows (its length says how many samples).
     """
 
@@ -37,6 +37,7 @@ class Diversity:
 
     @torch.no_grad()
     def __call__(self, trainer: Trainer) -> dict[str, float]:
+        """The diversity now, by the name it is recorded under."""
         draws = Draws(trainer.seed, 0, "diversity", device=trainer.device)
         networks = {self.who: trainer.network(self.who)}
         turn = Turn(self.who, networks, trainer.batches[self.batch], trainer.numbers.now(trainer.device), draws, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -23,13 +23,16 @@ class Player:
     Args:
         name: how turns and logs call it ("G", "D", "model").
         module: the network; parameters that are frozen when it comes here stay so.
-        loss: a pure function of a `Turn`.
+        loss: a pure function of a `Turn` that gives a scalar.
         lr: the learning rate as a function of this step's plain numbers: `lambda now: now.lr_d * now.lr_d_scale`;
             or one a parameter group, by the group's name.
         betas, eps, weight_decay: Adam's (decoupled decay).
         clip_norm: the largest gradient norm; 0 clips nothing.
         ema: decay of an average of the weights; 0 keeps none.
         groups: parameters with a learning rate of their own, by group name; the rest is the group "".
+
+    Raises:
+        ValueError: a decay outside [0, 1), or groups without a learning rate each.
     """
 
     def __init__(
@@ -56,23 +59,37 @@ class Player:
             _groups(module, groups or {}, self.lr), lr=1e-3, betas=betas, eps=eps, weight_decay=weight_decay, fused=True
         )
         self._materialise()
-        self.average = copy.deepcopy(module).requires_grad_(False).eval() if ema else None
-        self._averaged = (list(self.average.parameters()), list(module.parameters())) if ema else ([], [])
+        self.average: nn.Module | None = copy.deepcopy(module).requires_grad_(False).eval() if ema else None
         self.scaler: torch.amp.GradScaler | None = None
 
-    def update(self, turn: Turn, autocast: AbstractContextManager, scaled: bool) -> dict[str, Tensor]:
-        """Take one step down this player's loss; returns what was seen, as "<name>/…" device tensors.
+    def update(self, turn: Turn, autocast: AbstractContextManager, scaled: bool) -> dict[str, Tensor | float]:
+        """Take one step down this player's loss; returns what was logged, as "<name>/…" device scalars.
 
-        Seen are "loss", "grad_norm" (before clipping), what the loss logged, under fp16 "skipped", and now and then
-        "moved": how far the weights went, as a share of their norm.
+        Logged are "loss", "grad_norm" (before clipping), what the loss logs, under fp16 "skipped", and every
+        `MOVED_EVERY` steps "moved": how far the weights went, as a share of their norm.
 
         Args:
             turn: what the loss may see.
             autocast: the precision of the forward pass.
             scaled: whether to scale gradients (fp16). An update whose gradients overflow is skipped and logged.
         """
+        self.set_rates(turn.now.plain)
+        before = self.weights_before(turn)
+        return self.named(self.compute(turn, autocast, scaled), before)
+
+    def set_rates(self, plain: Any) -> None:
+        """Set the learning rates of this step, from its plain numbers."""
         for group in self.optimiser.param_groups:
-            group["lr"] = float(self.lr[group["name"]](turn.now.plain))
+            group["lr"] = float(self.lr[group["name"]](plain))
+
+    def compute(self, turn: Turn, autocast: AbstractContextManager, scaled: bool) -> dict[str, Tensor | float]:
+        """All that a turn computes on the device: forward, backward, clipping, update, average; returns log scalars.
+
+        Args:
+            turn: what the loss may see.
+            autocast: the precision of the forward pass.
+            scaled: whether to scale gradients (fp16).
+        """
         self.optimiser.zero_grad(set_to_none=True)
         with autocast:
             loss = self.loss(turn)
@@ -85,21 +102,28 @@ class Player:
         norm = nn.utils.get_total_norm(gradients)
         if self.clip_norm:
             nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
-        seen = {"loss": loss.detach(), "grad_norm": norm, **turn.seen}
-        before = [p.detach().clone() for p in self.parameters] if turn.step % MOVED_EVERY == 0 else []
+        logged = {"loss": loss.detach(), "grad_norm": norm, **turn.logged}
         if scaler:
             scaler.step(self.optimiser)
             scaler.update()
-            seen["skipped"] = (~torch.isfinite(norm)).float()
+            logged["skipped"] = (~torch.isfinite(norm)).float()
         else:
             self.optimiser.step()
+        self._update_average()
+        return logged
+
+    def weights_before(self, turn: Turn) -> list[Tensor]:
+        """Copies of the weights (of any shape) where "moved" is due in this turn; else nothing."""
+        return [p.detach().clone() for p in self.parameters] if turn.is_multiple(MOVED_EVERY) else []
+
+    def named(self, logged: dict[str, Tensor | float], before: list[Tensor]) -> dict[str, Tensor | float]:
+        """What a turn logged, by "<name>/…", scalars; with "moved" where there are weights of before."""
         if before:
-            seen["moved"] = _apart(self.parameters, before)
-        self._follow()
-        return {f"{self.name}/{key}": value for key, value in seen.items()}
+            logged["moved"] = _relative_change(self.parameters, before)
+        return {f"{self.name}/{key}": value for key, value in logged.items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that is saved, hashed and loaded, by name: weights, average, Adam's moments."""
+        """Everything that is saved, hashed and loaded, of any shape, by name: weights, average, Adam's moments."""
         out = {f"module/{k}": v for k, v in self.module.state_dict().items()}
         if self.average is not None:
             out |= {f"average/{k}": v for k, v in self.average.state_dict().items()}
@@ -117,11 +141,11 @@ class Player:
             self.scaler.load_state_dict(state["scaler"])
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         """Move the average of the weights; buffers are copied."""
         if self.average is None:
             return
-        torch._foreach_lerp_(*self._averaged, 1 - self.ema)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.module.parameters()), 1 - self.ema)
         for mine, theirs in zip(self.average.buffers(), self.module.buffers()):
             mine.copy_(theirs)
 
@@ -136,10 +160,10 @@ class Player:
 
 
 @torch.no_grad()
-def _apart(now: list[Tensor], before: list[Tensor]) -> Tensor:
+def _relative_change(now: Sequence[Tensor], before: list[Tensor]) -> Tensor:
     """‖now − before‖ / ‖now‖."""
-    far, size = nn.utils.get_total_norm(torch._foreach_sub(now, before)), nn.utils.get_total_norm(now)
-    return far / size.clamp_min(1e-12)
+    change, size = nn.utils.get_total_norm(torch._foreach_sub(list(now), before)), nn.utils.get_total_norm(now)
+    return change / size.clamp_min(1e-12)
 
 
 def _groups(module: nn.Module, groups: dict[str, list[nn.Parameter]], lr: dict[str, Any]) -> list[dict[str, Any]]:

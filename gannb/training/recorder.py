@@ -1,4 +1,4 @@
-"""What was seen, read from the device once and later, and written to the run in blocks."""
+"""What turns log: read from the device once and later, and written to the run in blocks."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Recorder:
         self._unread: list[tuple[int, Mapping[str, Tensor | float]]] = []
         self._unwritten: list[dict[str, float]] = []
 
-    def add(self, step: int, seen: Mapping[str, Tensor | float]) -> None:
-        """Keep the device tensors of a step for later."""
-        self._unread.append((step, seen))
+    def add(self, step: int, logged: Mapping[str, Tensor | float]) -> None:
+        """Keep the 0-d device tensors of a step for later."""
+        self._unread.append((step, logged))
 
     def read(self) -> None:
         """Turn all that was kept into floats: one wait for the device, and one mean over ranks before any rule."""
         if not self._unread:
             return
-        values = iter(self._floats([v for _, seen in self._unread for v in seen.values()]))
-        for step, seen in self._unread:
-            self.last = {name: next(values) for name in seen}
+        values = iter(self._floats([v for _, logged in self._unread for v in logged.values()]))
+        for step, logged in self._unread:
+            self.last = {name: next(values) for name in logged}
             self._unwritten.append({"step": step, **self.last})
         self._unread = []
 
@@ -57,16 +57,18 @@ class Recorder:
         self.last, self.pending = dict(last), []
 
     def state_dict(self) -> dict[str, Any]:
+        """What a resumed run has to know: the last values, and the rows that alarms have not had."""
         return {"last": self.last, "pending": self.pending}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
         self.last, self.pending = state["last"], state["pending"]
 
-    def _floats(self, seen: list[Tensor | float]) -> list[float]:
+    def _floats(self, logged: list[Tensor | float]) -> list[float]:
         """The mean of each over ranks."""
-        if not seen:
+        if not logged:
             return []
         device = self.run.device
-        packed = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=device).reshape(()) for v in seen])
+        packed = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=device).reshape(()) for v in logged])
         distributed.average_([packed])
         return packed.tolist()

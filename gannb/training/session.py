@@ -189,11 +189,11 @@ class Session:
         return self._log(command, "applied")
 
     def _move(self, command: Command) -> None:
-        numbers, step = self.state.numbers, self.state.step
+        numbers, step, value = self.state.numbers, self.state.step, float(command.value or 0.0)
         if command.name not in numbers.parameters:
             outcome = f"refused: no number is called {command.name!r}"
-            return self.state.log_move(Move(step, command.name, None, command.value, command.by, outcome))
-        move = numbers.move(step, command.name, command.value, command.by)
+            return self.state.log_move(Move(step, command.name, None, value, command.by, outcome))
+        move = numbers.move(step, command.name, value, command.by)
         if move.applied and command.by == "person":
             numbers[command.name].held = True
         return self.state.log_move(move)
@@ -210,12 +210,12 @@ class Session:
     def _recover(self, alarm: Alarm) -> bool:
         """Roll back to a good checkpoint, if there is one and it was not tried in vain."""
         state, (name, checkpoint) = self.state, self._good_checkpoint()
-        to = checkpoint.state["step"] if checkpoint else None
-        tries = self._tries.get(f"{alarm.name}, {to}", 0)
         command = Command("rollback", name, by=alarm.name)
         if checkpoint is None:
             self._log(command, "refused: no checkpoint is whole and finite")
             return False
+        to = checkpoint.state["step"]
+        tries = self._tries.get(f"{alarm.name}, {to}", 0)
         if tries == TRIES:
             self._log(command, f"refused: going back to step {to} did not help {TRIES} times")
             return False

@@ -21,7 +21,9 @@ from gannb.training.recorder import Recorder
 class Stateful(Protocol):
     """What has a state of its own in a checkpoint."""
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> dict[str, Any]:
+        """The state, as JSON."""
+        ...
 
 
 class TrainingState:

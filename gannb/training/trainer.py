@@ -111,7 +111,8 @@ class Trainer(TrainingState):
         """Train until so many epochs or steps are done in all; called again, it goes on where it was.
 
         Args:
-            epochs, steps: how many in all; one of the two.
+            epochs: how many in all; this or `steps`.
+            steps: how many in all.
             quiet: print nothing, as for one of many short trainings.
 
         Raises:
@@ -152,11 +153,11 @@ class Trainer(TrainingState):
         for move in self.numbers.advance(self.step, self.recorder.last):
             self.log_move(move)
         now, batch = self.numbers.now(self.device), self.batches[self.step]
-        seen: dict[str, Tensor] = {}
+        logged: dict[str, Tensor | float] = {}
         for index, who in enumerate(self.turns(now, self.step)):
-            seen |= self._play(who, index, batch, now)
+            logged |= self._play(who, index, batch, now)
         self.step += 1
-        self.recorder.add(self.step, seen)
+        self.recorder.add(self.step, logged)
         if self.numbers.reads:
             self.recorder.read()
         for due, do in self._due:
@@ -190,12 +191,17 @@ class Trainer(TrainingState):
         return network
 
     def keep_best(self, name: str, value: float, protocol: dict[str, Any] | None = None) -> bool:
-        """Keep this step's networks if a score is the lowest so far; says whether it was.
+        """Keep this step's networks if a score is the lowest so far; returns whether it was.
 
         Writes `checkpoints/best.safetensors` (to roll back to, or branch from), each player's network as
         `<player>_best_<name>.safetensors`, and `best_<name>.json` with epoch, score and protocol. A score that is NaN
         is never the best. To be called by what `every` does; an ordinary checkpoint follows at the end of the step,
         so that a resumed run never starts before its best.
+
+        Args:
+            name: of the score, part of the files' names.
+            value: the score; lower is better.
+            protocol: how it was measured, as JSON values.
         """
         self.start()
         value = distributed.share(value)
@@ -237,7 +243,7 @@ class Trainer(TrainingState):
         """The randomness of a turn of this step."""
         return Draws(self.seed, self.step, turn, rank=distributed.rank(), ranks=distributed.ranks(), device=self.device)
 
-    def _play(self, who: str, index: int, batch: Any, now: Now) -> dict[str, Tensor]:
+    def _play(self, who: str, index: int, batch: Any, now: Now) -> dict[str, Tensor | float]:
         """One player's turn; the others are frozen while it lasts."""
         others = [p for name, player in self.players.items() if name != who for p in player.parameters]
         networks = {name: player.module for name, player in self.players.items()}
@@ -257,7 +263,7 @@ class Trainer(TrainingState):
         self.recorder.write()
         rows, self.recorder.pending = self.recorder.pending, []
         for row in rows:
-            step = row.pop("step")
+            step = int(row.pop("step"))
             for alarm in self.alarms:
                 if (message := alarm(step, row)) and self.session.handle_alarm(alarm, message):
                     return  # rolled back: the rows after it do not count any more

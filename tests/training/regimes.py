@@ -248,7 +248,7 @@ def lazy(run: Run) -> Trainer:
 
     def d_loss(turn: Turn) -> torch.Tensor:
         loss = bce(turn.D(turn.batch), 1.0) + bce(turn.D(fake(turn)), 0.0)
-        if turn.step % 4 == 0:
+        if turn.due(4):
             points = turn.batch.clone().requires_grad_()
             (slope,) = torch.autograd.grad(turn.D(points).sum(), points, create_graph=True)
             loss = loss + 4 * turn.now.gamma / 2 * slope.square().sum(1).mean()

@@ -126,7 +126,7 @@ def test_the_objective_is_the_weighted_sum_of_the_six_terms(variant: str) -> Non
         "protection": losses.protection(out.output, faces.target, before, detached=p.protect == "raw"),
     }
     found = losses.Losses(p).loss(turn)
-    assert {name: float(value) for name, value in turn.seen.items()} == {k: float(v) for k, v in wanted.items()}
+    assert {name: float(value) for name, value in turn.logged.items()} == {k: float(v) for k, v in wanted.items()}
     weighted = sum(torch.tensor(getattr(p, f"lambda_{name}")) * value for name, value in wanted.items())
     assert float(found) == float(weighted)
     found.backward()

@@ -25,14 +25,14 @@ def constant(real, fake=None, batch=None):
 def test_a_discriminator_at_chance_has_the_known_loss():
     turn = turn_of(clips(), scaled_motion(clips(), 0.5), constant(0.5), **LABELS)
     assert losses().d_loss(turn).item() == pytest.approx(0.4**2)
-    assert turn.seen["accuracy"] == 0.0  # 0.5 is on neither side of the middle
+    assert turn.logged["accuracy"] == 0.0  # 0.5 is on neither side of the middle
 
 
 def test_a_perfect_discriminator_has_no_loss_and_the_offset_moves_its_targets():
     batch = clips()
     turn = turn_of(batch, scaled_motion(batch, 0.5), constant(0.9, 0.1, batch), **LABELS)
     assert losses().d_loss(turn).item() == pytest.approx(0.0, abs=1e-12)
-    assert turn.seen["accuracy"] == 1.0 and turn.seen["real"].item() == pytest.approx(0.9)
+    assert turn.logged["accuracy"] == 1.0 and turn.logged["real"].item() == pytest.approx(0.9)
     pulled = turn_of(batch, scaled_motion(batch, 0.5), constant(0.9, 0.1, batch), **LABELS | {"label_offset": 0.02})
     assert losses().d_loss(pulled).item() == pytest.approx(0.02**2, rel=1e-4)
 
@@ -47,8 +47,8 @@ def test_a_perfect_generator_pays_for_deceiving_nobody():
     batch = clips()
     turn = turn_of(batch, scaled_motion(batch, 1.0), constant(0.1), **G_NUMBERS)
     loss = losses().g_loss(turn).item()
-    assert turn.seen["adversarial"].item() == pytest.approx(0.64)  # M5: below 0.90 against a perfect D
-    assert turn.seen["reconstruction"].item() == 0.0 and turn.seen["physics"].item() < 1e-4
+    assert turn.logged["adversarial"].item() == pytest.approx(0.64)  # M5: below 0.90 against a perfect D
+    assert turn.logged["reconstruction"].item() == 0.0 and turn.logged["physics"].item() < 1e-4
     assert loss == pytest.approx(0.3 * (0.64 + terms.smoothness(batch.pose).item()), rel=1e-3)
 
 

@@ -31,7 +31,7 @@ def toy_turn(critic, **numbers):
 def test_a_critic_of_slope_two_has_the_known_loss():
     turn = toy_turn(lambda x: 2 * x[:, 0] + 5)
     assert losses.ToyLosses().d_loss(turn).item() == pytest.approx(-6 + 10 * (2 - 1) ** 2, rel=1e-5)
-    assert turn.seen["W"].item() == pytest.approx(6) and turn.seen["slope"].item() == pytest.approx(2)
+    assert turn.logged["W"].item() == pytest.approx(6) and turn.logged["slope"].item() == pytest.approx(2)
     assert losses.ToyLosses().g_loss(turn).item() == pytest.approx(-(2 * -3 + 5))
 
 
