@@ -53,7 +53,7 @@ docs: $(STAMP)  ## Write the reference of the package to build/docs
 
 refs: $(STAMP)  ## Run the notebooks again, store their outputs, and print what changed
 	$(BIN)/python docs/claims.py
-	$(BIN)/python -m gannb.batch.references
+	$(BIN)/python -m tests.notebooks.renew
 
 clean:  ## Remove what was made here, but neither your runs nor .venv
 	rm -rf build dist report scratch *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov

@@ -99,7 +99,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> int:
     values, base = _checked(args)
-    from gannb.batch.papermill import execute
+    from gannb.batch.ranks import execute
     from gannb.config.presets import notebook
 
     outcome = execute(notebook(args.name), values, base, ranks=args.ranks)

@@ -1,1 +1,1 @@
-"""Many runs, and one run in a process of its own: papermill, report, references."""
+"""Batch runs: notebooks by papermill, sweeps, reports."""

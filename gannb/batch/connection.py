@@ -1,4 +1,4 @@
-"""How a kernel is reached that we start ourselves: by sockets in the file system."""
+"""Connections to the kernels that gannb starts: by sockets in the file system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST = 103
 
 @contextmanager
 def own_connection() -> Iterator[Config]:
-    """A kernel manager's configuration for one kernel, whose files are gone afterwards."""
+    """A kernel manager's configuration for one kernel; its files are removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="gannb-", ignore_cleanup_errors=True) as folder:
         yield Config(ConnectionFileMixin=connection(Path(folder)))
 
@@ -25,8 +25,8 @@ def own_connection() -> Iterator[Config]:
 def connection(folder: Path) -> dict[str, str]:
     """Settings of a kernel manager, with its files in a folder.
 
-    A TCP port may be taken between its choice and its use, as where two kernels start at once, and anyone on the
-    machine may speak to it. TCP remains where there are no such sockets, or where their names would be too long.
+    A TCP port can be taken between its choice and its use, when two kernels start at once, and is open to everyone on
+    the machine. TCP is used only where there are no such sockets, or their names would be too long.
     """
     path = folder / f"{uuid4().hex[:8]}.json"
     if sys.platform == "win32" or len(f"{path.with_suffix('')}-ipc-5".encode()) > LONGEST:

@@ -1,6 +1,6 @@
 """An executed notebook as HTML that needs no network: figures as JSON, equations as MathML, no widget views.
 
-What is large (pictures, figures with many points, players) lies in files beside the page, so that the page stays small.
+Large outputs (pictures, figures with many points, players) are files beside the page, so that the page stays small.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 LARGE = 10_000
-"""Characters from which an output lies in a file of its own."""
+"""Characters from which an output is a file of its own."""
 LONG_TABLE = 60_000
 """Characters of HTML without a script, such as a ledger, that stay in the page."""
 LONG_TEXT = 20_000
@@ -39,8 +39,8 @@ class Aside:
     """Where a page's large outputs go.
 
     Args:
-        folder: where the page lies.
-        name: of the page's own folder there.
+        folder: of the page.
+        name: of the page's own folder in it.
     """
 
     folder: Path
@@ -48,7 +48,7 @@ class Aside:
     count: int = 0
 
     def put(self, content: bytes, ending: str) -> str:
-        """Write a file, and return its address as seen from the page."""
+        """Write a file, and return its address relative to the page."""
         self.count += 1
         path = self.folder / self.name / f"{self.count}.{ending}"
         write_bytes(path, content)
@@ -58,7 +58,7 @@ class Aside:
 def body(notebook: NotebookNode, aside: Aside) -> str:
     """The cells of an executed notebook as HTML, to stand in a page that loads plotly.js and the report's style.
 
-    The notebook is not changed. Widget views are left out: without a kernel they show nothing.
+    The notebook is not changed. Widget views, which show nothing without a kernel, are left out.
     """
     shown = notebook.copy()
     shown.cells = [_shown(cell, aside) for cell in notebook.cells]
@@ -67,7 +67,7 @@ def body(notebook: NotebookNode, aside: Aside) -> str:
 
 
 def figure(bundle: dict[str, Any], aside: Aside) -> str:
-    """A plotly figure as JSON where the page's script draws it; a large one as a script of its own.
+    """A plotly figure as JSON, which the page's script draws; a large one as a script of its own.
 
     A page opened from disk may not read a JSON file, but it may load a script.
     """
@@ -80,7 +80,7 @@ def figure(bundle: dict[str, Any], aside: Aside) -> str:
 
 
 def page(content: str, aside: Aside) -> str:
-    """HTML of a cell; a large one, such as a player, in a frame of its own; tables stay where they are."""
+    """HTML of a cell; large HTML, such as a player, in a frame of its own."""
     if len(content) < LARGE:
         return content
     framed = re.sub(
@@ -108,7 +108,7 @@ class _MathML(IPythonRenderer):
 
 
 def mathml(latex: str, display: str) -> str:
-    """One equation; shown as it was written where it cannot be converted."""
+    """One equation as MathML; as it was written where it cannot be converted."""
     try:
         return convert(latex.strip(), display=display)
     except Exception:  # the converter raises a dozen unrelated classes, and a report must not end on a formula

@@ -1,4 +1,4 @@
-"""A TensorBoard log from a run folder, on demand, so that nothing is kept twice."""
+"""A TensorBoard log from a run folder, on demand, so that nothing is stored twice."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gannb.runs.files import read_lines
 
 
 class NotInstalled(RuntimeError):
-    """The package `tensorboard` is not there."""
+    """The package `tensorboard` is not installed."""
 
 
 def export(folder: Path, out: Path) -> Path:
-    """Write what a run measured, and how its numbers moved, as TensorBoard scalars.
+    """Write a run's measurements, and the paths of its numbers, as TensorBoard scalars.
 
     Args:
         folder: a run folder.

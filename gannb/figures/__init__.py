@@ -1,1 +1,1 @@
-"""What a person looks at: curves, grids of images, tables, in one plotly template."""
+"""Figures: curves, grids of images, tables, in one plotly template."""

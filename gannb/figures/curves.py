@@ -1,4 +1,4 @@
-"""Numbers over time: one line a name, a band where there are several seeds."""
+"""Numbers over time: one line per name, a band where there are several seeds."""
 
 from __future__ import annotations
 
@@ -31,12 +31,15 @@ def curves(
 
     Args:
         series: name → values `[steps]`, or `[seeds, steps]` (mean line with a band), or a pair (steps, values).
+        title: of the figure.
+        x_title: of the x axis.
+        y_title: of the y axis.
+        log_y: whether the y axis is logarithmic.
         band: what the band spans: from the lowest to the highest seed, or one standard deviation to either side.
         levels: name → y of a dashed horizontal line, such as a floor or a goal.
         marks: name → x of a dotted vertical line, such as an event.
-        right: names of those whose values stand on an axis of their own at the right, dotted there; the axis is called
-            after them.
-        max_points: longer series are thinned, keeping the extremes of each stretch, so that notebooks stay small.
+        right: names of those that are drawn dotted, with an axis of their own at the right.
+        max_points: longer series are thinned, keeping the extremes of each interval, so that notebooks stay small.
 
     Raises:
         ValueError: values that are not one- or two-dimensional, or of another length than their steps; a name in
@@ -55,7 +58,7 @@ def curves(
         drawn.update_layout(yaxis2=beside, legend={"x": 1.12})
     for name, y in (levels or {}).items():
         drawn.add_hline(y, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
-    above = {} if title else {"annotation_yanchor": "bottom"}  # the names over the plot, clear of its lines
+    above = {} if title else {"annotation_yanchor": "bottom"}  # the names above the plot, clear of its lines
     for name, x in (marks or {}).items():
         drawn.add_vline(x, line={"color": INK, "dash": "dot", "width": 1}, annotation_text=name, **above)
     return drawn
@@ -105,9 +108,9 @@ def _small(values: np.ndarray) -> np.ndarray:
 
 
 def _thin(values: np.ndarray, most: int) -> np.ndarray:
-    """Indices of at most `most` points: the lowest and the highest of each stretch, so that no spike is lost."""
+    """Indices of at most `most` points: the lowest and the highest of each interval, so that no spike is lost."""
     if len(values) <= most:
         return np.arange(len(values))
-    stretches = np.array_split(np.arange(len(values)), most // 2)
+    intervals = np.array_split(np.arange(len(values)), most // 2)
     filled = np.nan_to_num(values)
-    return np.unique([i for s in stretches for i in (s[filled[s].argmin()], s[filled[s].argmax()])])
+    return np.unique([i for s in intervals for i in (s[filled[s].argmin()], s[filled[s].argmax()])])

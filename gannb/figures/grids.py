@@ -26,13 +26,13 @@ _FONT = 12
 
 @dataclass(frozen=True)
 class ImageGrid:
-    """Images side by side, `columns` a row, that show themselves as a PNG.
+    """Images side by side that show themselves as a PNG.
 
     Args:
         pixels: uint8 `[N, H, W, C]`, C 1 or 3.
-        columns: images a row.
+        columns: images per row.
         caption: one line below.
-        rows: one label a row, drawn to its left.
+        rows: one label per row, drawn to its left.
         scale: whole number by which every pixel is enlarged.
     """
 
@@ -76,9 +76,9 @@ class ImageGrid:
 
     @cached_property
     def preview(self) -> bytes:
-        """The PNG that a notebook embeds; `png` and `save` keep all.
+        """A smaller PNG, which notebooks embed; `png` and `save` are exact.
 
-        64 levels a channel, for a third less weight; of pictures with few colours 32 of them, for half.
+        It has 64 levels per channel, or 32 colours where there are few, for one third to one half fewer bytes.
         """
         if self.picture.mode == "RGBA" and self.picture.getcolors(256):
             few, buffer = self.picture.quantize(32, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE), io.BytesIO()
@@ -119,10 +119,10 @@ def image_grid(
     Args:
         images: `[N, C, H, W]` in [-1, 1], C 1 or 3 (a tensor, an array, or `gannb.data.images.Images`);
             values outside are clipped, and images that are not finite are shown black and counted in the caption.
-        columns: images a row.
+        columns: images per row.
         caption: one line below the images.
-        rows: one label a row, drawn to its left.
-        scale: enlarge by this whole number; by default so that a tile is at least 64 pixels wide.
+        rows: one label per row, drawn to its left.
+        scale: enlarge by this whole number; by default so that an image is at least 64 pixels wide.
 
     Raises:
         ValueError: no images, another shape, or another number of labels than rows.
@@ -145,22 +145,24 @@ def image_grid(
 def growing_grid(
     history: Mapping[int, torch.Tensor | np.ndarray], each: int = 8, *, caption: str = "", scale: int = 1
 ) -> ImageGrid:
-    """Show how the same latents grew up: one row a moment, oldest first, labelled by its step or epoch.
+    """Show how the images of the same latents developed: one row per time, oldest first, labelled by step or epoch.
 
     Args:
-        history: step or epoch → images `[N, C, H, W]` in [-1, 1]; the first `each` are shown.
+        history: step or epoch → images `[N, C, H, W]` in [-1, 1].
+        each: how many of the images are shown.
+        caption: one line below the images.
         scale: whole number by which every pixel is enlarged.
 
     Raises:
-        ValueError: nothing to show, or moments with fewer images than the others.
+        ValueError: nothing to show, or different numbers of images.
     """
     if not history:
-        raise ValueError("no moments to show: the history is empty")
-    moments = sorted(history)
-    kept = [_array(history[moment])[:each] for moment in moments]
+        raise ValueError("nothing to show: the history is empty")
+    times = sorted(history)
+    kept = [_array(history[time])[:each] for time in times]
     if len({len(images) for images in kept}) > 1:
-        raise ValueError(f"moments hold different numbers of images: {[len(images) for images in kept]}")
-    rows = [str(moment) for moment in moments]
+        raise ValueError(f"times hold different numbers of images: {[len(images) for images in kept]}")
+    rows = [str(time) for time in times]
     return image_grid(np.concatenate(kept), len(kept[0]), caption=caption, rows=rows, scale=scale)
 
 

@@ -1,4 +1,4 @@
-"""Runs side by side: what moved beneath the loss, and the newest samples of each."""
+"""Runs side by side: losses, numbers and steering of one, the newest samples of each."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MOST_MARKS = 40
 
 
 def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), points: int = 300) -> go.Figure:
-    """A run's timeline: measured names above, its moving numbers below, a mark where a person or an alarm moved one.
+    """A run's timeline: measured values above, its numbers below, a mark where a person or an alarm moved one.
 
     Args:
         folder: the run folder.
         names: what was measured, such as "D/loss".
-        numbers: whose paths to show; those that moved by default, six at most.
-        points: of a line; more are boiled down to means.
+        numbers: whose paths to show; by default those that moved, six at most.
+        points: per line; more are averaged.
 
     Raises:
         KeyError: a name that was not measured.
@@ -52,17 +52,17 @@ def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), po
 
 
 def side_by_side(pictures: Mapping[str, Mapping[int, Path]], height: int = 120, most: int = 6) -> ImageGrid:
-    """Pictures from disk, a row an arm, a column a seed, each brought to one height.
+    """Pictures from disk at one height: one row per variant, one column per seed.
 
     Args:
-        pictures: arm → seed → file.
+        pictures: variant → seed → file.
         height: of each, pixels.
-        most: seeds an arm that are shown.
+        most: seeds that are shown per variant.
 
     Raises:
         ValueError: no pictures.
     """
-    rows = {arm: list(own.values())[:most] for arm, own in pictures.items() if own}
+    rows = {variant: list(own.values())[:most] for variant, own in pictures.items() if own}
     if not rows:
         raise ValueError("no run here has a picture in samples/")
     columns = max(map(len, rows.values()))
@@ -72,11 +72,11 @@ def side_by_side(pictures: Mapping[str, Mapping[int, Path]], height: int = 120, 
     for row, own in enumerate(opened):
         for column, one in enumerate(own):
             tiles[row * columns + column, :, : one.width] = np.asarray(one)
-    return ImageGrid(tiles, columns, "a row an arm, a column a seed", tuple(rows))
+    return ImageGrid(tiles, columns, "one row per variant, one column per seed", tuple(rows))
 
 
 def _opened(path: Path, height: int) -> Image.Image:
-    """A picture on dark ground."""
+    """A picture on a dark background."""
     with Image.open(path) as given:
         drawn = given.convert("RGBA")
     drawn = drawn.resize((max(1, round(drawn.width * height / drawn.height)), height))
@@ -92,9 +92,9 @@ def _moves(folder: Path) -> list[dict]:
 
 def _line(history: History, name: str, colour: str, points: int) -> go.Scatter:
     series = history[name]
-    stretches = np.array_split(np.arange(len(series)), min(points, len(series)))
-    steps = series.steps[[stretch[-1] for stretch in stretches]]
-    values = np.array([series.values[stretch].mean() for stretch in stretches], dtype=np.float32)
+    intervals = np.array_split(np.arange(len(series)), min(points, len(series)))
+    steps = series.steps[[interval[-1] for interval in intervals]]
+    values = np.array([series.values[interval].mean() for interval in intervals], dtype=np.float32)
     return go.Scatter(x=steps, y=values, name=name, mode="lines", line={"color": colour, "width": 1.5})
 
 

@@ -1,9 +1,10 @@
-"""Tables of what a notebook holds. `Table` itself lives on the ground floor, where every package may use it."""
+"""Tables of networks. `Table` itself is in `gannb.tables`, where every package may import it."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,7 +25,8 @@ def layer_table(G: nn.Module, D: nn.Module) -> Table:
         D: a discriminator that takes G's images.
     """
     G, D = copy.deepcopy(G).eval(), copy.deepcopy(D).eval()
-    z = torch.zeros(1, G.latent_dim, device=next(G.parameters()).device)
+    latent_dim: Any = G.latent_dim
+    z = torch.zeros(1, latent_dim, device=next(G.parameters()).device)
     rows = [*_rows("G", G, z), *_rows("D", D, G(z))]
     totals = {name: sum(row[4] for row in rows if row[0] == name) for name in ("G", "D")}
     note = ", ".join(f"{name} {total:,} parameters" for name, total in totals.items())
@@ -34,12 +36,12 @@ def layer_table(G: nn.Module, D: nn.Module) -> Table:
 def _rows(network: str, module: nn.Module, given: torch.Tensor) -> list[tuple[str, str, str, str, int]]:
     rows: list[tuple[str, str, str, str, int]] = []
 
-    def note(layer: str, block: nn.Module, made: torch.Tensor) -> None:
+    def note(layer: str, block: nn.Module, output: torch.Tensor) -> None:
         count = sum(parameter.numel() for parameter in block.parameters())
-        rows.append((network, layer, " · ".join(_kinds(block)), "×".join(map(str, made.shape[1:])) or "1", count))
+        rows.append((network, layer, " · ".join(_kinds(block)), "×".join(map(str, output.shape[1:])) or "1", count))
 
     hooks = [
-        block.register_forward_hook(lambda block, _, made, layer=name: note(layer, block, made))
+        block.register_forward_hook(lambda block, _, output, layer=name: note(layer, block, output))
         for name, block in _layers(module)
     ]
     module(given)
@@ -49,7 +51,7 @@ def _rows(network: str, module: nn.Module, given: torch.Tensor) -> list[tuple[st
 
 
 def _layers(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The blocks one would draw: what is held directly, or in a list or dictionary of modules."""
+    """The blocks of a network: its direct children, and those in a list or dictionary of modules."""
     for name, child in module.named_children():
         if isinstance(child, nn.ModuleDict | nn.ModuleList):
             yield from _layers(child, f"{path}{name} ")

@@ -35,14 +35,14 @@ def figure(traces: list[go.Scatter] | None = None, **layout: object) -> go.Figur
         traces: plotly traces of any type.
         layout: anything `go.Figure.update_layout` takes (`title=`, `yaxis_type=`, …).
     """
-    made = go.Figure(traces, layout={"template": TEMPLATE})
-    for index, trace in enumerate(made.data):
+    drawn = go.Figure(traces, layout={"template": TEMPLATE})
+    for index, trace in enumerate(drawn.data):
         trace.uid = f"{index}-{trace.name or trace.type}"
-    return made.update_layout(**layout)
+    return drawn.update_layout(**layout)
 
 
 def fingerprint(shown: go.Figure, digits: int | None = 3) -> str:
-    """What nbval compares in place of a figure: a line a trace with type, name, number of points, rounded ranges.
+    """What nbval compares in place of a figure: one line per trace with type, name, number of points, rounded ranges.
 
     Args:
         shown: any plotly figure.

@@ -1,1 +1,1 @@
-"""What a run leaves behind: its folder, history, log of interventions, and ledger of claims."""
+"""The files of a run: its folder, history, log of interventions, and ledger of claims."""

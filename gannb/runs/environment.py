@@ -1,4 +1,4 @@
-"""Where a run is carried out: device, threads, versions; and when two runs may be expected to agree bit for bit."""
+"""The environment of a run: device, threads, versions; and whether two environments give bit-equal runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ COMPARED = ("torch", "threads", "capability", "device", "ranks")
 
 
 def prepare(device: str = "auto", threads: int = 0, deterministic: bool = False) -> torch.device:
-    """Set torch's threads (0 leaves them), its deterministic mode, and choose the device.
+    """Configure torch, and choose the device.
+
+    Args:
+        device: auto | cpu | cuda | cuda:N.
+        threads: of torch; 0 leaves them.
+        deterministic: whether torch uses deterministic algorithms only.
 
     Raises:
-        ValueError: a device that torch does not know, or that is not there.
+        ValueError: a device that torch does not know, or does not find.
     """
     if threads:
         torch.set_num_threads(threads)
@@ -31,7 +36,7 @@ def prepare(device: str = "auto", threads: int = 0, deterministic: bool = False)
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"device: given {device!r}; torch finds no CUDA device here, allowed: auto | cpu")
     if device.startswith("cuda"):
-        torch.cuda.init()  # from here on `draws.seeded` seeds its generators too
+        torch.cuda.init()  # so that `draws.seeded` seeds its generators too
     return torch.device(device)
 
 
@@ -50,7 +55,7 @@ def describe(device: torch.device) -> dict[str, Any]:
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """What forbids bit-equality between two environments, in words."""
+    """Why two environments do not give bit-equal runs, in words; empty where they do."""
     found = [f"{k}: {there[k]} there, {here.get(k)} here" for k in COMPARED if k in there and there[k] != here.get(k)]
     if here["device"] != "cpu" and not (there.get("deterministic") and here["deterministic"]):
         found.append("CUDA is bit-equal only where both runs set deterministic: true")
@@ -58,7 +63,7 @@ def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes used at most: of the CUDA allocator, or of this process."""
+    """Peak memory in bytes: of the CUDA allocator, or of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     import resource

@@ -1,4 +1,4 @@
-"""A run's folder: `runs/<name>/<time>-<hash of parameters>/`, and everything that is written there."""
+"""A run's folder, `runs/<name>/<time>-<hash of parameters>/`, and everything that is written there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _locks: dict[tuple[int, int], IO] = {}
 
 
 class RunError(ValueError):
-    """A run folder that cannot be used as asked, and what to do."""
+    """A run folder that cannot be used as requested, and what to do."""
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
@@ -33,13 +33,17 @@ class RunError(ValueError):
 class Run:
     """One run and its folder.
 
+    Args:
+        folder: the run folder; use `Run.open`, which makes or checks it.
+        params: the experiment's parameters.
+        device: where it trains.
+        resumed: whether it continues an earlier session.
+
     Attributes:
         folder: holds `params.yaml`, `environment.json`, `events.jsonl`, `interventions.yaml`, `metrics.jsonl`,
             `samples/`, `checkpoints/`, and at the end `claims.json` and `summary.json`.
-        params: the experiment's parameters.
-        device: where it trains.
         history: what was measured so far.
-        resumed: whether it goes on with an earlier session's work.
+        writes: whether this process writes to the folder (rank 0 does).
     """
 
     def __init__(self, folder: Path, params: Experiment, device: torch.device, *, resumed: bool) -> None:
@@ -51,19 +55,19 @@ class Run:
 
     @classmethod
     def open(cls, params: Experiment) -> Self:
-        """Start a run in a new folder, or go on with the one that `params.resume` names.
+        """Start a run in a new folder, or resume the one that `params.resume` names.
 
-        Over ranks, rank 0 finds the folder and tells the others.
+        On several ranks, rank 0 finds the folder for all.
 
         Raises:
             RunError: nothing to resume there, other parameters than the folder's, or another process writing to it.
-            ValueError: a device that is not there.
+            ValueError: the device is unavailable.
             FileNotFoundError: no log of interventions to replay.
         """
         resumed, first = bool(params.resume), distributed.rank() == 0
-        folder = distributed.share(_resumable(params) if first else None) if resumed else None
-        device = environment.prepare(params.device, params.threads or _threads(params, folder), params.deterministic)
-        folder = folder or distributed.share(_fresh(params) if first else None)
+        before = distributed.share(_resumable(params) if first else None) if resumed else None
+        device = environment.prepare(params.device, params.threads or _threads(params, before), params.deterministic)
+        folder: Any = before or distributed.share(_fresh(params) if first else None)
         if first:
             _lock(folder)
             _prepare(folder)
@@ -82,7 +86,13 @@ class Run:
         return path
 
     def event(self, kind: str, step: int = 0, **fields: Any) -> None:
-        """Add one event: a move, an evaluation, an alarm, a checkpoint."""
+        """Log an event: a move, an evaluation, an alarm, a checkpoint.
+
+        Args:
+            kind: of the event.
+            step: when it happened.
+            **fields: what else to log.
+        """
         self._seq += 1
         if self.writes:
             self._append("events.jsonl", [{"seq": self._seq, "step": step, "kind": kind, **fields}])
@@ -98,7 +108,7 @@ class Run:
             self._append("metrics.jsonl", [{k: _short(v) for k, v in row.items()} for row in rows])
 
     def trajectory(self, name: str) -> list[tuple[int, float]]:
-        """The path of a moving number: `(step, value)` at the start and at every move."""
+        """The path of a number: `(step, value)` at the start and at every move."""
         start = getattr(self.params, name)
         moves = [e for e in self.events("move") if e["name"] == name and e["outcome"] == "applied"]
         return [(0, start), *((e["step"], e["new"]) for e in moves)]
@@ -109,14 +119,14 @@ class Run:
         return self._seq
 
     def cut(self, step: int, seq: int) -> None:
-        """Forget what came after a checkpoint: rows after its step, events after its last one."""
+        """Remove what came after a checkpoint: rows after its step, events after its last one."""
         if self.writes:
             self._keep("metrics.jsonl", lambda row: row["step"] <= step)
             self._keep("events.jsonl", lambda row: row["seq"] <= seq)
         self._seq = seq
 
     def summarise(self, **fields: Any) -> dict[str, Any]:
-        """Write `summary.json`: what was run, how long it took, what came out."""
+        """Write `summary.json`: configuration, duration and results."""
         head = {
             "notebook": self.params.name,
             "preset": self.params.preset,
@@ -150,12 +160,12 @@ class Run:
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
-    """The settings a run folder was made with."""
+    """The parameters of a run folder."""
     return {k: v for k, v in read_yaml(folder / "params.yaml").items() if k != "experiment"}
 
 
 def _threads(params: Experiment, resumed: Path | None) -> int:
-    """The threads of the run that is resumed or replayed, 0 without one: sums depend on them."""
+    """The threads of the run that is resumed or replayed, because sums depend on them; 0 without one."""
     log = resumed / "interventions.yaml" if resumed else Path(params.replay).expanduser()
     if not (log.is_file() if resumed else params.replay):
         return 0
@@ -164,7 +174,7 @@ def _threads(params: Experiment, resumed: Path | None) -> int:
 
 
 def _prepare(folder: Path) -> None:
-    """Have the files that rows are added to, each ending in a whole line."""
+    """Make the files that rows are appended to; each ends in a whole line."""
     for name in ("events.jsonl", "metrics.jsonl"):
         (folder / name).touch()
         files.drop_torn_line(folder / name)
@@ -184,7 +194,7 @@ def _fresh(params: Experiment) -> Path:
 
 
 def _resumable(params: Experiment) -> Path:
-    """The folder to go on with, after a look whether it is whole and of these parameters."""
+    """The folder to resume, after a check that it is complete and of these parameters."""
     folder = Path(params.resume).expanduser()
     if not folder.is_dir():
         try:
@@ -197,14 +207,14 @@ def _resumable(params: Experiment) -> Path:
         lost = ["interventions.yaml"] * (not (folder / "interventions.yaml").is_file()) + ["checkpoints/"] * (not left)
     if lost:
         raise RunError(
-            f"resume: {folder.name} is no whole run folder, it has no {', '.join(lost)}; nothing was changed"
+            f"resume: {folder.name} is not a complete run folder, it has no {', '.join(lost)}; nothing was changed"
         )
     _same_settings(params, read_yaml(folder / "params.yaml"), folder)
     return folder.resolve()
 
 
 def _same_settings(params: Experiment, there: dict[str, Any], folder: Path) -> None:
-    """Refuse to resume with other parameters; more of what grows (epochs) is let through."""
+    """Refuse to resume with other parameters; larger values of those that grow (epochs) are allowed."""
     experiment = there.pop("experiment", None)
     if experiment != params.name:
         raise RunError(f"resume: {folder.name} is a run of {experiment}, not of {params.name}")

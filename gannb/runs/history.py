@@ -1,4 +1,4 @@
-"""What was measured while a run learned: one series a name, read from its `metrics.jsonl`."""
+"""What was measured during a run: one series per name, read from its `metrics.jsonl`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Series:
 
     Attributes:
         name: such as "D/loss".
-        steps: int64 [n], how many steps were done when it was measured.
-        values: float64 [n].
+        steps: int64 `[n]`, how many steps were done when it was measured.
+        values: float64 `[n]`.
     """
 
     name: str
@@ -28,13 +28,17 @@ class Series:
         return len(self.values)
 
     def tail_mean(self, share: float = 0.1) -> float:
-        """The mean of the last `share` of the values."""
+        """The mean of the last `share` of the values.
+
+        Raises:
+            ValueError: there are no values.
+        """
         if not len(self):
             raise ValueError(f"{self.name} was never measured in this run")
         return float(self.values[-max(1, round(len(self) * share)) :].mean())
 
     def smooth(self, window: int) -> np.ndarray:
-        """A running mean over `window` values, as long as the series."""
+        """A running mean over `window` values, `[n]`."""
         sums = np.cumsum(np.insert(self.values, 0, 0.0))
         ends = np.arange(1, len(self) + 1)
         starts = np.maximum(0, ends - window)

@@ -1,4 +1,4 @@
-"""Where runs lie on disk, without opening any: light enough for the command line."""
+"""The paths of runs, without opening any: light enough for the command line."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
 def claims_file(document: str) -> Path:
-    """The file that states the claims of a document; it may not exist."""
+    """The claims of a document; the file may not exist."""
     return EXPERIMENTS / document / "claims.yaml"
 
 
 def documents() -> list[str]:
-    """The names of all documents with claims."""
+    """The names of all documents that have claims."""
     return sorted(path.parent.name for path in EXPERIMENTS.glob("*/claims.yaml"))
 
 
@@ -34,10 +34,15 @@ def folders(runs: str = "", name: str = "*") -> list[Path]:
 
 
 def find(wanted: str, runs: str = "", name: str = "*") -> Path:
-    """A run folder by its path, by its name within `home`, or the newest by `last`.
+    """Find a run folder.
+
+    Args:
+        wanted: its path, its name, or `last` for the newest.
+        runs: where run folders are; see `home`.
+        name: of the experiment.
 
     Raises:
-        FileNotFoundError: there is none; says where it was looked for.
+        FileNotFoundError: there is none.
     """
     there = folders(runs, name)
     if wanted == "last" and there:

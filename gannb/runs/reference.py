@@ -1,7 +1,7 @@
-"""Trained numbers beside a stored reference: how an executed notebook is compared without comparing noise.
+"""Trained numbers beside a stored reference: how nbval compares an executed notebook without comparing noise.
 
-Bit-equality ends at another machine's instruction set, so what was trained shows itself in full to a person (HTML),
-while its plain text says only whether it is as in the reference, within a stated tolerance. nbval compares that.
+Training is not bit-equal on another machine's instruction set. So trained results are shown in full as HTML; their
+plain text, which nbval compares, says only whether they are as in the reference, within a tolerance.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ FOLDER = HOME / "tests" / "notebooks" / "references"
 
 
 class Trained:
-    """Something trained, shown in full as HTML and as a comparison as text.
+    """A trained result, shown in full as HTML and as a comparison as text.
 
     Args:
-        shown: the object a person sees.
-        run: whose parameters say which reference applies.
-        values: trained numbers by name; a `Scores` gives its own.
-        within: how far they may be from the reference, as a share of it.
+        shown: the object to show as HTML.
+        run: its parameters select the reference.
+        values: trained numbers by name; `shown` itself, such as a `Scores`, by default.
+        within: relative tolerance.
     """
 
     def __init__(self, shown: Any, run: Run, values: Mapping[str, Any] | None = None, *, within: float = 0.5) -> None:
@@ -67,6 +67,12 @@ def references(run: Run) -> dict[str, float] | None:
 
 
 def store(run_folder: Path, name: str, params_hash: str) -> Path:
-    """Make a finished run's trained numbers the reference of its experiment."""
+    """Make a finished run's trained numbers the reference of its experiment.
+
+    Args:
+        run_folder: of the finished run.
+        name: of the experiment.
+        params_hash: the hash of its parameters.
+    """
     values = read_yaml(run_folder / "trained.yaml")
     return write_yaml(FOLDER / f"{name}.yaml", {"params_hash": params_hash, "values": values})

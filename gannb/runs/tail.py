@@ -1,4 +1,4 @@
-"""The end of a growing file of a run: what was added since the last look."""
+"""Read a growing file of a run: the rows added since the last read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Tail:
     """Reads a JSON-lines file as it grows; each row once.
 
     Args:
-        path: such as a run's `metrics.jsonl`; it need not be there yet.
+        path: such as a run's `metrics.jsonl`; it need not exist yet.
     """
 
     def __init__(self, path: Path) -> None:
@@ -19,7 +19,7 @@ class Tail:
         self._read = 0
 
     def rows(self) -> list[dict[str, Any]]:
-        """The whole rows that were added since the last call; half a row waits for its end."""
+        """The rows that were added since the last call; an incomplete row waits for its end."""
         if not self.path.is_file():
             return []
         with self.path.open("rb") as file:

@@ -14,7 +14,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from gannb.batch.papermill import EXECUTED, Outcome, execute
+from gannb.batch.papermill import EXECUTED, Outcome
+from gannb.batch.ranks import execute
 from tests.browser import notebook
 
 pytestmark = pytest.mark.timeout(300)
@@ -85,7 +86,7 @@ def test_an_interrupt_pauses_all_ranks_and_the_run_goes_on_exactly(
         wait_for_steps(tmp_path, 30)
         (job,) = (tmp_path / "runs" / "spots").glob(".ranks-*")
         for command in Path("/proc").glob("[0-9]*/cmdline"):  # what Ctrl+C reaches: the ranks among others
-            if f"gannb.batch.papermill\0{job}" in command.read_text().replace("-m\0", ""):
+            if f"gannb.batch.ranks\0{job}" in command.read_text().replace("-m\0", ""):
                 os.kill(int(command.parent.name), signal.SIGINT)
 
     threading.Thread(target=interrupt_ranks, daemon=True).start()

@@ -145,7 +145,7 @@ def test_what_a_folder_should_hold(tmp_path: Path) -> None:
     assert finished(look) == [], "a notebook that neither trains nor judges owes no more"
     (look / "metrics.jsonl").touch()
     assert finished(look) == [], "a run opens that file in any case"
-    assert finished(look, steps=3) == ["metrics.jsonl holds nothing, though it trained"]
+    assert finished(look, steps=3) == ["metrics.jsonl is empty, though it trained"]
     (look / "metrics.jsonl").write_text('{"step": 1}\n')
     assert finished(look) == [f"summary.json has no {field!r}" for field in papermill.TRAINED]
     assert finished(look, **dict.fromkeys(papermill.TRAINED, 1)) == []

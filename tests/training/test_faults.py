@@ -111,7 +111,7 @@ def test_half_a_folder_is_not_resumed(gone, tmp_path):
     path = folder / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     left = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
-    with pytest.raises(RunError, match=f"half is no whole run folder, it has no {gone}"):
+    with pytest.raises(RunError, match=f"half is not a complete run folder, it has no {gone}"):
         make(tmp_path, resume=str(folder))
     assert left == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
 

@@ -1,1 +1,1 @@
-"""Many trials of one notebook: a plan, trials known by a hash, a cluster that runs them, a board that shows them."""
+"""Many trials of one notebook: a plan, trials identified by a hash, a cluster that runs them, a status table."""

@@ -1,6 +1,6 @@
 """Run the notebooks again, store their outputs as what nbval compares, and print what changed.
 
-`python -m gannb.batch.references [NAME…]` (`make refs`). Trained numbers have a reference of their own
+`python -m tests.notebooks.renew [NAME…]` (`make refs`). Trained numbers have a reference of their own
 (`gannb.runs.reference`): where it does not fit any more it is stored anew, and the notebook is run once more.
 """
 
