@@ -18,8 +18,8 @@ import tempfile
 from pathlib import Path
 
 from gannb.comparison.trials import Trials
-from gannb.experiments.schedules.params import ARMS, LEARNERS
-from gannb.experiments.schedules.variants import ARMS as DRIVEN
+from gannb.experiments.schedules.drivers import DRIVEN
+from gannb.experiments.schedules.params import ABLATIONS, VARIANTS
 
 ROOT = Path(__file__).parents[1]
 SETTINGS: dict[str, dict[str, object]] = {
@@ -29,15 +29,15 @@ SETTINGS: dict[str, dict[str, object]] = {
         "count": 3000,
         "width": 8,
         "epochs": 5,
-        "judge_every": 1,
+        "evaluate_every": 1,
         "lr_g": 0.0003,
         "lr_d": 0.0003,
         "ema": 0.98,
         "latent_dim": 64,
         "augment": "hflip,translation,brightness,saturation",
         "fid_samples": 600,
-        "look_batch": 16,
-        "look_count": 64,
+        "lookahead_batch": 16,
+        "objective_count": 64,
         "transfer_to": "",
     },
 }
@@ -47,7 +47,10 @@ FEW = ["learned", "document", "fixed", "constant-low", "adaptive"]
 
 def run(settings: dict[str, object], wanted: list[str], runs: str) -> Path:
     """One `gannb run`; returns its folder."""
-    names = {"arms": [arm for arm in wanted if arm in ARMS], "ablations": [arm for arm in wanted if arm in LEARNERS]}
+    names = {
+        "variants": [arm for arm in wanted if arm in VARIANTS],
+        "ablations": [arm for arm in wanted if arm in ABLATIONS],
+    }
     told = settings | {name: json.dumps(arms) for name, arms in names.items()} | {"seeds": 1}
     flags = [part for name, value in told.items() for part in ("-p", f"{name}={value}")]
     command = [sys.executable, "-m", "gannb.cli", "run", "schedules", "--runs", runs, *flags]
@@ -79,8 +82,8 @@ def main() -> None:
     rounds = [(args.few, args.seeds)]
     if name == "digits":
         rounds += [
-            ([arm for arm in ARMS if arm not in (*args.few, "hand")], args.seeds),
-            (list(LEARNERS), args.seeds),
+            ([arm for arm in VARIANTS if arm not in (*args.few, "hand")], args.seeds),
+            (list(ABLATIONS), args.seeds),
         ]
     shown = ["python", "benchmarks/schedules_arms.py", "digits" if name == "digits" else "CIFAR.npz"]
     shown += ["--features", args.features.partition("=")[0] + "=FILE"] if "=" in args.features else []
@@ -94,7 +97,7 @@ def main() -> None:
         wanted = [arm for arm in arms if (arm, seed) not in have or (carry and arm == "learned")]
         if not wanted:
             continue
-        first = {"arm": wanted[0]} if wanted[0] in DRIVEN else {}
+        first = {"variant": wanted[0]} if wanted[0] in DRIVEN else {}
         extra = {} if carry else {"transfer_to": ""}
         with tempfile.TemporaryDirectory() as runs:
             folder = run(settings | told | first | extra | {"seed": seed}, wanted, runs)

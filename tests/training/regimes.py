@@ -15,7 +15,7 @@ from gannb.control.numbers import Numbers
 from gannb.control.parameter import DynamicParameter
 from gannb.control.schedules import Schedule
 from gannb.data.batches import Batches
-from gannb.experiments.schedules.lookahead import LookAhead
+from gannb.experiments.schedules.meta.lookahead import LookAhead
 from gannb.random import generator, seeded
 from gannb.runs.folder import Run
 from gannb.training.player import Player

@@ -151,10 +151,9 @@ def test_names_in_a_checkpoint_never_become_paths(name, tmp_path):
 def test_nothing_in_gannb_unpickles_or_evaluates(root):
     """`pickle`, `torch.load` without weights_only, `eval`, a shell: nowhere.
 
-    But for CIFAR-10's own files: their reader is an unpickler that makes plain containers and arrays and nothing else
-    (tests/experiments/schedules/test_datasets.py hands it hostile ones).
+    CIFAR-10's own files are torchvision's to read, which verifies their checksums first
+    (tests/experiments/schedules/test_image_splits.py hands it others).
     """
-    plain_reader = ("gannb/experiments/schedules/datasets.py", "Unpickler")
     faults = []
     for module in sorted((root / "gannb").rglob("*.py")):
         for node in ast.walk(ast.parse(module.read_text())):
@@ -162,7 +161,7 @@ def test_nothing_in_gannb_unpickles_or_evaluates(root):
                 case ast.ImportFrom(module="pickle" | "dill" | "cloudpickle" | "marshal", names=names):
                     bad = any(alias.name != "UnpicklingError" for alias in names)
                 case ast.Attribute(value=ast.Name(id="pickle" | "dill" | "cloudpickle" | "marshal"), attr=used):
-                    bad = used != "UnpicklingError" and (str(module.relative_to(root)), used) != plain_reader
+                    bad = used != "UnpicklingError"
                 case ast.Call(func=ast.Name(id="eval" | "exec")):
                     bad = True
                 case ast.Call(func=ast.Attribute(attr="load", value=ast.Name(id="torch")), keywords=given):

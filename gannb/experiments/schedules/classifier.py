@@ -1,4 +1,4 @@
-"""A small classifier fitted to pictures with classes: eyes for data that no pretrained network knows."""
+"""A small classifier fitted to images with classes: a feature extractor where no pretrained network fits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gannb.experiments.schedules.datasets import DIGITS, Pictures
+from gannb.experiments.schedules.image_splits import DIGITS, ImageSplits
 from gannb.metrics.extractor import FeatureExtractor, as_8_bit, check_images
 from gannb.metrics.feature_cache import content_hash, load_weights, store_weights
 from gannb.metrics.features import classifier
@@ -44,8 +44,8 @@ def fitted_classifier(
 ) -> FeatureExtractor:
     """A feature space from a classifier fitted to images and their classes; scores are named `fd_<name>`.
 
-    The fit depends on images, classes and `seed` alone, so arms that share their images share their judge; it is kept
-    in the cache. Its accuracy on held-out images says whether it sees anything (`accuracy`).
+    The fit depends on images, classes and `seed` alone, so variants that share their images share their evaluator; it
+    is cached. Its accuracy on held-out images says how much its features are worth (`accuracy`).
 
     Args:
         images: `[N, C, H, W]` in [-1, 1], square.
@@ -54,7 +54,7 @@ def fitted_classifier(
         steps, seed: of the fit.
 
     Raises:
-        ValueError: not one class an image, or one class alone.
+        ValueError: not one class per image, or one class alone.
     """
     check_images(images, "training")
     if len(classes) != len(images) or int(classes.max()) < 1:
@@ -68,27 +68,33 @@ def fitted_classifier(
             _fit(network, (pixels - 0.5) / 0.5, classes.cpu(), steps, seed)
         store_weights("fitted", address, network)
     half = [0.5] * images.shape[1]
-    made = classifier(network, name, size, mean=half, std=half)
-    made.network.to(images.device)
-    return made
+    extractor = classifier(network, name, size, mean=half, std=half)
+    extractor.network.to(images.device)
+    return extractor
 
 
-def eyes_for(features: str, pictures: Pictures) -> str | FeatureExtractor:
-    """What judges these pictures: "fitted" is a classifier of their own classes, or FAED where they have none.
+def extractor_for(features: str, images: ImageSplits) -> str | FeatureExtractor:
+    """The feature extractor for these images: "fitted" is a classifier of their classes, or FAED where they have none.
 
     Any other name is left to `features.choose`. The digits' is called "digits", any other "fitted".
     """
     if features != "fitted":
         return features
-    if "train" not in pictures.classes:
+    if "train" not in images.classes:
         return "faed"
-    name = pictures.train.source if pictures.train.source == DIGITS else "fitted"
-    return fitted_classifier(pictures.train.pixels, pictures.classes["train"], name)
+    name = images.train.source if images.train.source == DIGITS else "fitted"
+    return fitted_classifier(images.train.pixels, images.classes["train"], name)
 
 
-def accuracy(eyes: FeatureExtractor, images: Tensor, classes: Tensor) -> float:
-    """The share of images whose class a classifier's features name rightly."""
-    return float((eyes(images).logits.argmax(1) == classes.cpu()).float().mean())
+def accuracy(extractor: FeatureExtractor, images: Tensor, classes: Tensor) -> float:
+    """The share of images that a classifier assigns to their class.
+
+    Args:
+        extractor: of a classifier.
+        images: `[N, C, H, W]` in [-1, 1].
+        classes: `[N]`.
+    """
+    return float((extractor(images).logits.argmax(1) == classes.cpu()).float().mean())
 
 
 @contextmanager

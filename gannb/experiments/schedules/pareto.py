@@ -1,4 +1,4 @@
-"""What two wishes cost each other: the front of what no other choice beats in both."""
+"""The trade-off of two objectives: the Pareto front."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ Point = tuple[float, float]
 
 
 def front(points: Mapping[str, Point]) -> list[str]:
-    """The names that no other beats, from the lowest first wish to the lowest second (Pareto's front).
-
-    Lower is better in both. One beats another where it is no worse in either and better in one.
+    """The names that no other dominates, from the lowest first value to the lowest second.
 
     Args:
-        points: name → (first, second).
+        points: name → (first, second); lower is better in both.
     """
 
     def beaten(a: Point) -> bool:
@@ -32,15 +30,15 @@ def front(points: Mapping[str, Point]) -> list[str]:
 
 
 def quality_and_stability(trials: Trials) -> dict[str, Point]:
-    """Each arm's deciding score at the end, and its last score over its best: means over seeds (schedules, 5.1).
+    """The deciding score of each variant at the end, and its last over its best score: means over seeds.
 
-    Arms that were not scored along the way are left out.
+    Variants that were not scored along the way are left out.
     """
     points = {}
-    for arm in trials.arms:
-        lost = [trial.over_time.last_over_best for trial in trials.of(arm) if trial.over]
-        if lost and (ends := trials.values(arm)):
-            points[arm] = (float(np.mean(list(ends.values()))), float(np.mean(lost)))
+    for variant in trials.arms:
+        lost = [trial.over_time.last_over_best for trial in trials.of(variant) if trial.over]
+        if lost and (ends := trials.values(variant)):
+            points[variant] = (float(np.mean(list(ends.values()))), float(np.mean(lost)))
     return points
 
 

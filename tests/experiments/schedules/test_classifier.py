@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gannb.experiments.schedules.classifier import WIDTH, accuracy, fitted_classifier
-from gannb.experiments.schedules.datasets import load
+from gannb.experiments.schedules.image_splits import load
 from gannb.metrics.evaluator import Evaluator
 
 
@@ -16,18 +16,18 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def eyes(digits):
+def extractor(digits):
     return fitted_classifier(digits.train.pixels, digits.classes["train"], "digits")
 
 
-def test_it_tells_digits_that_it_did_not_learn_from(digits, eyes):
-    assert accuracy(eyes, digits.test.pixels, digits.classes["test"]) > 0.93
-    assert eyes(digits.test.pixels[:5]).features.shape == (5, WIDTH)
+def test_it_tells_digits_that_it_did_not_learn_from(digits, extractor):
+    assert accuracy(extractor, digits.test.pixels, digits.classes["test"]) > 0.93
+    assert extractor(digits.test.pixels[:5]).features.shape == (5, WIDTH)
 
 
-def test_it_tells_good_images_from_spoilt_ones(digits, eyes):
-    judge = Evaluator(digits.test.pixels, digits.train.pixels, eyes)
-    whole = digits.guide.pixels
+def test_it_tells_good_images_from_spoilt_ones(digits, extractor):
+    judge = Evaluator(digits.test.pixels, digits.train.pixels, extractor)
+    whole = digits.validation.pixels
     noisy = (whole + 0.7 * torch.randn(whole.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
     one_class = digits.train.pixels[digits.classes["train"] == 3]
     good, spoilt, collapsed = (judge(images) for images in (whole, noisy, one_class))
@@ -37,17 +37,17 @@ def test_it_tells_good_images_from_spoilt_ones(digits, eyes):
     assert float(good["kid_digits"]) < 0.05 < float(spoilt["kid_digits"])
 
 
-def test_one_channel_is_taken_as_it_is(digits, eyes):
-    scores = Evaluator(digits.test.pixels, digits.train.pixels, eyes)(digits.guide.pixels)
+def test_one_channel_is_taken_as_it_is(digits, extractor):
+    scores = Evaluator(digits.test.pixels, digits.train.pixels, extractor)(digits.validation.pixels)
     assert not any("repeated" in note for note in scores.notes)
     assert "channels" not in scores["fd_digits"].protocol
 
 
-def test_it_is_kept_and_the_same(digits, eyes):
+def test_it_is_kept_and_the_same(digits, extractor):
     again = fitted_classifier(digits.train.pixels, digits.classes["train"], "digits")
-    assert again.fingerprint == eyes.fingerprint
+    assert again.fingerprint == extractor.fingerprint
     other = fitted_classifier(digits.train.pixels, digits.classes["train"], "digits", steps=3, seed=1)
-    assert other.fingerprint != eyes.fingerprint
+    assert other.fingerprint != extractor.fingerprint
 
 
 def test_what_cannot_be_is_said(digits):

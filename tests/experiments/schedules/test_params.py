@@ -1,4 +1,4 @@
-"""The parameters of `schedules`: arms share bounds, variants change what they are named after, the rest is refused."""
+"""The parameters of `schedules`: variants share bounds, change what they are named after, the rest is refused."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 from gannb.config import presets
 from gannb.config.faults import ParameterError
-from gannb.experiments.schedules.control_space import DOCUMENTED
-from gannb.experiments.schedules.params import ARMS, LEARNERS, Schedules
+from gannb.experiments.schedules.meta.control_space import DOCUMENT_FEATURES
+from gannb.experiments.schedules.params import ABLATIONS, VARIANTS, Schedules
 
 
 def document() -> Schedules:
@@ -17,64 +17,64 @@ def document() -> Schedules:
 def test_the_document_preset_is_the_documents_configuration() -> None:
     p = document()
     assert (p.data, p.batch_size, p.lr_g, p.lr_d, p.epochs) == ("cifar10", 64, 2e-4, 2e-4, 200)
-    assert (p.meta_lr, p.learn_every, p.move_steps, p.hidden) == (1e-3, 5, 0, [128, 64])
+    assert (p.meta_lr, p.update_every, p.move_every, p.hidden) == (1e-3, 5, 0, [128, 64])
     assert [(r.initial, r.final) for r in p.ranges] == [(1.0, 0.01), (0.8, 0.1), (10.0, 1.0)]
     assert list(p.shapes.values()) == ["exponential", "linear", "cosine"]
 
 
-def test_quick_is_three_arms_and_two_seeds() -> None:
+def test_quick_is_three_variants_and_two_seeds() -> None:
     p = Schedules(**presets.preset("schedules", "quick"))
-    assert (len(p.arms), p.seeds, p.ablations) == (3, 2, [])
+    assert (len(p.variants), p.seeds, p.ablations) == (3, 2, [])
     assert p.settings() == Schedules().settings()
 
 
-@pytest.mark.parametrize("name", [*ARMS, *LEARNERS])
+@pytest.mark.parametrize("name", [*VARIANTS, *ABLATIONS])
 @pytest.mark.parametrize("p", [Schedules(), document()], ids=["quick", "document"])
 def test_a_variant_changes_what_it_is_named_after_and_keeps_the_bounds(name: str, p: Schedules) -> None:
-    other = p.variant(name, 7, runs="there")
-    told = {k: v for k, v in (ARMS.get(name) or LEARNERS[name]).items() if k != "stands"}
-    assert all(getattr(other, field) == value for field, value in told.items())
-    assert other.arm == ARMS.get(name, {"arm": "learned"})["arm"]
+    other = p.configured_as(name, 7, runs="there")
+    changed = {k: v for k, v in (VARIANTS.get(name) or ABLATIONS[name]).items() if k != "at"}
+    assert all(getattr(other, field) == value for field, value in changed.items())
+    assert other.variant == VARIANTS.get(name, {"variant": "learned"})["variant"]
     assert (other.seed, other.runs, other.preset, other.live) == (7, "there", name, "off")
-    if name in LEARNERS:
+    if name in ABLATIONS:
         assert [(r.low, r.high) for r in other.ranges] == [(r.low, r.high) for r in p.ranges]
-        left = {"arm", "seed", "arms", "ablations"} | told.keys()
+        left = {"variant", "seed", "variants", "ablations"} | changed.keys()
         assert {k for k, v in p.settings().items() if v != other.settings()[k]} <= left
 
 
 def test_constants_stand_where_their_name_says() -> None:
     p = Schedules()
-    low, middle = (p.variant(f"constant-{where}", 0, runs="") for where in ("low", "middle"))
+    low, middle = (p.configured_as(f"constant-{where}", 0, runs="") for where in ("low", "middle"))
     assert (low.instance_noise, low.augment_strength, low.reg_weight) == pytest.approx((0.01, 0.1, 1.0))
     assert (middle.instance_noise, middle.augment_strength) == pytest.approx((0.1, 0.45))  # noise by its logarithm
     assert middle.reg_weight == pytest.approx(10**0.5)
 
 
 def test_the_literal_noise_is_another_number() -> None:
-    p = Schedules().variant("literal-noise", 0, runs="")
+    p = Schedules().configured_as("literal-noise", 0, runs="")
     assert p.ranges[0].name == "latent_scale" and p.instance_noise == 0.0
     assert set(p.shapes) == {r.name for r in p.ranges}
 
 
 def test_each_feature_is_left_out_once() -> None:
-    for name in DOCUMENTED:
-        assert set(DOCUMENTED) - set(LEARNERS[f"without-{name}"]["state"]) == {name}
+    for name in DOCUMENT_FEATURES:
+        assert set(DOCUMENT_FEATURES) - set(ABLATIONS[f"without-{name}"]["state"]) == {name}
 
 
 def test_an_unknown_variant_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match="no arm is called 'lerned'"):
-        Schedules().variant("lerned", 0, runs="")
+    with pytest.raises(ValueError, match="no variant is called 'lerned'"):
+        Schedules().configured_as("lerned", 0, runs="")
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("given", "says"),
     [
-        ({"arms": ["fixd"]}, "unknown: fixd; allowed: fixed"),
+        ({"variants": ["fixd"]}, "unknown: fixd; allowed: fixed"),
         ({"ablations": ["gru"]}, "unknown: gru; allowed: lstm"),
-        ({"arms": ["hand"]}, r"needs the interventions\.yaml"),
+        ({"variants": ["hand"]}, r"needs the interventions\.yaml"),
         ({"image_size": 48}, "image size 48; allowed: 16, 32, 64"),
         ({"network_options": {"spectral": True}}, "d_norm sets"),
-        ({"guide": 0.5, "test": 0.5}, "at least a tenth"),
+        ({"validation": 0.5, "test": 0.5}, "at least a tenth"),
         ({"augment": "flip"}, "unknown: flip; allowed: hflip"),
         ({"state": ["loss_x"]}, "unknown: loss_x"),
         ({"state": []}, "at least one of"),
@@ -82,40 +82,40 @@ def test_an_unknown_variant_names_those_there_are() -> None:
         ({"hidden": [], "controller": "lstm"}, "an LSTM needs one"),
         ({"loss": "wasserstein", "d_norm": "batch"}, "BatchNorm couples the batch"),
         ({"d_norm": "batch"}, "three derivatives"),
-        ({"arm": "fixed", "d_norm": "batch"}, "three derivatives"),
+        ({"variant": "fixed", "d_norm": "batch"}, "three derivatives"),
         ({"regulariser": "spectral", "d_norm": "batch"}, "needs d_norm 'spectral'"),
         ({"regulariser": "spectral", "reg_weight": 0.0}, "above 0"),
-        ({"quality_weight": 0.0, "stability_weight": 0.0}, "must want something"),
-        ({"quality_weight": 0.0, "method": "policy"}, "fall of the held-out distance"),
+        ({"quality_weight": 0.0, "stability_weight": 0.0}, "needs a weight above 0"),
+        ({"quality_weight": 0.0, "method": "policy"}, "decrease of the validation distance"),
         ({"method": "frozen"}, "needs controller_from"),
-        ({"arm": "exponential", "instance_noise_final": 0.0}, "instance_noise 1 to 0 in the arm exponential"),
-        ({"instance_noise": 0.0}, "above 0: instance_noise 0 to 0.01 in the arm document"),
-        ({"arms": ["exponential"], "reg_weight_final": 0.0}, "reg_weight 10 to 0 in the arm exponential"),
-        ({"arms": ["only-noise"], "instance_noise_final": 0.0}, "instance_noise 1 to 0 in the arm only-noise"),
+        ({"variant": "exponential", "instance_noise_final": 0.0}, "instance_noise 1 to 0 in the variant exponential"),
+        ({"instance_noise": 0.0}, "above 0: instance_noise 0 to 0.01 in the variant document"),
+        ({"variants": ["exponential"], "reg_weight_final": 0.0}, "reg_weight 10 to 0 in the variant exponential"),
+        ({"variants": ["only-noise"], "instance_noise_final": 0.0}, "instance_noise 1 to 0 in the variant only-noise"),
         ({"network": "stylegun"}, "allowed: dcgan | sagan | stylegan2"),
         ({"network": "stylegan2", "noise": "latent_scale", "instance_noise": 0.0}, "latent_scale would change nothing"),
         ({"batch_size": 2}, "batch_size"),
     ],
 )
-def test_what_cannot_be_is_said(told: dict[str, object], says: str) -> None:
+def test_what_cannot_be_is_said(given: dict[str, object], says: str) -> None:
     with pytest.raises(ParameterError, match=says):
-        Schedules(**told)
+        Schedules(**given)
 
 
-def test_batch_norm_in_d_is_for_other_ways_to_learn() -> None:
+def test_batch_norm_in_d_is_for_other_estimators() -> None:
     assert Schedules(d_norm="batch", method="evolution").d_norm == "batch"
-    assert Schedules(d_norm="batch", arm="fixed", arms=["fixed", "cosine"]).d_norm == "batch"
+    assert Schedules(d_norm="batch", variant="fixed", variants=["fixed", "cosine"]).d_norm == "batch"
 
 
-@pytest.mark.parametrize("told", [{"instance_noise": "abc"}, {"reg_weight_final": None}, {"noise": "no such"}])
-def test_an_end_that_is_no_number_is_named_as_such(told: dict[str, object]) -> None:
-    with pytest.raises(ParameterError, match=f"1 bad parameter\n  {next(iter(told))}: given"):
-        Schedules(**told)
+@pytest.mark.parametrize("given", [{"instance_noise": "abc"}, {"reg_weight_final": None}, {"noise": "no such"}])
+def test_an_end_that_is_no_number_is_named_as_such(given: dict[str, object]) -> None:
+    with pytest.raises(ParameterError, match=f"1 bad parameter\n  {next(iter(given))}: given"):
+        Schedules(**given)
 
 
 def test_numbers_may_stand_at_0_where_nothing_anneals_them_and_move_there_by_hand() -> None:
     nothing = {"instance_noise": 0.0, "augment_strength": 0.0, "reg_weight": 0.0}
-    assert Schedules(arm="fixed", arms=["fixed", "linear"], **nothing).ranges[0].initial == 0
+    assert Schedules(variant="fixed", variants=["fixed", "linear"], **nothing).ranges[0].initial == 0
     assert Schedules().fault_in(nothing) is None
 
 

@@ -11,15 +11,15 @@ from torch import nn
 
 from gannb.control.commands import Command
 from gannb.control.numbers import Numbers
-from gannb.experiments.schedules.control_space import Range, State
-from gannb.experiments.schedules.controller import LSTMController, MetaController
-from gannb.experiments.schedules.evolution import Evolution
-from gannb.experiments.schedules.hypergradient import Hypergradient, reach
-from gannb.experiments.schedules.learned import Learned, load_controller, save_controller
-from gannb.experiments.schedules.policy import PolicyGradient
+from gannb.experiments.schedules.meta.control_space import Range, State
+from gannb.experiments.schedules.meta.controller import LSTMController, MetaController
+from gannb.experiments.schedules.meta.evolution import Evolution
+from gannb.experiments.schedules.meta.hypergradient import Hypergradient, reach
+from gannb.experiments.schedules.meta.policy_gradient import PolicyGradient
+from gannb.experiments.schedules.meta.schedule import LearnedSchedule, load_controller, save_controller
 from gannb.random import generator, seeded
-from tests.experiments.schedules.regressions import STEPS, Problem, build
-from tests.experiments.schedules.test_lookahead import build as gan
+from tests.experiments.schedules.meta.regressions import STEPS, Problem, build
+from tests.experiments.schedules.meta.test_lookahead import build as gan
 from tests.training.regimes import POINTS, number, open_run
 
 SEEDS = (0, 1, 2)
@@ -53,8 +53,8 @@ def learned_gan(tmp_path, kind, unroll):
     with seeded("controller"):
         controller = kind(state.size, 2).double()
         nn.init.normal_(controller.head.weight, std=0.3)
-    teacher = Hypergradient(quality, {"quality": 1.0}, unroll=unroll)
-    return Learned(controller, ranges, state, steps_per_epoch=5, teacher=teacher).attend(trainer)
+    estimator = Hypergradient(quality, {"quality": 1.0}, unroll=unroll)
+    return LearnedSchedule(controller, ranges, state, steps_per_move=5, estimator=estimator).attach(trainer)
 
 
 @pytest.mark.parametrize("unroll", [1, 2])
@@ -63,7 +63,7 @@ def test_the_controllers_gradient_is_that_of_finite_differences(kind, unroll, tm
     learned = learned_gan(tmp_path, kind, unroll)
     state = torch.tensor([0.7, -0.5, 0.2, -0.4], dtype=torch.float64)
     learned._memory = None if kind is MetaController else tuple(torch.full((1, 32), 0.3).double() for _ in range(2))
-    slopes, _ = learned.teacher(learned.lesson(state))
+    slopes, _ = learned.estimator(learned.context(state))
     random = generator("ways")
     ways = [torch.randn(w.shape, generator=random, dtype=torch.float64) for w in learned.weights]
     along, h = sum(float((slope * way).sum()) for slope, way in zip(slopes, ways)), 1e-5
@@ -73,44 +73,44 @@ def test_the_controllers_gradient_is_that_of_finite_differences(kind, unroll, tm
             [weight.add_(sign * h * way) for weight, way in zip(learned.weights, ways)]
             answer = learned.answer(state)
             [weight.sub_(sign * h * way) for weight, way in zip(learned.weights, ways)]
-        sides.append(learned.teacher.loss(learned._ahead, answer)[0].item())
+        sides.append(learned.estimator.loss(learned._ahead, answer)[0].item())
     assert along == pytest.approx((sides[0] - sides[1]) / (2 * h), rel=1e-6)
     assert abs(along) > 1e-5, "a slope of zero would show nothing"
 
 
 def test_two_steps_through_batch_norm_are_refused_before_training(tmp_path):
-    teacher = Hypergradient(quality, {"quality": 1.0}, unroll=2)
+    estimator = Hypergradient(quality, {"quality": 1.0}, unroll=2)
     with pytest.raises(ValueError, match="unroll=2: G with BatchNorm"):
-        frozen(teacher=teacher).attend(gan(open_run(tmp_path)))
+        frozen(estimator=estimator).attach(gan(open_run(tmp_path)))
 
 
 def test_evolution_finds_the_way_of_the_hypergradient(tmp_path):
     learned = learned_gan(tmp_path, MetaController, 1)
     state = torch.tensor([0.7, -0.5, 0.2, -0.4], dtype=torch.float64)
-    exactly, _ = learned.teacher(learned.lesson(state))
+    exactly, _ = learned.estimator(learned.context(state))
     head = list(learned.controller.head.parameters())  # 130 of the weights: fewer pairs are enough
-    teacher = Evolution(quality, {"quality": 1.0}, pairs=60, spread=1e-3)
-    found, _ = teacher(replace(learned.lesson(state), weights=head))
+    estimator = Evolution(quality, {"quality": 1.0}, pairs=60, spread=1e-3)
+    found, _ = estimator(replace(learned.context(state), weights=head))
     a, b = (torch.cat([s.flatten() for s in slopes]) for slopes in (exactly[-2:], found))
     assert float(torch.cosine_similarity(a, b, dim=0)) > 0.3  # √(60 / (60 + 130)) = 0.56 is expected
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
-    """(where, seed, arm) → the model's risk, and the mean noise of the run's second half."""
+    """(where, seed, variant) → the model's risk, and the mean noise of the run's second half."""
     torch.set_num_threads(1)
     found = {}
     for where, (count, blur, span) in {"scarce": (20, 1.0, (0.1, 0.8)), "plenty": (400, 0.3, (1.0, 0.01))}.items():
         for seed in SEEDS:
             problem = Problem(count, blur, seed)
-            for arm in ("fixed", "learned"):
+            for variant in ("fixed", "learned"):
                 run = open_run(tmp_path_factory.mktemp("known"), seed=seed)
-                trainer = build(run, problem, arm, span)
+                trainer = build(run, problem, variant, span)
                 path = []
                 trainer.every(steps=5, do=lambda trainer, path=path: path.append(trainer.numbers["noise"].value))
                 trainer.fit(steps=STEPS)
                 weight = trainer.players["model"].module.weight
-                found[where, seed, arm] = problem.risk(weight), sum(path[len(path) // 2 :]) / (len(path) // 2)
+                found[where, seed, variant] = problem.risk(weight), sum(path[len(path) // 2 :]) / (len(path) // 2)
     return found
 
 
@@ -150,7 +150,7 @@ def learner(run, case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_resumed_and_replayed_runs_are_bit_equal(case, tmp_path):
-    """A person's move, checkpoints at every step, cuts on both sides of lessons (every fifth step)."""
+    """A person's move, checkpoints at every step, cuts on both sides of updates (every fifth step)."""
     whole, cuts, copies = learner(open_run(tmp_path), case), (0, 5, 6, 14, 15), {}
 
     def watch(trainer):
@@ -194,7 +194,7 @@ def frozen(**given):
     ranges = [Range("noise", 1.0, 0.01)]
     state = State(("loss_d", "progress"), ranges, 40)
     with seeded("frozen"):
-        return Learned(MetaController(2, 1, start=[0.9]), ranges, state, steps_per_epoch=4, **given)
+        return LearnedSchedule(MetaController(2, 1, start=[0.9]), ranges, state, steps_per_move=4, **given)
 
 
 def test_the_first_move_follows_the_first_evidence():
@@ -216,34 +216,34 @@ def test_it_stays_within_its_range_whatever_its_weights():
 
 
 def test_a_learner_without_a_trainer_says_what_to_do():
-    driver = frozen(teacher=Hypergradient(quality, {"quality": 1.0}), every=1)
-    with pytest.raises(RuntimeError, match=r"learned\.attend\(trainer\)"):
+    driver = frozen(estimator=Hypergradient(quality, {"quality": 1.0}), moves_per_update=1)
+    with pytest.raises(RuntimeError, match=r"learned\.attach\(trainer\)"):
         driver(4, {"D/loss": 0.5}, {"noise": 1.0})
 
 
-def test_a_held_number_is_no_part_of_the_lesson(tmp_path):
+def test_a_held_number_is_no_part_of_the_update(tmp_path):
     trainer = build(open_run(tmp_path), Problem(60, 0.3, 0), "learned", (1.0, 0.01))
     learned = trainer.numbers.drivers[0]
     trainer.numbers["noise"].held = True
     before = learned.state_dict()["weights"]
     trainer.fit(steps=11)
-    assert learned.lessons == 0 and learned.state_dict()["weights"] == before
+    assert learned.updates == 0 and learned.state_dict()["weights"] == before
     trainer.numbers["noise"].held = False
     trainer.fit(steps=16)
-    assert learned.lessons == 1 and learned.state_dict()["weights"] != before
+    assert learned.updates == 1 and learned.state_dict()["weights"] != before
 
 
-def test_a_lesson_that_blew_up_is_told_and_not_taken(tmp_path):
+def test_an_update_that_diverged_is_logged_and_not_made(tmp_path):
     trainer = build(open_run(tmp_path), Problem(60, 0.3, 0), "learned", (1.0, 0.01))
     learned = trainer.numbers.drivers[0]
     before = learned.state_dict()["weights"]
-    learned.teacher.objective = lambda ahead, weights, now: {"quality": now.noise * float("nan")}
+    learned.estimator.objective = lambda ahead, weights, now: {"quality": now.noise * float("nan")}
     trainer.fit(steps=6)
-    assert learned.told["meta/skipped"] == 1.0 and learned.state_dict()["weights"] == before
+    assert learned.logged["meta/skipped"] == 1.0 and learned.state_dict()["weights"] == before
 
 
 def test_a_saturated_controller_comes_back(tmp_path):
-    """The wall around its logits, without which it would stay at 1: the sigmoid's slope is 2e-9 there."""
+    """The penalty on its logits, without which it would stay at 1: the sigmoid's slope is 2e-9 there."""
     trainer = build(open_run(tmp_path), Problem(60, 0.3, 0), "learned", (1.0, 0.01), rate=0.1)
     learned = trainer.numbers.drivers[0]
     nn.init.constant_(learned.controller.head.bias, 20.0)
@@ -258,7 +258,9 @@ def test_another_controllers_weights_are_refused():
 
 def wider():
     ranges = [Range("noise", 1.0, 0.01)]
-    return Learned(MetaController(2, 1, (8,)), ranges, State(("loss_d", "progress"), ranges, 40), steps_per_epoch=4)
+    return LearnedSchedule(
+        MetaController(2, 1, (8,)), ranges, State(("loss_d", "progress"), ranges, 40), steps_per_move=4
+    )
 
 
 def test_a_saved_controller_answers_as_before(tmp_path):
@@ -272,7 +274,7 @@ def test_a_saved_controller_answers_as_before(tmp_path):
 
 def test_what_is_no_controller_is_refused(tmp_path):
     path = save_controller(wider(), tmp_path / "controller.json")
-    with pytest.raises(ValueError, match="a MetaController that sees loss_d, progress; its weights do not fit"):
+    with pytest.raises(ValueError, match="a MetaController that observes loss_d, progress; its weights do not fit"):
         load_controller(path, frozen().controller)
     path.write_text('{"weights": 3}')
     with pytest.raises(ValueError, match=r"controller\.json holds no controller"):
@@ -286,24 +288,24 @@ def test_an_objective_of_the_networks_as_they_stand_reaches_no_controller(tmp_pa
     trainer = build(open_run(tmp_path), Problem(60, 0.3, 0), "learned", (1.0, 0.01))
     learned = trainer.numbers.drivers[0]
     trainer.fit(steps=2)
-    written, ahead = reach(learned.teacher, learned)
+    written, ahead = reach(learned.estimator, learned)
     assert written == 0.0 and ahead > 1e-6
-    learned.teacher.objective = lambda ahead, weights, now: {"quality": now.noise}  # one that reads the answer itself
-    assert reach(learned.teacher, learned)[0] > 0
+    learned.estimator.objective = lambda ahead, weights, now: {"quality": now.noise}  # one that reads the answer itself
+    assert reach(learned.estimator, learned)[0] > 0
 
 
 def test_a_weight_without_its_part_is_refused(tmp_path):
     trainer = build(open_run(tmp_path), Problem(60, 0.3, 0), "learned", (1.0, 0.01))
-    trainer.numbers.drivers[0].teacher.weigh["stability"] = 0.1
+    trainer.numbers.drivers[0].estimator.weighting["stability"] = 0.1
     with pytest.raises(ValueError, match="no part stability; it has quality"):
         trainer.fit(steps=6)
 
 
-def test_the_look_ahead_takes_fewer_samples_where_told(tmp_path):
+def test_the_look_ahead_takes_fewer_samples_where_configured(tmp_path):
     trainer = build(open_run(tmp_path), Problem(60, 0.3, 0), "learned", (1.0, 0.01))
     seen, plain = [], trainer.players["model"].loss
     trainer.players["model"].loss = lambda turn: (seen.append((turn.who, len(turn.batch))), plain(turn))[1]
-    trainer.numbers.drivers[0].teacher.batch = 7
+    trainer.numbers.drivers[0].estimator.batch = 7
     trainer.fit(steps=6)
     assert [n for _, n in seen] == [20] * 5 + [7, 256, 20]
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gannb.experiments.schedules.control_space import DOCUMENTED, FEATURES, Range, State
+from gannb.experiments.schedules.meta.control_space import DOCUMENT_FEATURES, FEATURES, Range, State
 
 POSITIVE = st.floats(1e-4, 1e4)
 RANGES = (Range("noise", 1.0, 0.01), Range("augment", 0.8, 0.1), Range("weight", 10.0, 1.0))
@@ -39,7 +39,7 @@ def test_a_tensors_share_keeps_its_gradient():
     assert float(slope) == pytest.approx(0.1 * math.log(100))
 
 
-def state(features=DOCUMENTED, steps=100):
+def state(features=DOCUMENT_FEATURES, steps=100):
     return State(features, RANGES, steps)
 
 
@@ -48,8 +48,8 @@ def test_features_are_in_units_of_their_spread():
     looked = []
     for step, values in enumerate([(1.0, 3.0), (4.0,), (2.0, 2.0)], start=1):
         for value in values:
-            watched.see({"D/loss": value})
-        looked += watched.look(step, {})
+            watched.log({"D/loss": value})
+        looked += watched.observe(step, {})
     means = [2.0, 4.0, 2.0]
     mean = sum(means) / 3
     deviation = math.sqrt(sum((m - mean) ** 2 for m in means) / 3)
@@ -62,44 +62,44 @@ def test_features_are_in_units_of_their_spread():
 def test_the_state_stays_bounded_whatever_is_seen(seen):
     watched = state(("loss_d", "progress"))
     for step, value in enumerate(seen):
-        watched.see({"D/loss": value})
-        assert all(-3 <= x <= 3 for x in watched.look(step, {}))
+        watched.log({"D/loss": value})
+        assert all(-3 <= x <= 3 for x in watched.observe(step, {}))
 
 
 def test_a_loss_that_is_not_finite_leaves_no_evidence():
     watched = state()
-    watched.see({"D/loss": math.nan, "G/loss": math.inf, "other": 1.0})
-    assert not watched.evidence
-    watched.see({"D/grad_norm": 0.1})
-    assert watched.evidence
-    watched.look(1, {})
-    assert not watched.evidence, "each look begins anew"
+    watched.log({"D/loss": math.nan, "G/loss": math.inf, "other": 1.0})
+    assert not watched.pending
+    watched.log({"D/grad_norm": 0.1})
+    assert watched.pending
+    watched.observe(1, {})
+    assert not watched.pending, "each look begins anew"
 
 
 def test_progress_and_values_are_shares():
     watched = state(("progress", "values"))
     assert watched.size == 4
     at = {"noise": 0.1, "augment": 0.8, "weight": 1.0}
-    assert watched.look(50, at) == pytest.approx([0.0, 0.0, 1.0, -1.0])
-    assert watched.look(500, at | {"noise": 5.0}) == pytest.approx([1.0, 1.0, 1.0, -1.0]), "a person may go beyond"
+    assert watched.observe(50, at) == pytest.approx([0.0, 0.0, 1.0, -1.0])
+    assert watched.observe(500, at | {"noise": 5.0}) == pytest.approx([1.0, 1.0, 1.0, -1.0]), "a person may go beyond"
 
 
 def test_the_size_is_that_of_what_is_looked_at():
-    for features in (DOCUMENTED, FEATURES, ("values",), ("gap", "real", "fake")):
+    for features in (DOCUMENT_FEATURES, FEATURES, ("values",), ("gap", "real", "fake")):
         watched = state(features)
-        assert len(watched.look(3, {"noise": 1.0, "augment": 0.8, "weight": 10.0})) == watched.size
+        assert len(watched.observe(3, {"noise": 1.0, "augment": 0.8, "weight": 10.0})) == watched.size
 
 
 def test_a_resumed_state_sees_the_same():
     one, two = state(), state()
     for step in range(7):
-        one.see({"D/loss": step**1.5, "G/loss": 1 / (step + 1)})
+        one.log({"D/loss": step**1.5, "G/loss": 1 / (step + 1)})
         if step % 3 == 2:
-            one.look(step, {})
+            one.observe(step, {})
     two.load_state_dict(json.loads(json.dumps(one.state_dict())))
     for watched in (one, two):
-        watched.see({"D/loss": 2.0})
-    assert one.look(9, {}) == two.look(9, {})
+        watched.log({"D/loss": 2.0})
+    assert one.observe(9, {}) == two.observe(9, {})
     assert one.state_dict() == two.state_dict()
 
 

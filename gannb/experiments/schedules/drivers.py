@@ -1,4 +1,4 @@
-"""The arms of the comparison: different ways to move the same numbers within the same ranges (schedules §4.2)."""
+"""The variants of the comparison: ways to move the same numbers within the same ranges (schedules §4.2)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import Any
 from gannb.control.adaptive_augmentation import Overfitting
 from gannb.control.numbers import Driver
 from gannb.control.schedules import SHAPES, annealed
-from gannb.experiments.schedules.control_space import Range
+from gannb.experiments.schedules.meta.control_space import Range
 
-ARMS = ("fixed", *SHAPES, "document", "adaptive", "learned")
+DRIVEN = ("fixed", *SHAPES, "document", "adaptive", "learned")
+"""The variants by what moves the numbers; nothing does in "fixed"."""
 
 
 class SignHeuristic:
-    """The strong hand-made rival: more of everything while D knows its images by heart, less while it does not.
+    """A strong hand-written baseline: more of everything while D overfits, less while it does not.
 
-    ADA's rule (Karras et al. 2020, section 3) for several numbers at once: they stand at one share of their ranges,
-    which moves up where the mean sign of D on real images lies above `target`, and down where below.
+    ADA's rule (Karras et al. 2020, section 3) for several numbers at once: they have one share of their ranges, which
+    rises while the mean sign of D on real images lies above `target`, and falls while below.
 
     Args:
-        ranges: where the numbers may go; high ends are strong regularisation.
-        watch: what D's loss logged as its mean sign on real images.
-        target: the mean sign to steer to.
+        ranges: of the numbers; high ends are strong regularisation.
+        watch: the name under which D's loss logs its mean sign on real images.
+        target: the desired mean sign.
         every: steps between moves.
         steps: steps from one end of the ranges to the other.
 
     Raises:
-        ValueError: an interval or a way that is not positive.
+        ValueError: an interval or a number of steps that is not positive.
     """
 
     reads = True
@@ -58,7 +59,7 @@ class SignHeuristic:
 
 
 def drivers(
-    arm: str,
+    variant: str,
     ranges: Sequence[Range],
     *,
     epochs: int,
@@ -67,10 +68,10 @@ def drivers(
     shapes: Mapping[str, str] | None = None,
     learned: Driver | None = None,
 ) -> list[Driver]:
-    """What moves the numbers in an arm; nothing in "fixed", where they stay at their initial values.
+    """The drivers of a variant; none in "fixed", where the numbers keep their initial values.
 
     Args:
-        arm: one of `ARMS`. The shapes anneal every number alike; "document" gives each its own of `shapes`.
+        variant: one of `DRIVEN`. The shapes anneal every number alike; "document" gives each its own of `shapes`.
         ranges: the numbers with their initial and final values.
         epochs, steps_per_epoch: the run's length.
         rate: the exponent of "power".
@@ -78,22 +79,22 @@ def drivers(
         learned: for "learned", the controller that moves them.
 
     Raises:
-        ValueError: an unknown arm, or one without what it needs.
+        ValueError: an unknown variant, or one without what it needs.
     """
-    if arm not in ARMS:
-        raise ValueError(f"arm {arm!r} is not known; allowed: {', '.join(ARMS)}")
-    if arm == "fixed":
+    if variant not in DRIVEN:
+        raise ValueError(f"variant {variant!r} is not known; allowed: {', '.join(DRIVEN)}")
+    if variant == "fixed":
         return []
-    if arm == "adaptive":
+    if variant == "adaptive":
         return [SignHeuristic(ranges, steps=max(1, epochs * steps_per_epoch // 2))]
     names = {r.name for r in ranges}
-    if arm == "learned":
+    if variant == "learned":
         if learned is None or set(learned.names) != names:
-            had = "none" if learned is None else f"one of {', '.join(learned.names)}"
-            raise ValueError(f"the learned arm needs a controller of {', '.join(sorted(names))}; given: {had}")
+            given = "none" if learned is None else f"one of {', '.join(learned.names)}"
+            raise ValueError(f"the learned variant needs a controller of {', '.join(sorted(names))}; given: {given}")
         return [learned]
-    each = dict.fromkeys(names, arm) if arm in SHAPES else dict(shapes or {})
+    each = dict.fromkeys(names, variant) if variant in SHAPES else dict(shapes or {})
     if each.keys() != names:
-        raise ValueError(f"arm {arm!r} needs a shape for each of {sorted(names)}; given for {sorted(each)}")
+        raise ValueError(f"variant {variant!r} needs a shape for each of {sorted(names)}; given for {sorted(each)}")
     length = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "rate": rate}
     return [annealed(r.name, r.initial, r.final, each[r.name], **length) for r in ranges]

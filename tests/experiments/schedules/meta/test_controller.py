@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gannb.experiments.schedules.controller import LIMIT, LSTMController, MetaController
+from gannb.experiments.schedules.meta.controller import LIMIT, LSTMController, MetaController
 from gannb.random import seeded
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gannb.experiments.schedules.control_space import Range, State
-from gannb.experiments.schedules.controller import LSTMController, MetaController
-from gannb.experiments.schedules.learned import Learned
-from gannb.experiments.schedules.policy import PolicyGradient
-from tests.experiments.schedules.regressions import EPOCH, Problem, build
+from gannb.experiments.schedules.meta.control_space import Range, State
+from gannb.experiments.schedules.meta.controller import LSTMController, MetaController
+from gannb.experiments.schedules.meta.policy_gradient import PolicyGradient
+from gannb.experiments.schedules.meta.schedule import LearnedSchedule
+from tests.experiments.schedules.meta.regressions import EPOCH, Problem, build
 from tests.training.regimes import open_run
 
 SEEDS = (0, 1, 2)
@@ -25,12 +25,12 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def outcome(folder, where, seed, arm):
+def outcome(folder, where, seed, variant):
     """The model's risk, and the mean noise of the run's second half."""
     count, blur, span = WHERE[where]
     problem = Problem(count, blur, seed)
     method = lambda *given: PolicyGradient(*given, width=1.0)  # noqa: E731
-    trainer = build(open_run(folder, seed=seed), problem, arm, span, method=method, epochs=EPOCHS)
+    trainer = build(open_run(folder, seed=seed), problem, variant, span, method=method, epochs=EPOCHS)
     trainer.checkpoint_every, path = 0, []
     trainer.every(steps=EPOCH, do=lambda trainer: path.append(trainer.numbers["noise"].value))
     trainer.fit(steps=EPOCH * EPOCHS)
@@ -39,14 +39,14 @@ def outcome(folder, where, seed, arm):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_noise_falls_where_data_is_plenty_and_the_model_is_better(seed, tmp_path):
-    (plain, start), (better, noise) = (outcome(tmp_path, "plenty", seed, arm) for arm in ("fixed", "learned"))
+    (plain, start), (better, noise) = (outcome(tmp_path, "plenty", seed, variant) for variant in ("fixed", "learned"))
     assert start == pytest.approx(1.0) and noise < 0.5
     assert better < 0.4 * plain
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_noise_rises_where_data_is_scarce_and_the_model_is_better(seed, tmp_path):
-    (plain, start), (better, noise) = (outcome(tmp_path, "scarce", seed, arm) for arm in ("fixed", "learned"))
+    (plain, start), (better, noise) = (outcome(tmp_path, "scarce", seed, variant) for variant in ("fixed", "learned"))
     assert start == pytest.approx(0.1) and noise > 1.25 * start
     assert better < 0.95 * plain
 
@@ -55,7 +55,7 @@ def test_noise_rises_where_data_is_scarce_and_the_model_is_better(seed, tmp_path
 
 
 def of_parts(*found):
-    """A teacher whose objective gives these in turn."""
+    """An estimator whose objective gives these in turn."""
     left = iter(found)
     return PolicyGradient(
         lambda ahead, weights, now: {k: torch.tensor(v) for k, v in next(left).items()},
@@ -64,31 +64,33 @@ def of_parts(*found):
     )
 
 
-def taught(tmp_path, teacher, kind=MetaController):
+def attached(tmp_path, estimator, kind=MetaController):
     trainer = build(open_run(tmp_path), Problem(60, 0.3, 0), "fixed", (1.0, 0.01))
     ranges = [Range("noise", 1.0, 0.01)]
     state = State(("loss", "progress"), ranges, 40)
-    return Learned(kind(2, 1), ranges, state, steps_per_epoch=1, teacher=teacher, every=2).attend(trainer)
+    return LearnedSchedule(kind(2, 1), ranges, state, steps_per_move=1, estimator=estimator, moves_per_update=2).attach(
+        trainer
+    )
 
 
 @pytest.mark.parametrize("kind", [MetaController, LSTMController])
-def test_the_slope_is_that_of_the_tries_likelihood(kind, tmp_path):
+def test_the_slope_is_that_of_the_log_probability(kind, tmp_path):
     """−advantage · ∇ mean log N(tried; logits, width²), by finite differences."""
     worse, better = {"quality": 1.0, "stability": 0.0}, {"quality": 0.2, "stability": 0.0}
-    teacher = of_parts(worse, worse, better)
-    learned = taught(tmp_path, teacher, kind)
+    estimator = of_parts(worse, worse, better)
+    learned = attached(tmp_path, estimator, kind)
     values = {"noise": 1.0, "lr": 0.05}
     for step, loss in enumerate((0.5, 0.7, 0.3, 0.9)):
         learned(2 * step + 1, {"model/loss": loss}, values)
-    assert len(learned._tries) == 4
-    tries, lesson = list(learned._tries), learned.lesson(torch.tensor([0.1, 0.2]))
-    teacher(lesson), teacher(lesson)
-    slopes, found = teacher(lesson)
+    assert len(learned._explorations) == 4
+    explored, context = list(learned._explorations), learned.context(torch.tensor([0.1, 0.2]))
+    estimator(context), estimator(context)
+    slopes, found = estimator(context)
     assert found["advantage"] == 3.0, "the first reward above none is far above the usual"
-    reached = [(learned.controller(t.state, t.memory)[0] + 0.5 * t.off).detach() for t in tries]
+    reached = [(learned.controller(t.state, t.memory)[0] + 0.5 * t.noise).detach() for t in explored]
 
     def unlikely():
-        logits = [learned.controller(t.state, t.memory)[0] for t in tries]
+        logits = [learned.controller(t.state, t.memory)[0] for t in explored]
         return 3.0 * torch.stack([((r - x) ** 2).sum() / 0.5 for r, x in zip(reached, logits)]).mean()
 
     expected = torch.autograd.grad(unlikely(), learned.weights)
@@ -99,22 +101,22 @@ def test_the_slope_is_that_of_the_tries_likelihood(kind, tmp_path):
 def test_the_reward_is_the_fall_of_quality_less_instability(tmp_path):
     """quality 1 → 0.9 → 0.9 with stability 0, 0, 0.4: rewards 0.1, then −0.2, below the usual."""
     parts = [{"quality": q, "stability": s} for q, s in ((1.0, 0.0), (0.9, 0.0), (0.9, 0.4))]
-    teacher = of_parts(*parts)
-    learned = taught(tmp_path, teacher)
+    estimator = of_parts(*parts)
+    learned = attached(tmp_path, estimator)
     learned(1, {"model/loss": 0.5}, {"noise": 1.0, "lr": 0.05})
-    lesson = learned.lesson(torch.tensor([0.1, 0.2]))
-    first, second = teacher(lesson)[0], teacher(lesson)[0]
+    context = learned.context(torch.tensor([0.1, 0.2]))
+    first, second = estimator(context)[0], estimator(context)[0]
     assert all(not slope.any() for slope in (*first, *second)), "no reward yet, and one that is the usual"
-    assert teacher.usual == pytest.approx([0.1, 0.0])
-    assert teacher(lesson)[1]["advantage"] == pytest.approx(-3.0)
-    assert teacher.usual[0] == pytest.approx(0.1 + 0.1 * (-0.2 - 0.1))
+    assert estimator.baseline == pytest.approx([0.1, 0.0])
+    assert estimator(context)[1]["advantage"] == pytest.approx(-3.0)
+    assert estimator.baseline[0] == pytest.approx(0.1 + 0.1 * (-0.2 - 0.1))
 
 
 def test_a_held_number_is_not_tried(tmp_path):
-    learned = taught(tmp_path, of_parts({"quality": 1.0, "stability": 0.0}))
+    learned = attached(tmp_path, of_parts({"quality": 1.0, "stability": 0.0}))
     learned._ahead.trainer.numbers["noise"].held = True
     learned(1, {"model/loss": 0.5}, {"noise": 1.0, "lr": 0.05})
-    assert not learned._tries[0].off.any()
+    assert not learned._explorations[0].noise.any()
 
 
 def test_what_cannot_be_is_said():

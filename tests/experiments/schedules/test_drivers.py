@@ -1,4 +1,4 @@
-"""Every arm moves the same numbers within the same ranges; the annealed ones end where they should."""
+"""Every variant moves the same numbers within the same ranges; the annealed ones end where they should."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gannb.control.numbers import Numbers
 from gannb.control.parameter import DynamicParameter
-from gannb.experiments.schedules.control_space import Range
-from gannb.experiments.schedules.variants import ARMS, SignHeuristic, drivers
+from gannb.experiments.schedules.drivers import DRIVEN, SignHeuristic, drivers
+from gannb.experiments.schedules.meta.control_space import Range
 
 RANGES = (Range("noise", 1.0, 0.01), Range("augment", 0.8, 0.1), Range("weight", 10.0, 1.0))
 SHAPES = {"noise": "exponential", "augment": "linear", "weight": "cosine"}
@@ -27,10 +27,10 @@ class Still:
         return {}
 
 
-def path(arm, seen=None, **more):
+def path(variant, seen=None, **more):
     """The three numbers at every step of a run."""
     numbers = Numbers([DynamicParameter(r.name, r.initial, low=0, high=10) for r in RANGES])
-    numbers.drive(*drivers(arm, RANGES, **LENGTH, shapes=SHAPES, learned=Still(), **more))
+    numbers.drive(*drivers(variant, RANGES, **LENGTH, shapes=SHAPES, learned=Still(), **more))
     found = []
     for step in range(44):
         numbers.advance(step, seen or {})
@@ -38,22 +38,22 @@ def path(arm, seen=None, **more):
     return found
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_every_arm_starts_the_same_and_stays_within_the_ranges(arm):
-    found = path(arm, {"D/sign_real": 0.2})
+@pytest.mark.parametrize("variant", DRIVEN)
+def test_every_variant_starts_the_same_and_stays_within_the_ranges(variant):
+    found = path(variant, {"D/sign_real": 0.2})
     assert found[0] == {"noise": 1.0, "augment": 0.8, "weight": 10.0}
     for values in found:
         assert all(r.low - 1e-12 <= values[r.name] <= r.high + 1e-12 for r in RANGES)
 
 
-@pytest.mark.parametrize("arm", ["linear", "exponential", "cosine", "power", "document"])
-def test_annealed_arms_end_at_their_final_values_in_the_last_epoch(arm):
-    found = path(arm, rate=2.0)
+@pytest.mark.parametrize("variant", ["linear", "exponential", "cosine", "power", "document"])
+def test_annealed_variants_end_at_their_final_values_in_the_last_epoch(variant):
+    found = path(variant, rate=2.0)
     assert found[40] == pytest.approx({"noise": 0.01, "augment": 0.1, "weight": 1.0})
     assert found[39] != pytest.approx(found[40]), "t reaches 1 in the last epoch, and not before (S2)"
 
 
-def test_the_documents_arm_gives_each_number_its_own_shape():
+def test_the_documents_variant_gives_each_number_its_own_shape():
     middle = path("document")[20]
     assert middle == pytest.approx({"noise": 0.1, "augment": 0.45, "weight": 5.5})
 
@@ -82,7 +82,7 @@ def test_a_resumed_heuristic_goes_on_the_same(signs, cut):
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="arm 'sigmoid' is not known; allowed: fixed, linear"):
+    with pytest.raises(ValueError, match="variant 'sigmoid' is not known; allowed: fixed, linear"):
         drivers("sigmoid", RANGES, **LENGTH)
     with pytest.raises(ValueError, match="needs a controller of augment, noise, weight; given: none"):
         drivers("learned", RANGES, **LENGTH)

@@ -1,4 +1,4 @@
-"""An initial controller learned across tasks does better on a new one where there is time for few lessons."""
+"""An initial controller learned across tasks does better on a new one where there is time for few updates."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from gannb.experiments.schedules.controller import MetaController
-from gannb.experiments.schedules.initial import learn_to_begin
+from gannb.experiments.schedules.meta.controller import MetaController
+from gannb.experiments.schedules.meta.initialisation import reptile
 from gannb.random import seeded
-from tests.experiments.schedules.regressions import EPOCH, Problem, build
+from tests.experiments.schedules.meta.regressions import EPOCH, Problem, build
 from tests.training.regimes import open_run
 
 SPAN, EPOCHS = (1.0, 0.01), 10
@@ -33,7 +33,7 @@ def began(tmp_path_factory):
     with seeded("begin"):
         plain = MetaController(3, 1, start=[1.0])
     tasks = [lambda c, seed=seed: run(folder, seed, c, 40) for seed in (10, 11)]
-    return plain, learn_to_begin(copy.deepcopy(plain), tasks, rounds=2, pace=1.0)
+    return plain, reptile(copy.deepcopy(plain), tasks, iterations=2, step_size=1.0)
 
 
 @pytest.mark.parametrize("seed", (0, 1, 2))
@@ -49,10 +49,10 @@ def test_it_goes_its_share_of_the_way_to_the_mean_of_the_tasks():
     def to(value):
         return lambda learner: nn.init.constant_(learner.weight, value)
 
-    learn_to_begin(controller, [to(1.0), to(3.0)], pace=0.5)
+    reptile(controller, [to(1.0), to(3.0)], step_size=0.5)
     assert torch.equal(controller.weight.detach(), torch.full((1, 2), 1.0))
     with pytest.raises(ValueError, match="0 tasks"):
-        learn_to_begin(controller, [])
+        reptile(controller, [])
 
 
 def test_tasks_begin_alike_and_leave_each_other_alone():
@@ -63,5 +63,5 @@ def test_tasks_begin_alike_and_leave_each_other_alone():
         nn.init.constant_(learner.weight, 9.0)
 
     before = float(controller.weight.detach())
-    learn_to_begin(controller, [task, task], pace=1.0)
+    reptile(controller, [task, task], step_size=1.0)
     assert seen == [before, before] and float(controller.weight.detach()) == 9.0

@@ -9,7 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
-from gannb.experiments.schedules.lookahead import LookAhead
+from gannb.experiments.schedules.meta.lookahead import LookAhead
 from gannb.random import seeded
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer

@@ -1,7 +1,7 @@
 """A look-ahead: the same losses on the same kind of turn, with other networks and other numbers, differentiably.
 
-What a hypergradient needs (schedules §3.3, claim S1): take a step that is not taken, and ask how a later
-loss depends on the numbers it was taken with.
+A hypergradient needs it (schedules §3.3, claim S1): the derivative of a later loss in the numbers of a step that is
+computed and not taken.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Weights = dict[str, dict[str, Tensor]]
 
 
 class LookAhead:
-    """Steps that are not taken, in full precision; the players stay untouched.
+    """Steps that are computed and not taken, in full precision; the players stay untouched.
 
     Adam's moments are read, not moved: each look-ahead step starts from where the optimiser stands. Over ranks each
     looks ahead on its own share of the batch, and `gradients` are averaged, so that what learns from them stays one.
@@ -45,7 +45,15 @@ class LookAhead:
         }
 
     def loss(self, who: str, weights: Weights, now: Now, batch: Any, turn: int | str) -> Tensor:
-        """A player's loss with these weights and numbers; `turn` names its randomness (an index: that turn's own)."""
+        """A player's loss, 0-d.
+
+        Args:
+            who: the player.
+            weights: of all players.
+            now: the numbers.
+            batch: the samples.
+            turn: names its randomness; an index is that turn's own.
+        """
         networks = {name: _functional(player, weights[name]) for name, player in self.trainer.players.items()}
         trainer = self.trainer
         address = ("dropout", trainer.seed, trainer.step, turn, distributed.rank())
@@ -54,7 +62,11 @@ class LookAhead:
             return trainer.players[who].loss(view)
 
     def step(self, who: str, weights: Weights, now: Now, batch: Any, turn: int | str) -> Weights:
-        """The weights after one update of a player (clipping, Adam, decay), as a function of the numbers."""
+        """The weights after one update of a player (clipping, Adam, decay), as a function of the numbers.
+
+        Args:
+            who, weights, now, batch, turn: as for `loss`.
+        """
         player = self.trainer.players[who]
         learns = {name: p for name, p in player.module.named_parameters() if p.requires_grad}
         loss = self.loss(who, weights, now, batch, turn)
@@ -73,7 +85,7 @@ class LookAhead:
         return weights | {who: moved}
 
     def gradients(self, loss: Tensor, of: Iterable[Tensor]) -> list[Tensor]:
-        """The gradients of a later loss, such as in a controller's parameters; their mean over ranks."""
+        """The gradients of a later loss (0-d) in some tensors of any shape; their mean over ranks."""
         found = list(torch.autograd.grad(loss, list(of)))
         distributed.average_(found)
         return found

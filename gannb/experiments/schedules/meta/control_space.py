@@ -1,4 +1,4 @@
-"""What a controller of numbers may reach and what it sees: ranges, and the state of training as a few features.
+"""The action and the observation of a controller: ranges of numbers, and the state of training as a few features.
 
 Pure Python, so that a recorded trace is enough to look at either (schedules §3.1; claims S7, S9).
 """
@@ -10,27 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SEEN = {
-    "loss": "model/loss",
-    "loss_d": "D/loss",
-    "loss_g": "G/loss",
-    "grad_norm_d": "D/grad_norm",
-    "grad_norm_g": "G/grad_norm",
-    "real": "D/real",
-    "fake": "D/fake",
-    "gap": "meta/gap",
-}
-"""Features that are read from what was seen, by the key there."""
-FEATURES = (*SEEN, "progress", "values")
+LOGGED_AS = {
+    "loss": "model/loss", "loss_d": "D/loss", "loss_g": "G/loss", "grad_norm_d": "D/grad_norm",
+    "grad_norm_g": "G/grad_norm", "real": "D/real", "fake": "D/fake", "gap": "meta/gap",
+}  # fmt: skip
+"""Feature → the name under which it is logged."""
+FEATURES = (*LOGGED_AS, "progress", "values")
 LARGEST = 3.4028e38
-"""Of single precision, in which losses are reckoned: what is beyond it was not finite."""
-DOCUMENTED = ("loss_d", "loss_g", "grad_norm_d", "grad_norm_g", "progress")
+"""Of single precision, in which losses are computed: anything beyond was not finite."""
+DOCUMENT_FEATURES = ("loss_d", "loss_g", "grad_norm_d", "grad_norm_g", "progress")
 """The document's `loss_g, loss_d, grad_norm, epoch_progress`, with both gradient norms (S7)."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Where a number may go: from what an annealed arm starts with to what it ends with, so all arms share it (S9).
+    """The range of a number: from the start to the end of its annealed schedule, the same in all variants (S9).
 
     Attributes:
         name: the number.
@@ -55,13 +49,13 @@ class Range:
         return self.low > 0 and self.high >= 10 * self.low
 
     def at(self, share: Any) -> Any:
-        """The value at a share in [0, 1] of the way from `low` to `high`; a float, or a tensor with its gradient."""
+        """The value at a share in [0, 1] of the way from `low` to `high`: a float, or 0-d with its gradient."""
         if self.log:
             return self.low * (self.high / self.low) ** share
         return self.low + (self.high - self.low) * share
 
     def share(self, value: float) -> float:
-        """The share that a value stands at; the inverse of `at`, 0.5 where the range is a point."""
+        """The inverse of `at`; 0.5 where the range is a point."""
         if self.high == self.low:
             return 0.5
         if self.log:
@@ -74,14 +68,14 @@ class Range:
 
 
 class State:
-    """Training as a controller sees it: means since its last look, each in units of its own spread so far.
+    """The observation of a controller: means since the last observation, each in units of its own spread so far.
 
-    A feature is 0 where it stands at its running mean, and stays within ±3. What was not seen (a player that did not
-    play, a loss that is not finite) leaves no evidence, and its feature is 0.
+    A feature is 0 at its running mean and stays within ±3. A feature that was not logged (a player that did not play,
+    a loss that is not finite) is 0.
 
     Args:
-        features: names among `FEATURES`; "progress" is the share of `steps` done, in [-1, 1]; "values" is the share
-            of each range that its number stands at, in [-1, 1].
+        features: names among `FEATURES`; "progress" is the share of `steps` done, in [-1, 1]; "values" are the shares
+            of the ranges at which the numbers are, in [-1, 1].
         ranges: of the numbers that are moved.
         steps: the length of the run.
 
@@ -99,24 +93,24 @@ class State:
 
     @property
     def size(self) -> int:
-        """How many numbers the state is."""
+        """The length of an observation."""
         return len(self.features) + ("values" in self.features) * (len(self.ranges) - 1)
 
     @property
-    def evidence(self) -> bool:
-        """Whether anything was seen since the last look; without it there is nothing to move by (S7)."""
+    def pending(self) -> bool:
+        """Whether anything was logged since the last observation; without it there is nothing to move by (S7)."""
         return bool(self.sums)
 
-    def see(self, seen: Mapping[str, float]) -> None:
+    def log(self, seen: Mapping[str, float]) -> None:
         """Take in what one step logged."""
         for name in self.features:
-            value = seen.get(SEEN.get(name, ""), math.nan)
+            value = seen.get(LOGGED_AS.get(name, ""), math.nan)
             if abs(value) <= LARGEST:  # false for NaN
                 total, count = self.sums.get(name, [0.0, 0])
                 self.sums[name] = [total + value, count + 1]
 
-    def look(self, step: int, values: Mapping[str, float]) -> list[float]:
-        """The state at a step, and begin anew to gather evidence."""
+    def observe(self, step: int, values: Mapping[str, float]) -> list[float]:
+        """The observation at a step; the means begin anew."""
         found: list[float] = []
         for name in self.features:
             if name == "progress":
@@ -124,11 +118,11 @@ class State:
             elif name == "values":
                 found += [2 * r.share(r.clip(values[r.name])) - 1 for r in self.ranges]
             else:
-                found.append(self._standard(name))
+                found.append(self._standardised(name))
         self.sums = {}
         return found
 
-    def _standard(self, name: str) -> float:
+    def _standardised(self, name: str) -> float:
         """A feature in units of its spread (Welford's running mean and variance)."""
         if name not in self.sums:
             return 0.0
@@ -139,12 +133,11 @@ class State:
         moved = mean + (value - mean) / count
         squares += (value - mean) * (value - moved)
         self.spread[name] = [count, moved, squares]
-        deviation = math.sqrt(squares / count) + 1e-3 * abs(moved) + 1e-8  # a feature that stands still is no news
+        deviation = math.sqrt(squares / count) + 1e-3 * abs(moved) + 1e-8  # a constant feature stays at 0
         return min(max((value - moved) / deviation, -3.0), 3.0)
 
     def state_dict(self) -> dict[str, Any]:
         return {"sums": self.sums, "spread": self.spread}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.sums = {name: list(kept) for name, kept in state["sums"].items()}
-        self.spread = {name: list(kept) for name, kept in state["spread"].items()}
+        self.sums, self.spread = ({k: list(v) for k, v in state[part].items()} for part in ("sums", "spread"))

@@ -10,11 +10,11 @@ from torch import nn
 
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
-from gannb.experiments.schedules.control_space import Range, State
-from gannb.experiments.schedules.controller import MetaController
-from gannb.experiments.schedules.hypergradient import Hypergradient
-from gannb.experiments.schedules.learned import Learned
-from gannb.experiments.schedules.variants import drivers
+from gannb.experiments.schedules.drivers import drivers
+from gannb.experiments.schedules.meta.control_space import Range, State
+from gannb.experiments.schedules.meta.controller import MetaController
+from gannb.experiments.schedules.meta.hypergradient import Hypergradient
+from gannb.experiments.schedules.meta.schedule import LearnedSchedule
 from gannb.random import generator, seeded
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
@@ -54,9 +54,9 @@ def loss(turn):
 
 
 def build(
-    run, problem, arm, span, method=Hypergradient, kind=MetaController, rate=0.01, epochs=EPOCHS, begin=None
+    run, problem, variant, span, method=Hypergradient, kind=MetaController, rate=0.01, epochs=EPOCHS, begin=None
 ) -> Trainer:
-    """A trainer whose noise an arm moves within `span` = (initial, final); `begin` is a controller to begin with."""
+    """A trainer whose noise a variant moves within `span` = (initial, final); `begin` is an initial controller."""
     with seeded(run.params.seed, "model"):
         model = nn.Linear(WIDTH, 1, bias=False)
     ranges = [Range("noise", *span)]
@@ -68,11 +68,13 @@ def build(
 
     with seeded(run.params.seed, "controller"):
         controller = begin or kind(state.size, 1, start=[ranges[0].share(span[0])])
-    teacher = method(held_out, {"quality": 1.0})
-    learned = Learned(controller, ranges, state, steps_per_epoch=EPOCH, teacher=teacher, every=1, rate=rate, floor=1e-4)
+    estimator = method(held_out, {"quality": 1.0})
+    learned = LearnedSchedule(
+        controller, ranges, state, steps_per_move=EPOCH, estimator=estimator, moves_per_update=1, rate=rate, eps=1e-4
+    )
     numbers = Numbers([number("noise", span[0], 0, 2), number("lr", 0.05, 1e-9, 1)])
-    numbers.drive(*drivers(arm, ranges, epochs=epochs, steps_per_epoch=EPOCH, learned=learned))
+    numbers.drive(*drivers(variant, ranges, epochs=epochs, steps_per_epoch=EPOCH, learned=learned))
     player = Player("model", model, loss, lr=lambda now: now.lr, betas=(0.9, 0.99))
     trainer = Trainer([player], Batches(problem.train, 20, seed=run.params.seed), numbers, run, checkpoint_every=7)
-    learned.attend(trainer)
+    learned.attach(trainer)
     return trainer

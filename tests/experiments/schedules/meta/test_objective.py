@@ -8,9 +8,9 @@ from torch import nn
 
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
-from gannb.experiments.schedules.held_out import HeldOut
-from gannb.experiments.schedules.hypergradient import Hypergradient, unrolled
-from gannb.experiments.schedules.lookahead import LookAhead
+from gannb.experiments.schedules.meta.hypergradient import Hypergradient, unrolled
+from gannb.experiments.schedules.meta.lookahead import LookAhead
+from gannb.experiments.schedules.meta.objective import ValidationObjective
 from gannb.losses import adversarial, penalties
 from gannb.networks import dcgan
 from gannb.random import generator, seeded
@@ -51,7 +51,7 @@ def build(run):
 
 def parts(trainer, guide, **more):
     ahead = LookAhead(trainer)
-    return HeldOut(guide, latents, count=8, **more)(ahead, ahead.weights(), trainer.numbers.now())
+    return ValidationObjective(guide, latents, count=8, **more)(ahead, ahead.weights(), trainer.numbers.now())
 
 
 def test_images_that_d_knows_are_told_from_held_out_ones(tmp_path):
@@ -76,8 +76,10 @@ def test_its_slope_reaches_noise_and_penalty_and_touches_nothing(tmp_path):
     before = trainer.weights()
     ahead = LookAhead(trainer)
     given = {"noise": torch.tensor(0.5, requires_grad=True), "reg_weight": torch.tensor(1.0, requires_grad=True)}
-    teacher = Hypergradient(HeldOut(images, latents, count=8), {"quality": 1.0, "stability": 0.1}, batch=4)
-    loss, found = teacher.loss(ahead, given)
+    estimator = Hypergradient(
+        ValidationObjective(images, latents, count=8), {"quality": 1.0, "stability": 0.1}, batch=4
+    )
+    loss, found = estimator.loss(ahead, given)
     slopes = ahead.gradients(loss, given.values())
     assert all(slope.isfinite() and slope != 0 for slope in slopes)
     assert set(found) == {"loss", "quality", "stability", "gap"}
@@ -90,4 +92,4 @@ def test_the_same_images_are_looked_at_again(tmp_path):
     trainer, images = build(open_run(tmp_path))
     assert parts(trainer, images) == parts(trainer, images)
     with pytest.raises(ValueError, match="count=1; allowed is 2 or more"):
-        HeldOut(images, latents, count=1)
+        ValidationObjective(images, latents, count=1)

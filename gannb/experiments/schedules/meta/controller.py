@@ -1,4 +1,4 @@
-"""Controllers: small networks from the state of training to shares of the ranges that numbers may move in."""
+"""Controllers: small networks from the state of training to shares of the ranges of numbers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 LIMIT = 3.0
-"""Logits that a controller should not go beyond: shares stay within 0.047 and 0.953, where a sigmoid still learns."""
+"""Logits beyond which a controller is penalised: shares stay within 0.047 and 0.953, where a sigmoid still learns."""
 
 Memory = tuple[Tensor, Tensor] | None
-"""What an LSTM remembers; an MLP remembers nothing."""
+"""The state of an LSTM; None of an MLP."""
 
 
 class MetaController(nn.Module):
@@ -20,7 +20,7 @@ class MetaController(nn.Module):
     Args:
         features, numbers: sizes.
         hidden: widths of the hidden layers.
-        start: the shares it answers at first, whatever the state, as far as `LIMIT` lets them.
+        start: the initial shares, whatever the state, as far as `LIMIT` allows.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class MetaController(nn.Module):
 
 
 class LSTMController(nn.Module):
-    """State `[features]` → logits of shares `[numbers]`, by an LSTM cell that remembers earlier states.
+    """State `[features]` → logits of shares `[numbers]`, by an LSTM cell.
 
     Args:
         features, numbers: sizes.
-        hidden: numbers it remembers.
+        hidden: width of the cell.
         start: as `MetaController`.
     """
 
@@ -58,7 +58,7 @@ class LSTMController(nn.Module):
 
 
 def _head(width: int, numbers: int, start: Sequence[float]) -> nn.Linear:
-    """The last layer: small weights, so that it begins with the same answer to every state."""
+    """The last layer: small weights, so that every state gives the same shares at first."""
     if start and len(start) != numbers:
         raise ValueError(f"{len(start)} shares to start from for {numbers} numbers")
     head = nn.Linear(width, numbers)

@@ -1,0 +1,232 @@
+"""Images to compare schedules on, in three parts (the document, Data; claim S3).
+
+G and D learn from `train`; a controller's objective is computed on `validation`; `test` is for the scores alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gannb.data import particles
+from gannb.data.images import Images, read_images
+from gannb.random import generator
+
+DIGITS = "digits"
+NAMED = (DIGITS, particles.RENDERED, "cifar10", "celeba", "lsun")
+CIFAR10_FILE = "data_batch_1"
+
+
+@dataclass(frozen=True)
+class ImageSplits:
+    """Three parts of one data set, with classes where it has them.
+
+    Attributes:
+        train, validation, test: images `[N, C, H, W]` in [-1, 1].
+        classes: by part ("train", "validation", "test"), whole numbers `[N]`; empty where the data has no classes.
+    """
+
+    train: Images
+    validation: Images
+    test: Images
+    classes: dict[str, Tensor]
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return self.train.pixels.shape[1]
+
+    def __repr__(self) -> str:
+        parts = f"{len(self.train)} training, {len(self.validation)} validation and {len(self.test)} test images"
+        return f"{self.train.source}: {parts}, {'×'.join(str(n) for n in self.train.pixels.shape[1:])}"
+
+
+def load(
+    data: str = DIGITS,
+    size: int = 32,
+    *,
+    seed: int = 0,
+    validation: float = 0.1,
+    test: float = 0.2,
+    count: int = 0,
+    root: str | Path = "datasets",
+    channels: int = 3,
+) -> ImageSplits:
+    """Load images `[N, C, size, size]` in three parts.
+
+    Where the data has a test part of its own, that is `test`. Parts are drawn at random from `seed`, class by class,
+    so that each holds every class; images without classes are split by file order, as neighbours may be alike.
+
+    Args:
+        data: "digits" (scikit-learn's, no download), "rendered" (grey particles), "cifar10", "celeba" or "lsun"
+            (torchvision's, from `root`, downloaded where they are missing and may be); or the folder of CIFAR-10's own
+            batch files, a folder of images, or an `.npz` with `x_train` (and `x_test`, `y_train`, `y_test`) or one
+            array of images.
+        size: height and width.
+        seed: of the split.
+        validation, test: shares of all, each above 0; together below 1.
+        count: at most so many images for training and validation; 0 for all.
+        root: the folder of torchvision's data.
+        channels: of folders and of arrays that could be read either way; digits have 1.
+
+    Raises:
+        ValueError: shares that leave nothing, an unknown name, a damaged file.
+        FileNotFoundError: no such folder or file, or no network to download from.
+    """
+    if min(validation, test) <= 0 or validation + test >= 1:
+        raise ValueError(f"validation={validation}, test={test}; allowed are shares above 0, together below 1")
+    if size < 8 or count < 0:
+        raise ValueError(f"size={size}, count={count}; allowed are size ≥ 8 and count ≥ 0")
+    rest, tested = _read(data, size, count, Path(root).expanduser(), channels)
+    if tested is None:
+        rest, tested = _split(rest, test, seed, "test")
+        validation = validation / (1 - test)
+    rest = rest.first(count)
+    train, validated = _split(rest, validation, seed, "guide")
+    parts = {"train": train, "validation": validated, "test": tested}
+    classes = {name: part.classes for name, part in parts.items() if part.classes is not None}
+    return ImageSplits(*(part.images for part in parts.values()), classes=classes)
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Images, and the class of each where there are classes."""
+
+    images: Images
+    classes: Tensor | None = None
+
+    def __getitem__(self, places: Tensor) -> _Labelled:
+        return _Labelled(self.images[places], None if self.classes is None else self.classes[places])
+
+    def first(self, count: int) -> _Labelled:
+        """At most so many; spread over all of them, so that no class is left out."""
+        if not 0 < count < len(self.images):
+            return self
+        return self[torch.linspace(0, len(self.images) - 1, count).round().long()]
+
+
+def _split(whole: _Labelled, share: float, seed: int, stream: str) -> tuple[_Labelled, _Labelled]:
+    """(rest, part of this share); `stream` names the draw."""
+    total = len(whole.images)
+    if whole.classes is None:
+        away = round(share * total)
+        held = torch.arange(total) >= total - away
+    else:
+        held = torch.zeros(total, dtype=torch.bool)
+        for number in whole.classes.unique().tolist():
+            members = (whole.classes == number).nonzero()[:, 0]
+            order = torch.randperm(len(members), generator=generator("pictures", stream, number, seed))
+            held[members[order[: round(share * len(members))]]] = True
+    if not 0 < int(held.sum()) < total:
+        raise ValueError(f"{total} images: a share of {share:.3g} held out leaves one side empty")
+    return whole[(~held).nonzero()[:, 0]], whole[held.nonzero()[:, 0]]
+
+
+def _read(data: str, size: int, count: int, root: Path, channels: int) -> tuple[_Labelled, _Labelled | None]:
+    """All images of a source; its own test part apart, where it has one."""
+    if data == DIGITS:
+        return _digits(size), None
+    if data == particles.RENDERED:
+        return _Labelled(particles.load(data, size)), None
+    if data == "cifar10":
+        return _cifar10(root / "cifar-10-batches-py", size, download=True)
+    if data == "celeba":
+        parts = [_torchvision("CelebA", root, size, count, split=s, download=True) for s in ("train", "valid", "test")]
+        return _joined(*parts[:2]), parts[2]
+    if data == "lsun":
+        return _torchvision("LSUN", root, size, count, classes=["bedroom_train"]), None
+    path = Path(data).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"data {data!r}: no such folder or file, and none of {', '.join(NAMED)}")
+    if (path / CIFAR10_FILE).is_file():
+        return _cifar10(path, size)
+    return _npz(path, size, channels) if path.suffix == ".npz" else (_images(path, size, channels), None)
+
+
+def _images(path: Path, size: int, channels: int, **more: Any) -> _Labelled:
+    return _Labelled(read_images(path, size, channels=channels, **more))
+
+
+def _digits(size: int) -> _Labelled:
+    """1,797 written digits, 8×8 in 17 grey levels, enlarged (Alpaydin & Kaynak 1998)."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    grey = torch.from_numpy(found.images).float()[:, None] / 8 - 1
+    return _labelled(grey, size, DIGITS, torch.from_numpy(found.target).long())
+
+
+def _npz(path: Path, size: int, channels: int) -> tuple[_Labelled, _Labelled | None]:
+    with np.load(path, allow_pickle=False) as stored:
+        names = set(stored.files)
+        classes = {name: torch.from_numpy(stored[name]).long() for name in ("y_train", "y_test") if name in names}
+    if "x_train" not in names:
+        return _images(path, size, channels), None
+    parts = [
+        _Labelled(_images(path, size, channels, array=f"x_{part}").images, classes.get(f"y_{part}"))
+        for part in ("train", "test")
+        if f"x_{part}" in names
+    ]
+    return parts[0], parts[1] if len(parts) > 1 else None
+
+
+def _torchvision(kind: str, root: Path, size: int, count: int, **options: Any) -> _Labelled:
+    """Images of a torchvision data set, the middle square of each; at most `count` of them are read."""
+    from torchvision import datasets
+    from torchvision.transforms import functional as transform
+
+    try:
+        found = getattr(datasets, kind)(root, **options)
+    except (RuntimeError, OSError, ImportError) as fault:
+        raise FileNotFoundError(
+            f"{kind} is not in {str(root)!r} and is unavailable for download ({fault}); put torchvision's files there, "
+            f"or name a folder of images instead"
+        ) from fault
+    places = torch.linspace(0, len(found) - 1, min(count or len(found), len(found))).round().long().unique()
+    rows = []
+    for place in places.tolist():
+        picture = found[place][0].convert("RGB")
+        square = transform.center_crop(picture, min(picture.size))
+        rows.append(transform.to_tensor(transform.resize(square, [size, size])) * 2 - 1)
+    return _labelled(torch.stack(rows), size, kind.lower())
+
+
+def _cifar10(folder: Path, size: int, *, download: bool = False) -> tuple[_Labelled, _Labelled]:
+    """CIFAR-10 from its official Python batch files, whose checksums torchvision verifies (Krizhevsky 2009)."""
+    from torchvision.datasets import CIFAR10
+
+    class Batches(CIFAR10):
+        base_folder = folder.name
+
+    try:
+        train, test = (Batches(folder.parent, train=part, download=download) for part in (True, False))
+    except (RuntimeError, OSError) as fault:
+        raise FileNotFoundError(
+            f"{str(folder)!r} does not hold CIFAR-10's batch files as published ({fault}); put all of them there, or "
+            f"name another folder or an .npz"
+        ) from fault
+    pixels = [
+        torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1 for part in (train, test)
+    ]
+    tested = _labelled(pixels[1], size, "cifar10_test", test.targets)
+    return _labelled(pixels[0], size, "cifar10", train.targets), tested
+
+
+def _labelled(pixels: Tensor, size: int, source: str, classes: Any = None) -> _Labelled:
+    """Bicubic with antialiasing to `size`, kept within [-1, 1]."""
+    if pixels.shape[-1] != size:
+        pixels = F.interpolate(pixels, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
+    images = Images(pixels, tuple(f"{source}[{i}]" for i in range(len(pixels))), source)
+    return _Labelled(images, None if classes is None else torch.as_tensor(classes))
+
+
+def _joined(one: _Labelled, other: _Labelled) -> _Labelled:
+    """Two parts without classes as one."""
+    a, b = one.images, other.images
+    return _Labelled(Images(torch.cat([a.pixels, b.pixels]), a.names + b.names, a.source))

@@ -1,0 +1,1 @@
+"""Learned schedules: a controller, what it observes, and how its weights are updated while the GAN trains."""
