@@ -1,6 +1,6 @@
 """The objective of motion_balance: a least-squares GAN whose labels move, with reconstruction and physics beside it.
 
-Source: motion_balance, "label smoothing" and "curriculum"; contradictions M5, M16 and M17.
+Source: motion_balance, "label smoothing" and "curriculum"; claims M5, M16 and M17.
 """
 
 from __future__ import annotations

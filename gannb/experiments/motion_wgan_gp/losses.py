@@ -1,6 +1,6 @@
 """The objective of motion_wgan_gp: the critic's Wasserstein estimate and gradient penalty, on toys and on motion.
 
-Source: motion_wgan_gp; Gulrajani et al. 2017; contradictions W4 to W9 and W15.
+Source: motion_wgan_gp; Gulrajani et al. 2017; claims W4 to W9 and W15.
 """
 
 from __future__ import annotations
