@@ -1,4 +1,4 @@
-"""What a report compares: the runs of an experiment arm by arm, and the trials of a sweep."""
+"""What a report compares: the runs of an experiment variant by variant, and the trials of a sweep."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gannb.tables import Table
 
 SCORES = 4
 """Scores that are tabled, at most."""
-ARMS = 40
-"""Arms that a page shows, at most: more make no table that anyone reads."""
+VARIANTS = 40
+"""Variants that a page shows, at most: more make no table that anyone reads."""
 CURVES = 12
-"""Arms that are drawn over time, at most."""
+"""Variants that are drawn over time, at most."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,29 @@ def comparisons(folders: Sequence[Path], out: Path) -> Iterator[ComparisonPage]:
 def of_runs(
     name: str, kind: str, runs: Catalogue, out: Path, doc: str = "", better: str = "", score: str = ""
 ) -> ComparisonPage:
-    """Arms with their scores over seeds, each beside the first; and what was measured over time."""
-    from gannb.comparison.outcome import outcome_table
+    """Variants with their scores over seeds, each beside the first; and what was measured over time.
+
+    Args:
+        name: of the experiment or the sweep.
+        kind: "experiment" or "sweep".
+        runs: what is compared.
+        out: where large figures go, in files beside the page.
+        doc: what a sweep asks.
+        better: whether "low" or "high" scores are better; "" if that is not known.
+        score: the deciding one; "": the first few that all finished runs have.
+    """
     from gannb.figures.curves import curves
 
-    arms = runs.arms()
+    variants = runs.variants()
     kept = runs
-    if len(arms) > ARMS:
-        shown = [folder for arm in list(arms.values())[:ARMS] for folder in arm.frame["run"]]
+    if len(variants) > VARIANTS:
+        shown = [run for alike in list(variants.values())[:VARIANTS] for run in alike.frame["run"]]
         kept = runs.pick(shown)
-    page = ComparisonPage(f"{name}", kind, doc, f"the first {ARMS} of {len(arms)} arms" if len(arms) > ARMS else "")
+    note = f"the first {VARIANTS} of {len(variants)} variants" if len(variants) > VARIANTS else ""
+    page = ComparisonPage(name, kind, doc, note)
     scores = [score] if score in kept.scored else kept.common_scores()[:SCORES]
     for each in scores:
-        page.tables[each] = outcome_table(kept.scores(each), each, better)
+        page.tables[each] = kept.comparison(each, better).tested()
     page.tables["Runs"] = kept.table(most=100)
     if len(branches := kept.branches()):
         page.tables["Branches"] = branches

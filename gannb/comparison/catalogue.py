@@ -1,4 +1,4 @@
-"""Many runs at a glance: filter, sort, pick; what they were told differently; what came out, arm by arm."""
+"""Many runs at a glance: filter, sort, pick; which parameters differ; what came out, variant by variant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from gannb.comparison.filter import Condition
+from gannb.comparison.trials import Comparison, Trial
 from gannb.config.yaml_files import read_yaml
+from gannb.metrics.score import Score, Scores
 from gannb.runs import files, locations
 from gannb.runs.history import History
 from gannb.tables import Table
@@ -27,30 +29,32 @@ class CatalogueError(ValueError):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Runs, a row each.
+    """Runs, one per row.
 
     Attributes:
-        frame: columns `HEAD`, then every parameter (`told_state` where one is called as a column of `HEAD`), then
-            every score of a summary; "folder" is the run's.
-        told: the names of the parameters.
+        frame: columns `HEAD`, then every parameter (`parameter_state` where one is named like a column of
+            `HEAD`), then every score of a summary; "folder" is the run's.
+        parameters: their names.
         scored: the names of the scores.
     """
 
     frame: pd.DataFrame
-    told: tuple[str, ...]
+    parameters: tuple[str, ...]
     scored: tuple[str, ...]
 
     @classmethod
     def read(cls, folders: Iterable[Path]) -> Catalogue:
         """Read run folders. One that is damaged has that for its state."""
-        rows, told, scored = [], {}, {}
+        rows: list[dict[str, Any]] = []
+        parameters: dict[str, None] = {}
+        scored: dict[str, None] = {}
         for folder in map(Path, folders):
             row, settings, scores = _read(folder)
             rows.append(row | settings | scores)
-            told |= dict.fromkeys(settings)
+            parameters |= dict.fromkeys(settings)
             scored |= dict.fromkeys(scores)
-        columns = [*HEAD, *told, *(name for name in scored if name not in told), "folder"]
-        return cls(pd.DataFrame(rows, columns=columns, dtype=object), tuple(told), tuple(scored))
+        columns = [*HEAD, *parameters, *(name for name in scored if name not in parameters), "folder"]
+        return cls(pd.DataFrame(rows, columns=columns, dtype=object), tuple(parameters), tuple(scored))
 
     @classmethod
     def find(cls, named: str, runs: str = "") -> Catalogue:
@@ -128,10 +132,10 @@ class Catalogue:
 
     def differing(self) -> tuple[str, ...]:
         """The parameters that are not the same in all runs; the seed is no parameter here."""
-        return tuple(n for n in self.told if len({json.dumps(v, default=str) for v in self.frame[n]}) > 1)
+        return tuple(n for n in self.parameters if len({json.dumps(v, default=str) for v in self.frame[n]}) > 1)
 
-    def arms(self) -> dict[str, Catalogue]:
-        """Runs that differ in nothing but the seed, together; by what sets an arm apart, in words."""
+    def variants(self) -> dict[str, Catalogue]:
+        """Runs that differ in nothing but the seed, together; by what sets a variant apart, in words."""
         names = (*(["experiment"] if self.frame["experiment"].nunique() > 1 else []), *self.differing())
         found: dict[str, list[int]] = {}
         for index, row in zip(self.frame.index, self.frame[list(names)].to_dict("records")):
@@ -139,27 +143,29 @@ class Catalogue:
             found.setdefault(label or "all alike", []).append(index)
         return {label: self._of(self.frame.loc[rows]) for label, rows in found.items()}
 
-    def scores(self, name: str) -> dict[str, dict[int, float]]:
-        """A score by seed for every arm; the newest run where a seed has several."""
-        return {
-            label: {s: float(v) for s, v in zip(arm.frame["seed"], arm.frame[name]) if not _absent(v)}
-            for label, arm in self.arms().items()
+    def comparison(self, metric: str, better: str = "low") -> Comparison:
+        """The variants by one score; the newest run where a seed has several."""
+        newest = {
+            (label, seed): Score.missing(metric, "not in its summary") if _absent(value) else Score(metric, value)
+            for label, runs in self.variants().items()
+            for seed, value in zip(runs.frame["seed"], runs.frame[metric])
         }
+        return Comparison((Trial(*key, Scores([score])) for key, score in newest.items()), metric, better)
 
     def series(self, name: str, points: int = 200) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """A measured name over time for every arm: steps `[n]`, values `[seeds, n]` at the steps that all seeds have.
+        """A measured name over time per variant: steps `[n]`, values `[seeds, n]` at the steps that all seeds have.
 
         Args:
             name: such as "D/loss".
-            points: more are boiled down to so many means of neighbouring steps.
+            points: more are reduced to so many means of neighbouring steps.
         """
         found = {}
-        for label, arm in self.arms().items():
-            lines = [dict(_line(folder, name)) for folder in arm.folders]
+        for label, runs in self.variants().items():
+            lines = [dict(_line(folder, name)) for folder in runs.folders]
             common = sorted(set.intersection(*map(set, lines))) if lines else []
             if common:
                 values = np.array([[line[step] for step in common] for line in lines], dtype=float)
-                found[label] = _boiled(np.array(common), values, points)
+                found[label] = _reduced(np.array(common), values, points)
         return found
 
     def measured(self) -> list[str]:
@@ -173,7 +179,7 @@ class Catalogue:
         return [name for name in self.scored if len(finished) and not finished[name].map(_absent).any()]
 
     def branches(self) -> Table:
-        """Runs that began at another's checkpoint: from which, at what step, told what otherwise."""
+        """Runs that began at another's checkpoint: from which, at what step, with which other parameters."""
         rows = []
         for folder in self.folders:
             for event in files.read_lines(folder / "events.jsonl"):
@@ -183,10 +189,10 @@ class Catalogue:
         return Table(("run", "branched from", "at step", "changed"), rows)
 
     def newest_samples(self) -> dict[str, dict[int, Path]]:
-        """The newest picture in each run's `samples/`, by arm and seed; arms without any are left out."""
+        """The newest picture in each run's `samples/`, by variant and seed; variants without any are left out."""
         found: dict[str, dict[int, Path]] = {}
-        for label, arm in self.arms().items():
-            for seed, folder in zip(arm.frame["seed"], arm.folders):
+        for label, runs in self.variants().items():
+            for seed, folder in zip(runs.frame["seed"], runs.folders):
                 pictures = sorted(folder.glob("samples/*.png"), key=lambda path: (path.stat().st_mtime_ns, path.name))
                 if pictures:
                     found.setdefault(label, {})[seed] = pictures[-1]
@@ -225,7 +231,7 @@ class Catalogue:
         return self.table()._repr_html_()
 
     def _of(self, frame: pd.DataFrame) -> Catalogue:
-        return Catalogue(frame, self.told, self.scored)
+        return Catalogue(frame, self.parameters, self.scored)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -243,7 +249,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
         "steps_done": summary.get("steps"),
         "seconds_taken": summary.get("seconds"),
     }
-    settings = {f"told_{name}" if name in HEAD else name: value for name, value in settings.items() if name != "preset"}
+    settings.pop("preset", None)
+    settings = {f"parameter_{name}" if name in HEAD else name: value for name, value in settings.items()}
     metrics: Mapping[str, Any] = summary.get("metrics") or {}
     return row, settings, {name: score.get("value") for name, score in metrics.items() if isinstance(score, dict)}
 
@@ -256,7 +263,7 @@ def _line(folder: Path, name: str) -> Iterable[tuple[int, float]]:
     return zip(series.steps.tolist(), series.values.tolist())
 
 
-def _boiled(steps: np.ndarray, values: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
+def _reduced(steps: np.ndarray, values: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
     """At most `points` steps: each the mean of a stretch."""
     if len(steps) <= points:
         return steps, values

@@ -27,7 +27,7 @@ class Condition:
     that is missing, a text with a number) does not hold.
 
     Attributes:
-        names: what it asks for.
+        names: that it reads.
 
     Raises:
         ValueError: a text that is no condition.
@@ -85,6 +85,7 @@ class Condition:
                 return all(self._value(part, values) for part in parts)
             case ast.BoolOp(values=parts):
                 return any(self._value(part, values) for part in parts)
+        assert isinstance(node, ast.Compare), "every other kind was refused on reading"
         sides = [self._value(part, values) for part in (node.left, *node.comparators)]
         return all(_compared(op, *pair) for op, *pair in zip(node.ops, sides, sides[1:]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,30 +11,27 @@ import numpy as np
 from gannb.metrics.score import Score
 from gannb.random import key
 
-EXACT = 14
-"""Pairs up to which all sign flips are tried; above, 20,000 random ones are."""
+FLIPS = 20_000
+"""Sign flips of the permutation test: all of them up to 14 pairs, random ones above."""
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Two arms over the same seeds.
+    """Two variants over the same seeds.
 
     Attributes:
         difference: mean of b - a with its interval; missing for a single pair.
         p: two-sided, of the sign-flip permutation test: how often chance alone gives a mean as far from 0.
-        least: the smallest p that so few pairs can give, 2 / 2ⁿ: above 0.05 nothing can be shown with them.
-        fewer: in how many pairs b is below a.
-        n: pairs.
+        n: pairs; with few of them p cannot go below 2 / 2ⁿ, and above 0.05 nothing can be shown.
     """
 
     difference: Score
     p: float
-    least: float
-    fewer: int
     n: int
 
     def __str__(self) -> str:
-        weak = f", {self.n} pairs cannot go below {self.least:.2g}" if self.least > 0.05 else ""
+        least = min(1.0, 2.0 / 2**self.n)
+        weak = f", {self.n} pairs cannot go below {least:.2g}" if least > 0.05 else ""
         return f"{self.difference.ranged()}, p = {self.p:.2g}{weak}"
 
 
@@ -48,14 +44,15 @@ def over_seeds(values: Sequence[float], name: str, resamples: int = 10_000, seed
     should know about the bootstrap").
 
     Args:
-        values: one a seed, at least 2.
+        values: one per seed, at least 2.
         name: of the score.
-        resamples, seed: of the bootstrap.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
 
     Raises:
         ValueError: a value that is not finite.
     """
-    from scipy.special import ndtri, stdtrit  # a slow import, for one quantile
+    from scipy import special, stats  # slow imports
 
     found = np.asarray(values, dtype=np.float64)
     n = len(found)
@@ -64,9 +61,9 @@ def over_seeds(values: Sequence[float], name: str, resamples: int = 10_000, seed
     if bad := int((~np.isfinite(found)).sum()):
         raise ValueError(f"{name}: {bad} of {n} seeds have a value that is not finite")
     rng = np.random.default_rng(key(seed, "bootstrap"))
-    ends = np.quantile(rng.choice(found, (resamples, n)).mean(1), [0.025, 0.975])
-    stretch = stdtrit(n - 1, 0.975) / ndtri(0.975) * math.sqrt(n / (n - 1))
-    low, high = found.mean() + stretch * (ends - found.mean())
+    plain = stats.bootstrap((found,), np.mean, n_resamples=resamples, method="percentile", random_state=rng)
+    stretch = special.stdtrit(n - 1, 0.975) / special.ndtri(0.975) * math.sqrt(n / (n - 1))
+    low, high = found.mean() + stretch * (np.array(plain.confidence_interval) - found.mean())
     protocol = {"seeds": n, "spread": float(found.std(ddof=1)), "error": "standard error over seeds"}
     protocol["interval"] = f"bootstrap over seeds, {resamples} resamples, as wide as t"
     return Score(name, found.mean(), found.std(ddof=1) / math.sqrt(n), (low, high), protocol=protocol)
@@ -75,43 +72,49 @@ def over_seeds(values: Sequence[float], name: str, resamples: int = 10_000, seed
 def paired_difference(ours: Sequence[float], theirs: Sequence[float], name: str, seed: int = 0) -> Score:
     """Mean of `ours - theirs` over the same seeds, in the same order, with its interval; missing with fewer than two.
 
+    Args:
+        ours: one value per seed.
+        theirs: of the same seeds, in the same order.
+        name: of the difference.
+        seed: of the bootstrap.
+
     Raises:
         ValueError: different numbers of seeds.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{name}: paired seeds are needed; found {len(ours)} and {len(theirs)}")
-    return over_seeds(np.subtract(ours, theirs), name, seed=seed)
+    return over_seeds(np.subtract(ours, theirs).tolist(), name, seed=seed)
 
 
-def seeds_text(values: Sequence[float]) -> str:
-    """`mean [low, high]` over seeds; of a single run its value, which is said.
+def seeds_text(values: Sequence[float], *, signed: bool = False) -> str:
+    """`mean [low, high]` over seeds; of a single run its value, which is said; signed for differences.
 
     Raises:
         ValueError: no values.
     """
     if not len(values):
         raise ValueError("no runs to average")
-    return over_seeds(values, "mean").ranged() if len(values) > 1 else f"{values[0]:.4g} (1 run)"
+    if len(values) == 1:
+        return f"{values[0]:{'+' if signed else ''}.4g} (1 run)"
+    return over_seeds(values, "mean").ranged(signed)
 
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Paired:
-    """Compare two arms seed by seed: `a[i]` and `b[i]` are of the same seed.
+    """Compare two variants seed by seed: `a[i]` and `b[i]` are of the same seed.
 
     Raises:
         ValueError: lengths that differ, or no pair.
     """
+    from scipy import stats
+
     difference = paired_difference(b, a, "difference")
-    d = np.subtract(b, a, dtype=float)
-    if not len(d):
+    apart = np.subtract(b, a, dtype=float)
+    if not len(apart):
         raise ValueError("no pair to compare")
-    means = np.abs(_flips(len(d)) @ d) / len(d)
-    p = float(np.mean(means >= abs(d.mean()) * (1 - 1e-12)))
-    return Paired(difference, p, min(1.0, 2.0 / 2 ** len(d)), int((d < 0).sum()), len(d))
-
-
-def _flips(n: int) -> np.ndarray:
-    """Signs [flips, n]; the first row flips none."""
-    if n <= EXACT:
-        return np.array(list(itertools.product((1.0, -1.0), repeat=n))).reshape(-1, n)
-    random = np.random.default_rng(n)
-    return np.vstack([np.ones(n), random.choice((1.0, -1.0), size=(20_000, n))])
+    if len(apart) == 1:
+        return Paired(difference, 1.0, 1)
+    rng = np.random.default_rng(len(apart))
+    test = stats.permutation_test(
+        (apart,), np.mean, permutation_type="samples", vectorized=True, n_resamples=FLIPS, random_state=rng
+    )
+    return Paired(difference, float(test.pvalue), len(apart))

@@ -1,4 +1,4 @@
-"""Trials of a comparison: arms over paired seeds, with what came out, what it cost, and what may be concluded."""
+"""Variants over paired seeds: what came out, what it cost, and what may be concluded."""
 
 from __future__ import annotations
 
@@ -10,109 +10,137 @@ from typing import Any
 
 import numpy as np
 
-from gannb.comparison.intervals import over_seeds, paired_difference, seeds_text
+from gannb.comparison.intervals import over_seeds, paired, paired_difference, seeds_text
 from gannb.metrics.score import Score, Scores
 from gannb.metrics.stability import OverTime
+from gannb.runs.files import write_bytes
 from gannb.runs.folder import Run
 from gannb.tables import Table
 
 ENOUGH = 5
-"""Seeds from which on a comparison is said to decide anything (claim S4)."""
+"""Seeds from which on a comparison is said to decide anything (contradictions S4)."""
+
+COSTS = ("steps", "seconds", "cpu_seconds")
+_KEPT = ("value", "error", "floor", "reason")  # of a score; the protocol is one for all trials
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One arm with one seed.
+    """One variant with one seed.
 
     Attributes:
-        arm, seed: which.
-        scores: at the end.
-        over: the deciding score by step.
+        variant, seed: which.
+        scores: at the end, and what else was measured of the training.
+        steps, seconds, cpu_seconds: what training took: steps, time by the clock, processor time; 0 if not measured.
+        curve: the deciding score by step.
         paths: of each number, `(step, value)` at the start and at every move.
-        steps, seconds: how long it trained.
     """
 
-    arm: str
+    variant: str
     seed: int
     scores: Scores
-    over: Mapping[int, float] = field(default_factory=dict)
-    paths: Mapping[str, list[tuple[int, float]]] = field(default_factory=dict)
     steps: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    curve: Mapping[int, float] = field(default_factory=dict)
+    paths: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, arm: str, run: Run, scores: Scores, *, over: str, numbers: Iterable[str], seconds: float) -> Trial:
+    def of(
+        cls,
+        variant: str,
+        run: Run,
+        scores: Mapping[str, Score],
+        *,
+        more: Mapping[str, float] | None = None,
+        curve: str = "",
+        numbers: Iterable[str] = (),
+        seconds: float = 0.0,
+        cpu_seconds: float = 0.0,
+    ) -> Trial:
         """A finished run as a trial.
 
         Args:
-            arm: its name in the comparison.
+            variant: its name in the comparison.
             run: its records; the seed is its parameters'.
             scores: at the end.
-            over: the name of the series that was recorded along the way.
+            more: plain numbers beside them, such as how often a rule acted; a score of that name takes precedence.
+            curve: the name of the series of the deciding score, where one was recorded along the way.
             numbers: whose paths are kept.
-            seconds: of training.
+            seconds, cpu_seconds: of training.
         """
-        series, paths = run.history[over], {name: run.trajectory(name) for name in numbers}
-        steps = int(run.history["D/loss"].steps[-1])
+        every = {**{name: Score(name, value) for name, value in (more or {}).items()}, **scores}
+        series = run.history[curve] if curve else None
         return cls(
-            arm,
-            run.params.seed,
-            scores,
-            dict(zip(series.steps.tolist(), series.values.tolist())),
-            paths,
-            steps,
-            seconds,
+            variant,
+            getattr(run.params, "seed", 0),
+            Scores(every.values()),
+            max((row["step"] for row in run.history.rows()), default=0),
+            round(seconds, 2),
+            round(cpu_seconds, 1),
+            dict(zip(series.steps.tolist(), series.values.tolist())) if series else {},
+            {name: run.trajectory(name) for name in numbers},
         )
 
     @property
     def over_time(self) -> OverTime:
         """The deciding score over training."""
-        return OverTime(tuple(self.over), tuple(self.over.values()))
+        return OverTime(tuple(self.curve), tuple(self.curve.values()))
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON; scores without their protocols, which are one for all."""
-        had = {n: {"value": s.value, "error": s.error} for n, s in self.scores.items() if s.available}
-        head = {"arm": self.arm, "seed": self.seed, "steps": self.steps, "seconds": round(self.seconds, 2)}
-        paths = {n: [[step, float(f"{value:.4g}")] for step, value in path] for n, path in self.paths.items()}
-        return head | {"scores": had, "over": {k: float(f"{v:.5g}") for k, v in self.over.items()}, "paths": paths}
+        """As JSON; scores without their protocols, curves and paths to a few digits."""
+        head = {"variant": self.variant, "seed": self.seed} | {n: getattr(self, n) for n in COSTS if getattr(self, n)}
+        scores = {
+            name: {key: value for key, value in score.as_dict().items() if key in _KEPT and value is not None}
+            for name, score in self.scores.items()
+        }
+        curve = [[step, float(f"{value:.5g}")] for step, value in self.curve.items()]
+        paths = {n: [[step, float(f"{value:.6g}")] for step, value in path] for n, path in self.paths.items()}
+        return head | {"scores": scores} | ({"curve": curve} if curve else {}) | ({"paths": paths} if paths else {})
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Trial:
         """The reverse of `as_dict`."""
         return cls(
-            stored["arm"],
+            stored["variant"],
             stored["seed"],
-            Scores(Score(name, kept["value"], kept["error"]) for name, kept in stored["scores"].items()),
-            {int(step): value for step, value in stored["over"].items()},
-            {name: [(step, value) for step, value in path] for name, path in stored["paths"].items()},
-            stored["steps"],
-            stored["seconds"],
+            Scores(Score.from_dict(name, kept) for name, kept in stored["scores"].items()),
+            stored.get("steps", 0),
+            stored.get("seconds", 0.0),
+            stored.get("cpu_seconds", 0.0),
+            dict(stored.get("curve", ())),
+            {name: [(step, value) for step, value in path] for name, path in stored.get("paths", {}).items()},
         )
 
 
-class Trials:
-    """Arms over seeds.
+class Comparison:
+    """Trials of several variants over seeds.
 
     Args:
-        trials: one an arm and seed.
-        metric: the score that decides; lower is better.
-        command: what made them, where they were read from a file.
+        trials: one per variant and seed.
+        metric: the score that decides.
+        better: whether "low" or "high" values of it are better; "" if that is not known.
+        head: what else a file says of all trials: question, command, commit, hardware, data, settings.
 
     Raises:
-        ValueError: an arm twice with one seed.
+        ValueError: a variant twice with one seed.
     """
 
-    def __init__(self, trials: Iterable[Trial] = (), metric: str = "", command: str = "") -> None:
-        self.metric, self.command = metric, command
+    def __init__(self, trials: Iterable[Trial] = (), metric: str = "", better: str = "low", **head: Any) -> None:
+        self.metric, self.better, self.head = metric, better, head
         self._trials: dict[tuple[str, int], Trial] = {}
         for trial in trials:
             self.add(trial)
 
     def add(self, trial: Trial) -> Trial:
-        """Take in one more."""
-        if (trial.arm, trial.seed) in self._trials:
-            raise ValueError(f"{trial.arm} was tried with seed {trial.seed} already")
-        self._trials[trial.arm, trial.seed] = trial
+        """Add one more.
+
+        Raises:
+            ValueError: its variant has a trial with this seed already.
+        """
+        if (trial.variant, trial.seed) in self._trials:
+            raise ValueError(f"{trial.variant} was tried with seed {trial.seed} already")
+        self._trials[trial.variant, trial.seed] = trial
         return trial
 
     def __iter__(self) -> Iterator[Trial]:
@@ -121,88 +149,156 @@ class Trials:
     def __len__(self) -> int:
         return len(self._trials)
 
-    def __contains__(self, arm: str) -> bool:
-        return arm in self.arms
+    def __contains__(self, variant: str) -> bool:
+        return variant in self.variants
 
     @property
-    def arms(self) -> list[str]:
+    def variants(self) -> list[str]:
         """In the order in which they came."""
-        return list(dict.fromkeys(trial.arm for trial in self))
+        return list(dict.fromkeys(trial.variant for trial in self))
 
-    def of(self, arm: str) -> list[Trial]:
-        """An arm's trials, by seed; an error names those that are there."""
-        if arm not in self.arms:
-            raise KeyError(f"no trial of {arm!r}; there are {', '.join(self.arms)}")
-        return sorted((trial for trial in self if trial.arm == arm), key=lambda trial: trial.seed)
+    def of(self, variant: str) -> list[Trial]:
+        """A variant's trials, by seed.
 
-    def values(self, arm: str, name: str = "") -> dict[int, float]:
-        """A score by seed, of those that had it; "seconds", and "mean_over_training" of the deciding score, too."""
-        name, mine = name or self.metric, self.of(arm) if arm in self else []
-        if name in ("seconds", "mean_over_training"):
-            over = {trial.seed: float(np.mean(list(trial.over.values()))) for trial in mine}
-            return over if name != "seconds" else {trial.seed: trial.seconds for trial in mine}
-        return {t.seed: float(t.scores[name]) for t in mine if name in t.scores and t.scores[name].available}
-
-    def over_seeds(self, arm: str, name: str = "") -> Score:
-        """Mean over seeds with its bootstrap interval; missing, with the reason, where there are no two seeds."""
-        return over_seeds(list(self.values(arm, name).values()), name or self.metric)
-
-    def difference(self, arm: str, over: str, name: str = "") -> Score:
-        """Mean of arm − over, seed by seed, with its bootstrap interval; below 0 the arm is lower.
-
-        Missing, with the reason, where an arm was not tried or they share no two seeds.
+        Raises:
+            KeyError: there is none; says which variants there are.
         """
-        if absent := [one for one in (arm, over) if one not in self]:
-            return Score.missing(f"{arm} − {over}", f"{' and '.join(absent)} not tried")
-        mine, theirs = self.values(arm, name), self.values(over, name)
-        both = sorted(mine.keys() & theirs.keys())
-        return paired_difference([mine[s] for s in both], [theirs[s] for s in both], f"{arm} − {over}")
+        if variant not in self:
+            raise KeyError(f"no trial of {variant!r}; there are {', '.join(self.variants)}")
+        return sorted((trial for trial in self if trial.variant == variant), key=lambda trial: trial.seed)
 
-    def at_equal_cost(self, arm: str, over: str, cost: float) -> Score:
-        """`difference` of the deciding score along the way, at the moment when `arm` had cost what `over` cost in all.
+    def without(self, variants: Iterable[str]) -> Comparison:
+        """All but some variants."""
+        out = set(variants)
+        return Comparison((t for t in self if t.variant not in out), self.metric, self.better, **self.head)
+
+    def values(self, variant: str, name: str = "") -> dict[int, float]:
+        """A score by seed, where it is available; also one of `COSTS`, or "mean_over_training" of the curve."""
+        name, found = name or self.metric, {}
+        for trial in self.of(variant) if variant in self else ():
+            if name in trial.scores:
+                if trial.scores[name].available:
+                    found[trial.seed] = float(trial.scores[name])
+            elif name in COSTS and (spent := getattr(trial, name)):
+                found[trial.seed] = float(spent)
+            elif name == "mean_over_training" and trial.curve:
+                found[trial.seed] = float(np.mean(list(trial.curve.values())))
+        return found
+
+    def mean(self, variant: str, name: str = "") -> float | None:
+        """Mean of a score over seeds; None where no seed has it."""
+        values = list(self.values(variant, name).values())
+        return sum(values) / len(values) if values else None
+
+    def over_seeds(self, variant: str, name: str = "") -> Score:
+        """Mean over seeds with its 95 % interval; missing, with the reason, where there are fewer than two seeds."""
+        return over_seeds(list(self.values(variant, name).values()), name or self.metric)
+
+    def difference(self, variant: str, over: str, name: str = "", *, enough: int = 2) -> Score:
+        """Mean of variant − over, seed by seed, with its 95 % interval; below 0 the variant is lower.
 
         Args:
-            cost: what a step of `arm` costs, in steps of `over`; its scores are interpolated between looks.
+            variant, over: which.
+            name: of the score; the deciding one by default.
+            enough: seeds that both must have; with fewer it is missing, as where a variant was not tried.
         """
-        if absent := [one for one in (arm, over) if one not in self]:
-            return Score.missing(f"{arm} − {over}", f"{' and '.join(absent)} not tried")
+        label = f"{variant} − {over}"
+        if absent := [one for one in (variant, over) if one not in self]:
+            return Score.missing(label, f"{' and '.join(absent)} not tried")
+        mine, theirs = self._pairs(variant, over, name)
+        if 2 <= len(mine) < enough:
+            return Score.missing(label, f"{len(mine)} seeds of at least {enough}")
+        return paired_difference(mine, theirs, label)
+
+    def at_equal_cost(self, variant: str, over: str, cost: float) -> Score:
+        """`difference` along the curve, at the moment when `variant` had cost what `over` cost in all.
+
+        Args:
+            variant, over: which.
+            cost: what a step of `variant` costs, in steps of `over`; its curve is interpolated.
+        """
+        if absent := [one for one in (variant, over) if one not in self]:
+            return Score.missing(f"{variant} − {over}", f"{' and '.join(absent)} not tried")
         theirs = {trial.seed: trial.over_time.last for trial in self.of(over)}
         mine = {
-            trial.seed: float(np.interp(theirs[trial.seed][0] / cost, list(trial.over), list(trial.over.values())))
-            for trial in self.of(arm)
+            trial.seed: float(np.interp(theirs[trial.seed][0] / cost, list(trial.curve), list(trial.curve.values())))
+            for trial in self.of(variant)
             if trial.seed in theirs
         }
-        return paired_difference(list(mine.values()), [theirs[seed][1] for seed in mine], f"{arm} − {over}")
+        return paired_difference(list(mine.values()), [theirs[seed][1] for seed in mine], f"{variant} − {over}")
 
     def best(self, among: Sequence[str]) -> str:
-        """The arm of the lowest mean; the first named where none was tried."""
-        there = [arm for arm in among if arm in self and self.values(arm)]
-        return min(there, key=lambda arm: float(np.mean(list(self.values(arm).values()))), default=among[0])
+        """The variant of the lowest mean; the first named where none was tried."""
+        means = {variant: mean for variant in among if (mean := self.mean(variant)) is not None}
+        return min(means, key=lambda variant: means[variant], default=among[0])
 
-    def curve(self, arm: str) -> tuple[np.ndarray, np.ndarray]:
+    def swing(self, variants: Sequence[str]) -> dict[int, float]:
+        """By seed, the largest over the smallest of the deciding score among some variants: 1 where none matters."""
+        each = [self.values(variant) for variant in variants]
+        seeds = set.intersection(*(set(values) for values in each))
+        return {s: max(v[s] for v in each) / min(v[s] for v in each) for s in sorted(seeds)}
+
+    def curve(self, variant: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps `[n]` and the deciding score `[seeds, n]`."""
-        mine = self.of(arm)
-        return np.array(list(mine[0].over)), np.array([list(trial.over.values()) for trial in mine])
+        mine = self.of(variant)
+        return np.array(list(mine[0].curve)), np.array([list(trial.curve.values()) for trial in mine])
 
-    def path(self, arm: str, name: str, points: int = 40) -> tuple[np.ndarray, np.ndarray]:
-        """Steps `[points]` and a number's value then `[seeds, points]`."""
-        mine = self.of(arm)
-        steps = np.linspace(0, max(trial.steps for trial in mine), points).astype(int)
-        return steps, np.array([_held(trial.paths[name], steps) for trial in mine])
+    def path(self, variant: str, name: str, points: int = 40) -> tuple[np.ndarray, np.ndarray]:
+        """Steps `[points]` and a number's value then `[seeds, points]`: it stays where it is between moves.
 
-    def wander(self, arm: str, name: str) -> float:
-        """How far a number went over how far it got, the median over seeds: 1 for a straight way down or up."""
-        ways = [np.array([value for _, value in trial.paths[name]]) for trial in self.of(arm)]
-        net = [abs(way[-1] - way[0]) for way in ways]
-        return float(np.median([np.abs(np.diff(way)).sum() / max(far, 1e-12) for way, far in zip(ways, net)]))
+        Args:
+            variant: which.
+            name: of the number.
+            points: evenly spaced over training.
+        """
+        mine = self.of(variant)
+        steps, values = np.linspace(0, max(trial.steps for trial in mine), points).astype(int), []
+        for trial in mine:
+            moved, path = zip(*trial.paths[name])
+            values.append(np.array(path)[np.searchsorted(moved, steps, side="right") - 1])
+        return steps, np.array(values)
 
-    def table(self, names: Iterable[str] = ()) -> Table:
-        """A row an arm: each score's mean and, in brackets, its 95 % bootstrap interval."""
+    def path_over_net_change(self, variant: str, name: str) -> float:
+        """Path length of a number over its net change, the median over seeds: 1 where it goes straight."""
+        paths = [np.array([value for _, value in trial.paths[name]]) for trial in self.of(variant)]
+        return float(np.median([np.abs(np.diff(p)).sum() / max(abs(p[-1] - p[0]), 1e-12) for p in paths]))
+
+    def table(self, names: Iterable[str] = (), *, intervals: bool = True) -> Table:
+        """A row per variant: mean of each score over seeds, with its 95 % interval in brackets unless turned off."""
         names = list(names) or [self.metric]
-        rows = [
-            (arm, len(self.of(arm)), *(_text(list(self.values(arm, n).values())) for n in names)) for arm in self.arms
-        ]
-        return Table(("arm", "seeds", *names), rows, note=self.command)
+        cell = self._interval if intervals else self.mean
+        rows = [(variant, len(self.of(variant)), *(cell(variant, n) for n in names)) for variant in self.variants]
+        return Table(("variant", "seeds", *names), rows, note=self.head.get("command", ""))
+
+    def beside(self, over: str, names: Iterable[str] = (), also: Iterable[str] = ()) -> Table:
+        """A row per variant: the deciding score, differences from one variant, processor time, and other means.
+
+        Args:
+            over: the variant that all are compared with.
+            names: scores whose paired differences are shown with 95 %; the deciding one by default.
+            also: scores whose means are shown.
+        """
+        names, also, rows = list(names) or [self.metric], list(also), []
+        for variant in self.variants:
+            apart = [None if variant == over else self._apart(variant, over, name) for name in names]
+            mine, theirs = self._pairs(variant, over, "cpu_seconds")
+            cost = f"×{np.mean(np.divide(mine, theirs)):.2f}" if mine else None
+            means = [self.mean(variant, name) for name in also]
+            rows.append((variant, len(self.of(variant)), self.mean(variant), *apart, cost, *means))
+        columns = ("variant", "seeds", self.metric, *(f"Δ {name}" for name in names), "processor time", *also)
+        note = f"Δ: less {over}, seed by seed, 95 %; an interval that holds 0 shows nothing"
+        return Table(columns, rows, note="\n".join(filter(None, [note, self.head.get("command")])))
+
+    def tested(self) -> Table:
+        """A row per variant: the deciding score over seeds, its difference from the first, and p of sign flips."""
+        first, rows = next(iter(self.variants), ""), []
+        for variant in self.variants:
+            mine, theirs = self._pairs(variant, first)
+            test = str(paired(theirs, mine)) if variant != first and len(mine) > 1 else None
+            rows.append((variant, len(self.values(variant)), self._interval(variant, self.metric), test))
+        note = f"{self.better} is better; " if self.better else ""
+        note += "mean [95 % over seeds]; p of sign flips, seed by seed"
+        return Table(("variant", "seeds", self.metric, f"less {first}"), rows, note=note)
 
     def __repr__(self) -> str:
         return repr(self.table())
@@ -210,41 +306,45 @@ class Trials:
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
-    def save(self, path: Path, **more: Any) -> None:
-        """Write as JSON, with what else the file should say."""
-        head = {"command": self.command, "metric": self.metric, **more}
-        rows = ",\n".join(json.dumps(trial.as_dict(), ensure_ascii=False) for trial in self)
+    def save(self, path: Path) -> None:
+        """Write as JSON: the head, then a line per trial."""
+        head = {**self.head, "metric": self.metric, "better": self.better}
         text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
-        path.write_text(f'{text},\n "trials": [\n{rows}\n]\n}}\n', encoding="utf-8")
+        rows = ",\n".join(json.dumps(trial.as_dict(), ensure_ascii=False) for trial in self)
+        write_bytes(path, f'{text},\n "trials": [\n{rows}\n]\n}}\n'.encode())
 
     @classmethod
-    def read(cls, path: Path) -> Trials:
-        """The reverse of `save`; no trial where there is no file, so that a comparison can begin with nothing kept."""
+    def read(cls, path: Path) -> Comparison:
+        """The reverse of `save`; without trials, and saying so, where there is no file yet."""
         if not path.is_file():
             return cls(command=f"no {path.name} in {path.parent.name}/: it is made by a script in benchmarks/")
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return cls(map(Trial.from_dict, stored["trials"]), stored["metric"], stored["command"])
+        return cls(map(Trial.from_dict, stored.pop("trials")), **stored)
+
+    def _pairs(self, variant: str, over: str, name: str = "") -> tuple[list[float], list[float]]:
+        """A score of two variants, over the seeds of both."""
+        mine, theirs = self.values(variant, name), self.values(over, name)
+        both = sorted(mine.keys() & theirs.keys())
+        return [mine[seed] for seed in both], [theirs[seed] for seed in both]
+
+    def _interval(self, variant: str, name: str) -> str | None:
+        values = list(self.values(variant, name).values())
+        return seeds_text(values) if values else None
+
+    def _apart(self, variant: str, over: str, name: str) -> str | None:
+        apart = np.subtract(*self._pairs(variant, over, name)).tolist()
+        return seeds_text(apart, signed=True) if apart else None
 
 
 def concluded(difference: Score, enough: int = ENOUGH) -> str:
-    """What a paired difference (`arm − other`, lower is better) allows to say: a sentence."""
+    """What a paired difference (`variant − other`, lower is better) allows to say: a sentence."""
     if not difference.available:
         return f"{difference.name}: undecided, {difference.reason}"
-    low, high = difference.interval
-    seeds, told = difference.protocol["seeds"], difference.ranged(signed=True)
+    low, high = difference.interval or (0.0, 0.0)
+    seeds, shown = difference.protocol["seeds"], difference.ranged(signed=True)
     if seeds < enough:
-        return f"{difference.name} = {told}: undecided, {seeds} seeds of at least {enough}"
+        return f"{difference.name} = {shown}: undecided, {seeds} seeds of at least {enough}"
     if low <= 0 <= high:
-        return f"{difference.name} = {told} over {seeds} seeds: a null result, no difference is shown"
-    arm, other = difference.name.split(" − ")
-    return f"{difference.name} = {told} over {seeds} seeds: {arm if high < 0 else other} is better"
-
-
-def _held(path: list[tuple[int, float]], steps: np.ndarray) -> np.ndarray:
-    """A number that stays where it is between moves, at some steps."""
-    moved, values = zip(*path)
-    return np.array(values)[np.searchsorted(moved, steps, side="right") - 1]
-
-
-def _text(values: list[float]) -> str | None:
-    return seeds_text(values) if values else None
+        return f"{difference.name} = {shown} over {seeds} seeds: a null result, no difference is shown"
+    variant, other = difference.name.split(" − ")
+    return f"{difference.name} = {shown} over {seeds} seeds: {variant if high < 0 else other} is better"

@@ -1,4 +1,4 @@
-"""Two runs side by side: what they were told, where they part, and what came of them."""
+"""Two runs side by side: how they were configured, where they diverge, and how they ended."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gannb.tables import Table
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunDifference:
     """What differs between two runs.
 
     Attributes:
         names: the two folders' names.
         parameters: name → (value there, value here), where they differ.
-        parted: the first recorded step at which the two differ; None where all rows that both have are equal.
-        parted_in: what differs in that row, by name: the two values (None where one has none).
+        diverged: the first recorded step at which the two differ; None where all rows that both have are equal.
+        diverged_in: what differs in that row, by name: the two values (None where one has none).
         rows: how many recorded steps were compared.
         branches: for each run, the run and checkpoint it was branched from, or "".
         moves: moves of numbers that only one of the two made: (run's name, step, number, new value, by whom).
@@ -30,28 +30,28 @@ class Comparison:
 
     names: tuple[str, str]
     parameters: dict[str, tuple[Any, Any]]
-    parted: int | None
-    parted_in: dict[str, tuple[float | None, float | None]]
+    diverged: int | None
+    diverged_in: dict[str, tuple[float | None, float | None]]
     rows: int
     branches: tuple[str, str]
     moves: list[tuple[str, int, str, float, str]]
     equal: bool | None
 
     def table(self) -> Table:
-        """A row a difference, in the order of: origin, parameters, first parting, moves, end."""
+        """A row per difference: origin, parameters, first divergence, moves, end."""
         one, two = self.names
         rows: list[tuple[Any, ...]] = [("branched from", *self.branches)] if any(self.branches) else []
         rows += [(f"parameter {name}", *values) for name, values in self.parameters.items()]
-        rows += [(f"step {self.parted}: {name}", *values) for name, values in self.parted_in.items()]
+        rows += [(f"step {self.diverged}: {name}", *values) for name, values in self.diverged_in.items()]
         for run, step, number, value, by in self.moves:
-            told = f"{value:g} by {by}"
-            rows.append((f"step {step}: {number} moved", *((told, None) if run == one else (None, told))))
-        return Table(("what", one, two), rows, note=f"{self._parting()}; {self._ending()}")
+            moved = f"{value:g} by {by}"
+            rows.append((f"step {step}: {number} moved", *((moved, None) if run == one else (None, moved))))
+        return Table(("what", one, two), rows, note=f"{self._divergence()}; {self._ending()}")
 
     def shown_parameters(self) -> str:
-        """What differs, and where they part, without what training made: the same on every machine."""
-        told = [f"{name}: {a} there, {b} here" for name, (a, b) in self.parameters.items()]
-        return "\n".join([*told, self._parting()])
+        """What differs, and where they part, without what training measured: the same on every machine."""
+        shown = [f"{name}: {a} there, {b} here" for name, (a, b) in self.parameters.items()]
+        return "\n".join([*shown, self._divergence()])
 
     def __repr__(self) -> str:
         return repr(self.table())
@@ -59,17 +59,17 @@ class Comparison:
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
-    def _parting(self) -> str:
+    def _divergence(self) -> str:
         if not self.rows:
             return "no step was recorded by both"
-        return f"equal in all {self.rows} steps" if self.parted is None else f"they part at step {self.parted}"
+        return f"equal in all {self.rows} steps" if self.diverged is None else f"they diverge at step {self.diverged}"
 
     def _ending(self) -> str:
         words = {True: "the same weights in the end", False: "other weights in the end", None: "not both have ended"}
         return words[self.equal]
 
 
-def compare(one: str | Path, two: str | Path) -> Comparison:
+def compare(one: str | Path, two: str | Path) -> RunDifference:
     """Compare two run folders by what is written in them.
 
     Rows are compared by their step, name by name, to the six digits that are recorded. A branch begins at its
@@ -86,13 +86,13 @@ def compare(one: str | Path, two: str | Path) -> Comparison:
     there, here = (settings_of(folder) for folder in folders)
     rows = [_by_step(folder) for folder in folders]
     common = sorted(rows[0].keys() & rows[1].keys())
-    parted = next((step for step in common if rows[0][step] != rows[1][step]), None)
+    diverged = next((step for step in common if rows[0][step] != rows[1][step]), None)
     events = [files.read_lines(folder / "events.jsonl") for folder in folders]
-    return Comparison(
+    return RunDifference(
         names=names,
         parameters=_differences(there, here),
-        parted=parted,
-        parted_in=_differences(rows[0][parted], rows[1][parted]) if parted is not None else {},
+        diverged=diverged,
+        diverged_in=_differences(rows[0][diverged], rows[1][diverged]) if diverged is not None else {},
         rows=len(common),
         branches=(_origin(events[0]), _origin(events[1])),
         moves=_alone(names, events),

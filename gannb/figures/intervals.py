@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from gannb.comparison.measured import Arms
+from gannb.comparison.trials import Comparison
 from gannb.figures.template import COLOURS, INK, figure
 from gannb.metrics.score import Score
 
@@ -15,7 +16,7 @@ from gannb.metrics.score import Score
 def interval_figure(
     scores: Mapping[str, Score], x_title: str, *, level: float | None = None, level_name: str = "", scale: float = 1.0
 ) -> go.Figure:
-    """Draw each score as a point with its 95 % interval, in their order from the top.
+    """Draw each score as a point with its 95 % interval (1.96 errors each way where it has an error alone).
 
     Args:
         scores: name → score; unavailable ones are left out.
@@ -25,7 +26,7 @@ def interval_figure(
         scale: what values are multiplied by (100 for metres in centimetres); the level too.
     """
     had = {name: score for name, score in scores.items() if score.available}
-    ends = [score.interval or (float(score),) * 2 for score in had.values()]
+    ends = [score.interval or _by_error(score) for score in had.values()]
     low, high = scale * np.array(ends, dtype=np.float32).reshape(-1, 2).T
     centres = scale * np.array([float(score) for score in had.values()], dtype=np.float32)
     reach = {"type": "data", "symmetric": False, "array": high - centres, "arrayminus": centres - low, "color": INK}
@@ -41,13 +42,33 @@ def interval_figure(
     return shown
 
 
-def difference_figure(arms: Arms, over: str, without: Sequence[str] = ()) -> go.Figure:
+def score_figure(comparison: Comparison, name: str, x_title: str, **options: Any) -> go.Figure:
+    """Draw a score of each variant over seeds; of a single seed, with the score's own error.
+
+    Args:
+        comparison: the variants.
+        name: of the score.
+        x_title: of the axis; what the bars are over is added.
+        options: of `interval_figure`.
+    """
+    over = {variant: comparison.over_seeds(variant, name) for variant in comparison.variants}
+    shown = {v: s if s.available else comparison.of(v)[0].scores[name] for v, s in over.items()}
+    bars = "seeds" if any(score.available for score in over.values()) else "what one seed was tested on"
+    return interval_figure(shown, f"{x_title}; bars: 95 % over {bars}", **options)
+
+
+def difference_figure(comparison: Comparison, over: str, without: Sequence[str] = ()) -> go.Figure:
     """Draw each variant's difference from one of them in the deciding score, with its 95 % interval over paired seeds.
 
     Args:
-        arms: the variants.
+        comparison: the variants.
         over: the variant that all are compared with.
         without: variants to leave out, such as one so far off that the others could not be told apart.
     """
-    apart = {arm: arms.difference(arm, over) for arm in arms.arms if arm not in (over, *without)}
-    return interval_figure(apart, f"{arms.metric}, less {over}; bars: 95 % over seeds", level=0.0)
+    apart = {v: comparison.difference(v, over) for v in comparison.variants if v not in (over, *without)}
+    return interval_figure(apart, f"{comparison.metric}, less {over}; bars: 95 % over seeds", level=0.0)
+
+
+def _by_error(score: Score) -> tuple[float, float]:
+    reach = 1.96 * (score.error or 0.0)
+    return float(score) - reach, float(score) + reach

@@ -1,4 +1,4 @@
-"""Many runs at a glance: reading, filtering, sorting, picking, arms, series, and a thousand of them in seconds."""
+"""Many runs at a glance: reading, filtering, sorting, picking, variants, series, and a thousand of them in seconds."""
 
 import json
 import math
@@ -35,13 +35,14 @@ def runs(tmp_path: Path) -> Catalogue:
     return Catalogue.find(str(tmp_path))
 
 
-def test_arms_are_runs_that_differ_in_the_seed_alone(runs: Catalogue) -> None:
+def test_variants_are_runs_that_differ_in_the_seed_alone(runs: Catalogue) -> None:
     assert runs.differing() == ("lr",), "what is the same in all, and the seed, is no difference"
-    arms = runs.arms()
-    assert {label: list(arm.frame["run"]) for label, arm in arms.items()} == {
+    variants = runs.variants()
+    assert {label: list(alike.frame["run"]) for label, alike in variants.items()} == {
         "lr=0.1": ["a0", "a1", "a2"], "lr=0.2": ["b0", "b1", "b2"],
     }  # fmt: skip
-    assert runs.scores("kid") == {"lr=0.1": {0: 1.0, 1: 2.0, 2: 3.0}, "lr=0.2": {0: 2.0, 1: 3.0, 2: 4.0}}
+    compared = runs.comparison("kid")
+    assert compared.variants == ["lr=0.1", "lr=0.2"] and compared.values("lr=0.2") == {0: 2.0, 1: 3.0, 2: 4.0}
     assert runs.common_scores() == ["kid"], "fid is unavailable"
 
 
@@ -50,7 +51,7 @@ def test_a_parameter_called_as_a_column_of_the_head_takes_none_of_its_place(tmp_
         write(tmp_path / "toy" / f"a{seed}", seed=seed, state=state, preset="")
     found = Catalogue.find(str(tmp_path))
     assert list(found.frame["state"]) == ["finished", "finished"] and list(found.frame["preset"]) == ["quick", "quick"]
-    assert found.differing() == ("told_state",) and found.common_scores() == ["kid"]
+    assert found.differing() == ("parameter_state",) and found.common_scores() == ["kid"]
     assert len(found.where("state == 'finished'")) == 2
 
 
@@ -137,9 +138,9 @@ def test_a_thousand_runs_in_under_five_seconds(tmp_path: Path) -> None:
     # processor time: the machine may have other work
     began = time.process_time()
     found = Catalogue.find(str(tmp_path)).where("lr < 10").sort("kid")
-    arms, series = found.arms(), found.series("D/loss")
-    scores, table = found.scores("kid"), repr(found.table())
+    variants, series = found.variants(), found.series("D/loss")
+    compared, table = found.comparison("kid"), repr(found.table())
     took = time.process_time() - began
-    assert len(found) == 1000 and len(arms) == len(series) == len(scores) == 200 and "1000 runs" in table
-    assert all(math.isfinite(v) for arm in scores.values() for v in arm.values())
+    assert len(found) == 1000 and len(variants) == len(series) == len(compared.variants) == 200 and "1000 runs" in table
+    assert all(math.isfinite(v) for trial in compared for v in map(float, trial.scores.values()))
     assert took < 5, f"{took:.1f} s of processor time"

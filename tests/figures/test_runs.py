@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gannb.comparison.outcome import outcome_table
 from gannb.figures.runs import side_by_side, steering
 
 
@@ -55,10 +54,3 @@ def test_pictures_are_a_row_an_arm(tmp_path: Path) -> None:
     assert grid.pixels[2, 5, 2].tolist() == [0, 0, 255] and (grid.pixels[3] == 24).all(), "no such seed"
     with pytest.raises(ValueError, match="no run here has a picture"):
         side_by_side({"one": {}})
-
-
-def test_an_outcome_pairs_seeds_and_leaves_alone_what_has_no_pair() -> None:
-    table = outcome_table({"a": {0: 1.0, 1: 2.0}, "b": {1: 3.0, 0: 1.5, 2: 9.0}, "c": {7: 1.0}, "d": {}}, "kid")
-    assert [row[1] for row in table.rows] == [2, 3, 1, 0]
-    assert table.rows[0][3] is None and table.rows[1][3].startswith("0.8 [") and "2 pairs cannot" in table.rows[1][3]
-    assert table.rows[2][2] == "1 (1 run)" and table.rows[2][3] is None and table.rows[3][2] is None

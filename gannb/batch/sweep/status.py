@@ -149,13 +149,15 @@ def failures(now: Sequence[TrialStatus]) -> Table:
 
 def outcome(now: Sequence[TrialStatus], sweep: Sweep) -> Table:
     """One row per variant: seeds done, mean score with its interval, and the paired difference to the first variant."""
-    from gannb.comparison.outcome import outcome_table
+    from gannb.comparison.trials import Comparison, Trial
+    from gannb.metrics.score import Score, Scores
 
-    scores: dict[str, dict[Any, float]] = {variant: {} for variant in sweep.variants}
-    for trial in now:
-        if trial.score is not None:
-            scores[trial.job.variant][trial.job.seed] = trial.score
-    return outcome_table(scores, sweep.score, sweep.better)
+    trials = []
+    for one in now:
+        known = one.score is not None
+        score = Score(sweep.score, one.score) if known else Score.missing(sweep.score, one.state)
+        trials.append(Trial(one.job.variant, one.job.seed or 0, Scores([score])))
+    return Comparison(trials, sweep.score, sweep.better).tested()
 
 
 def _score(job: Job, record: Mapping[str, Any], name: str) -> float | None:

@@ -8,26 +8,24 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
+from gannb.comparison.trials import Comparison
 from gannb.experiments.motion.metrics.speakers import TRAITS, SpeakerStyles
-from gannb.experiments.motion.metrics.variants import Outcomes
 from gannb.experiments.motion.skeleton import BODY, INDEX, PARENTS, SIDES
 from gannb.figures.curves import curves
-from gannb.figures.intervals import interval_figure
+from gannb.figures.intervals import score_figure
 from gannb.figures.template import COLOURS, figure
 from gannb.runs.folder import Run
 
 
-def error_figure(outcomes: Outcomes, floor: float | None = None) -> go.Figure:
-    """Draw each variant's mean |generated - real| on held-out clips with its 95 % interval.
+def error_figure(comparison: Comparison, floor: float | None = None) -> go.Figure:
+    """Draw each variant's mean absolute joint error on held-out clips with its 95 % interval.
 
     Args:
-        outcomes: the variants.
+        comparison: the variants.
         floor: a level to compare with, such as the error of the mean pose.
     """
-    of = "seeds" if len({o.seed for o in outcomes.all}) > 1 else "clips of one seed"
-    title = f"mean |generated − real|, cm; bars: 95 % over {of}"
-    errors = {arm: outcomes.error(arm) for arm in outcomes.arms}
-    return interval_figure(errors, title, level=floor, level_name="mean pose", scale=100.0)
+    title = "mean absolute joint error, cm"
+    return score_figure(comparison, "maje", title, level=floor, level_name="mean pose", scale=100.0)
 
 
 def training_figure(runs: Mapping[str, Run], name: str, y_title: str, levels: Mapping[str, float]) -> go.Figure:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.stats import spearmanr
-from torch import Tensor
 
 from gannb.experiments.motion.collapse import DIVERSITY
-from gannb.experiments.motion.data.clips import Clips
-from gannb.experiments.motion.metrics.evaluation import error_by_clip
-from gannb.experiments.motion.metrics.variants import Outcome
-from gannb.metrics.score import Scores
+from gannb.metrics.score import Score
 from gannb.runs.folder import Run
 
 ASKED = (
@@ -23,31 +21,26 @@ LOOKS = 8
 """At fewer moments a rank correlation says next to nothing."""
 
 
-def outcome(arm: str, run: Run, cpu_seconds: float, scores: Scores, real: Clips, generated: Tensor) -> Outcome:
-    """What became of a training under either regime.
+def training_of(run: Run, scores: Mapping[str, Score]) -> dict[str, float]:
+    """How a training under either regime went.
 
     Args:
-        arm: its name.
         run: its run.
-        cpu_seconds: of processor time that its steps took; a clock on the wall would say what else was running.
-        scores: of `generated`; with "diversity_share".
-        real, generated: held-out clips, and what was generated to their speech.
+        scores: of what it generated; with "diversity_share".
 
     Returns:
-        Its scores, errors by clip, and how it was trained: `collapsed` is 1 where generated motion differs by less than
-        a quarter of real motion (a discriminator's accuracy exists in one regime alone); `w_follows_fgd` where
-        there is a critic that was looked at often enough.
+        `collapsed`, which is 1 where generated motions differ by less than a quarter of what real ones do (a
+        discriminator's accuracy exists in one regime alone); turns of both players; `w_follows_fgd` where there is a
+        critic that was looked at often enough.
     """
-    had = {name: float(score) for name, score in scores.items() if score.available}
-    training = {
-        "collapsed": float(had["diversity_share"] < DIVERSITY),
-        "cpu_seconds": round(cpu_seconds, 1),
+    found = {
+        "collapsed": float(float(scores["diversity_share"]) < DIVERSITY),
         "g_turns": float(_turns(run, "G")),
         "d_turns": float(_turns(run, "D")),
     }
     if (rank := w_follows_fgd(run)) is not None:
-        training["w_follows_fgd"] = rank
-    return Outcome(arm, run.params.seed, had, error_by_clip(real, generated).tolist(), training)
+        found["w_follows_fgd"] = rank
+    return found
 
 
 def w_follows_fgd(run: Run) -> float | None:

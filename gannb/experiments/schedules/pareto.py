@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from gannb.comparison.trials import Trials
 from gannb.figures.template import COLOURS, INK, figure
 
 if TYPE_CHECKING:
@@ -27,19 +24,6 @@ def front(points: Mapping[str, Point]) -> list[str]:
         return any(b[0] <= a[0] and b[1] <= a[1] and b != a for b in points.values())
 
     return sorted((name for name, point in points.items() if not beaten(point)), key=lambda name: points[name])
-
-
-def quality_and_stability(trials: Trials) -> dict[str, Point]:
-    """The deciding score of each variant at the end, and its last over its best score: means over seeds.
-
-    Variants that were not scored along the way are left out.
-    """
-    points = {}
-    for variant in trials.arms:
-        lost = [trial.over_time.last_over_best for trial in trials.of(variant) if trial.over]
-        if lost and (ends := trials.values(variant)):
-            points[variant] = (float(np.mean(list(ends.values()))), float(np.mean(lost)))
-    return points
 
 
 def front_figure(points: Mapping[str, Point], x_title: str, y_title: str) -> go.Figure:

@@ -1,25 +1,25 @@
-"""Arms side by side, and motions as rows of stick figures."""
+"""Variants side by side, and motions as rows of stick figures."""
 
 import numpy as np
 import pytest
 import torch
 
+from gannb.comparison.trials import Comparison, Trial
 from gannb.experiments.motion import skeleton
 from gannb.experiments.motion.figures import error_figure, strip
-from gannb.experiments.motion.metrics.variants import Outcome, Outcomes
+from gannb.metrics.score import Score, Scores
 
 
 def test_errors_stand_in_centimetres_with_their_intervals() -> None:
-    arms = Outcomes([Outcome("one", s, {}, [0.05 + 0.01 * s, 0.07 + 0.01 * s]) for s in (0, 1)])
-    arms.add(Outcome("two", 0, {}, [0.08, 0.10]))
-    figure = error_figure(arms, floor=0.06)
-    (points,) = figure.data
+    trials = [Trial("one", s, Scores([Score("maje", 0.06 + 0.01 * s)])) for s in (0, 1)]
+    found = Comparison([*trials, Trial("two", 0, Scores([Score("maje", 0.09, 0.01)]))], "maje")
+    (points,) = error_figure(found, floor=0.06).data
     assert list(points.y) == ["one", "two"]
     assert points.x == pytest.approx([6.5, 9.0])
-    assert (points.error_x.array > 0).all() and (points.error_x.arrayminus > 0).all()
-    low, high = (100 * end for end in arms.error("one").interval)
+    low, high = (100 * end for end in found.over_seeds("one", "maje").interval)
     assert points.x[0] - points.error_x.arrayminus[0] == pytest.approx(low)
     assert points.x[0] + points.error_x.array[0] == pytest.approx(high)
+    assert points.error_x.array[1] == pytest.approx(1.96, rel=1e-4)
 
 
 def test_a_strip_shows_each_motion_at_its_moments() -> None:

@@ -1,11 +1,12 @@
-"""An outcome under either regime: turns counted from the run, collapse by a quarter of the real diversity."""
+"""A training under either regime: turns counted from the run, collapse by a quarter of the real diversity."""
 
+from gannb.comparison.trials import Comparison, Trial
 from gannb.experiments.motion.data import recordings
 from gannb.experiments.motion.data.corpus import Corpus
 from gannb.experiments.motion.metrics.evaluation import evaluate
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.experiments.motion_wgan_gp.params import MotionWganGp
-from gannb.experiments.motion_wgan_gp.regimes import ASKED, LOOKS, outcome, w_follows_fgd
+from gannb.experiments.motion_wgan_gp.regimes import ASKED, LOOKS, training_of, w_follows_fgd
 from gannb.runs.folder import Run
 from tests.training.regimes import open_run
 
@@ -16,12 +17,12 @@ def test_turns_and_collapse(tmp_path) -> None:
     run.record([{"step": s, "D/loss": 1.0, **({"G/loss": 0.5} if s % 5 == 0 else {})} for s in range(1, 11)])
     still = clips.pose.mean(0, keepdim=True) + 0.01 * (clips.pose - clips.pose.mean(0, keepdim=True))
     for generated, collapsed in ((clips.pose, 0.0), (still, 1.0)):
-        found = outcome("arm", run, 3.0, evaluate(clips, generated), clips, generated)
-        assert found.training == {"collapsed": collapsed, "cpu_seconds": 3.0, "g_turns": 2.0, "d_turns": 10.0}
-        assert len(found.errors) == len(clips.pose)
-    assert sum(found.errors) > 0.01
-    had = {*outcome("arm", run, 3.0, evaluate(clips, clips.pose), clips, clips.pose).scores, *found.training}
-    assert set(ASKED) - {"fgd", "fgd_over_floor", "w_follows_fgd"} <= had, "FGD needs features"
+        found = training_of(run, evaluate(clips, generated))
+        assert found == {"collapsed": collapsed, "g_turns": 2.0, "d_turns": 10.0}
+    scores = evaluate(clips, clips.pose)
+    trial = Trial.of("variant", run, scores, more=training_of(run, scores), cpu_seconds=3.0)
+    known = {name for name in ASKED if Comparison([trial]).values("variant", name)}
+    assert set(ASKED) - {"fgd", "fgd_over_floor", "w_follows_fgd"} <= known, "FGD needs features"
 
 
 def test_several_turns_a_step_are_counted(tmp_path) -> None:
@@ -31,7 +32,7 @@ def test_several_turns_a_step_are_counted(tmp_path) -> None:
     run.record([{"step": s, "D/loss": 1.0, "G/loss": 0.5} for s in range(1, 4)])
     run.event("move", 2, name="g_turns", old=4, new=6, by="balance", outcome="applied")
     clips = Corpus.of(recordings.load("synthetic", seconds=5.0, each=1), n_mels=16).clips()
-    found = outcome("rival", run, 1.0, evaluate(clips, clips.pose), clips, clips.pose).training
+    found = training_of(run, evaluate(clips, clips.pose))
     assert (found["g_turns"], found["d_turns"]) == (4 + 4 + 6, 3)
 
 

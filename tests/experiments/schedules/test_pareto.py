@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gannb.comparison.trials import Trial, Trials
-from gannb.experiments.schedules.pareto import front, front_figure, quality_and_stability
-from gannb.metrics.score import Score, Scores
+from gannb.experiments.schedules.pareto import front, front_figure
 
 POINTS = {"quality": (1.0, 9.0), "both": (2.0, 3.0), "stability": (7.0, 1.0), "beaten": (3.0, 4.0), "worst": (8.0, 9.0)}
 
@@ -36,12 +34,3 @@ def test_the_figure_names_every_point_and_joins_the_front():
     assert (shown.layout.xaxis.title.text, shown.layout.yaxis.title.text) == ("distance", "spread")
     with pytest.raises(ValueError, match="at least one"):
         front_figure({}, "", "")
-
-
-def test_points_are_the_end_and_what_was_lost_again():
-    def trial(arm, seed, *over):
-        scores = Scores([Score("fd", over[-1])]) if over else Scores([Score("fd", 1.0)])
-        return Trial(arm, seed, scores, dict(enumerate(over)))
-
-    trials = Trials([trial("a", 0, 4.0, 2.0, 3.0), trial("a", 1, 4.0, 1.0), trial("b", 0)], metric="fd")
-    assert quality_and_stability(trials) == {"a": (2.0, 1.25)}

@@ -45,11 +45,6 @@ def diversity_share(real: Tensor, generated: Tensor) -> float:
     return float(motion.diversity(generated)) / max(float(motion.diversity(real)), 1e-9)
 
 
-def error_by_clip(real: Clips, generated: Tensor) -> Tensor:
-    """Mean |generated - real| of each clip `[N]`, metres: what intervals over clips resample."""
-    return (generated - real.pose).abs().flatten(1).mean(1)
-
-
 def generate_clips(network: torch.nn.Module, clips: Clips, size: int = 64) -> Tensor:
     """What a generator makes to the speech of clips `[N, T, 52, 3]`, on the CPU.
 

@@ -6,9 +6,8 @@ import torch
 from gannb.experiments.motion.data import recordings as recordings
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion.data.corpus import Corpus
-from gannb.experiments.motion.metrics.evaluation import diversity_share, error_by_clip, evaluate, generate_clips
+from gannb.experiments.motion.metrics.evaluation import diversity_share, evaluate, generate_clips
 from gannb.experiments.motion.metrics.motion import seam_jerk
-from gannb.random import generator
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +30,6 @@ def test_a_frozen_pose_has_no_diversity_and_says_what_it_lacks(real: Clips) -> N
     assert float(scores["diversity_share"]) == pytest.approx(0.0, abs=1e-6)
     assert not scores["bc_stroke"].available and not scores["harmony_gap"].available
     assert diversity_share(real.pose, still) == pytest.approx(0.0, abs=1e-6)
-
-
-def test_errors_by_clip_average_to_maje(real: Clips) -> None:
-    off = real.pose + 0.01 * torch.randn(real.pose.shape, generator=generator("off"))
-    errors = error_by_clip(real, off)
-    assert errors.shape == (len(real.pose),)
-    assert float(errors.mean()) == pytest.approx(float(evaluate(real, off)["maje"]), rel=1e-4)
 
 
 def test_a_network_is_asked_clip_by_clip_and_part_by_part(real: Clips) -> None:

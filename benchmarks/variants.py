@@ -1,0 +1,122 @@
+"""Variants of a notebook over seeds, as a sweep of `params/sweeps/` lists them; writes `results/<sweep>.json`.
+
+    python benchmarks/variants.py extensions_particles_small -p data=CROPS --seeds 0 1
+    python benchmarks/variants.py motion_trace --curves D/loss G/loss G/adversarial D/accuracy
+
+Each trial is one `gannb run` on one thread. What a notebook trains beside its own run (`compared`) it leaves in
+`trials.json`, and that is added too. Processor time is that of training where the notebook says so, else of the whole
+notebook. Trials that are there already are kept; notebooks read these files: do not delete one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import record
+
+from gannb.batch.sweep import plan
+from gannb.comparison.results import result
+from gannb.comparison.trials import Comparison, Trial
+from gannb.config.yaml_files import read_yaml
+from gannb.metrics.score import Scores
+from gannb.runs.history import History
+
+FILES = {"trials.json": "", "transfer.json": "_transfer"}
+"""What a run folder may hold, and what is added to the sweep's name for its results."""
+
+
+def run(notebook: str, trial: plan.Trial, options: dict[str, str], runs: Path) -> tuple[Path, float]:
+    """Run one trial; returns its folder and the processor time of the whole notebook, seconds.
+
+    Raises:
+        RuntimeError: the run failed; with the end of what it said.
+    """
+    values = {name: json.dumps(v) if isinstance(v, list | dict) else v for name, v in trial.values.items()}
+    del values["preset"]  # a label
+    flags = [part for name, value in (values | options).items() for part in ("-p", f"{name}={value}")]
+    command = [sys.executable, "-m", "gannb.cli", "run", notebook, "--runs", str(runs), *flags]
+    out, log = runs / "out", runs / "log"
+    with out.open("w") as said, log.open("w") as complained:
+        process = subprocess.Popen(command, stdout=said, stderr=complained, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(
+            f"{trial.variant}, seed {trial.seed} failed:\n{out.read_text()[-2000:]}\n{log.read_text()[-2000:]}"
+        )
+    return Path(out.read_text().split("run: ")[-1].strip()), usage.ru_utime + usage.ru_stime
+
+
+def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) -> dict[str, list[Trial]]:
+    """The trials of a run folder, by what is added to the sweep's name."""
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    scores, history = Scores.from_dict(summary), History(folder / "metrics.jsonl")
+    paths = {name: list(zip(history[name].steps.tolist(), history[name].values.tolist())) for name in curves}
+    own = Trial(
+        trial.variant, trial.seed or 0, scores, summary["steps"], summary["seconds"], round(spent, 1), paths=paths
+    )
+    found = {added: list(Comparison.read(folder / file)) for file, added in FILES.items()}
+    for i, beside in enumerate(found[""]):
+        if beside.variant in ("this run", trial.variant) and beside.seed == own.seed:
+            found[""][i] = replace(
+                beside, variant=trial.variant, scores=beside.scores | scores, paths=beside.paths | paths
+            )
+            break
+    else:
+        found[""].append(own)
+    return {added: trials for added, trials in found.items() if trials}
+
+
+def main() -> None:
+    """Run what is not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sweep", help="a name in params/sweeps, or a file")
+    parser.add_argument("--seeds", nargs="+", type=int, help="of the sweep's; all by default")
+    parser.add_argument("--variants", nargs="+", help="of the sweep's; all by default")
+    parser.add_argument("--curves", nargs="+", default=[], help="names whose series are kept")
+    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
+    parser.add_argument("--jobs", type=int, default=1, help="trials at a time")
+    parser.add_argument("-p", dest="options", action="append", default=[], metavar="NAME=VALUE", help="for every trial")
+    args = parser.parse_args()
+    path, options = plan.find(args.sweep), dict(each.split("=", 1) for each in args.options)
+    sweep, kept = plan.read(path), result(path.stem)
+    shown = {name: Path(value).name for name, value in options.items()}  # no path of this machine
+    flags = [f"-p {name}={value}" for name, value in shown.items()]
+    flags += ["--curves", *args.curves] if args.curves else []
+    head = {
+        "question": sweep.doc,
+        "command": " ".join(["python benchmarks/variants.py", sweep.name, *flags]),
+        "settings": read_yaml(path).get("values", {}) | shown,
+    }
+    if len(kept) and kept.head.get("settings") != head["settings"] and not args.again:
+        parser.error(f"results/{sweep.name}.json was measured with other settings: --again measures anew")
+    there = set() if args.again else {(trial.variant, trial.seed) for trial in kept}
+    wanted = [
+        trial
+        for trial in sorted(sweep.trials, key=lambda trial: trial.seed or 0)
+        if (trial.variant, trial.seed) not in there
+        and trial.seed in (args.seeds or [trial.seed])
+        and trial.variant in (args.variants or [trial.variant])
+    ]
+
+    def measure(trial: plan.Trial) -> dict[str, list[Trial]]:
+        with tempfile.TemporaryDirectory() as runs:
+            return collected(trial, *run(sweep.notebook, trial, options, Path(runs)), args.curves)
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for trial, found in zip(wanted, pool.map(measure, wanted)):
+            for added, trials in found.items():
+                record.add(sweep.name + added, trials, metric=sweep.score, better=sweep.better, **head)
+            print(f"{trial.variant}, seed {trial.seed}: {', '.join(found)}", flush=True)
+    print(result(sweep.name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""What a training under balance rules looked like, and the losses that rules are replayed over."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from gannb.comparison.results import result
+from gannb.experiments.motion.collapse import ACCURACY, DIVERSITY
+from gannb.runs.folder import Run
+
+
+def training_of(run: Run) -> dict[str, float]:
+    """D's accuracy at the end, skips, throttling and collapse of a training.
+
+    `accurate_steps` is the longest row of steps in which D was right in more than 99 % of cases; `collapsed` is 1 where
+    an alarm rang for it, or where motions differed by under a quarter of the real at the end.
+    """
+    moves = [e for e in run.events("move") if e["outcome"] == "applied" and e["by"] == "balance"]
+    accuracy = run.history["D/accuracy"]
+    found = {
+        "d_accuracy": accuracy.tail_mean(),
+        "accurate_steps": float(max(sum(row) for _, row in groupby(accuracy.values > ACCURACY))),
+        "skipped": float((run.history["D/turns"].values == 0).sum()),
+        "throttled": float(sum(e["name"] == "g_turns" for e in moves)),
+        "collapsed": float(any("collapses" in e["name"] for e in run.events("alarm"))),
+    }
+    if "G/diversity_share" in run.history:
+        found["diversity_share"] = last = float(run.history["G/diversity_share"].values[-1])
+        found["collapsed"] = max(found["collapsed"], float(last < DIVERSITY))
+    return found
+
+
+def balance_trace() -> list[dict[str, float]]:
+    """Losses of a run in which D played at every step, a row per step: what the balance rules are replayed over."""
+    (trial,) = result("motion_trace")
+    return [dict(zip(trial.paths, (value for _, value in row))) for row in zip(*trial.paths.values())]
