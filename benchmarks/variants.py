@@ -59,18 +59,14 @@ def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) 
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     scores, history = Scores.from_dict(summary), History(folder / "metrics.jsonl")
     paths = {name: list(zip(history[name].steps.tolist(), history[name].values.tolist())) for name in curves}
-    own = Trial(
-        trial.variant, trial.seed or 0, scores, summary["steps"], summary["seconds"], round(spent, 1), paths=paths
-    )
+    seed, cost = trial.seed or 0, (summary["steps"], summary["seconds"], round(spent, 1))
     found = {added: list(Comparison.read(folder / file)) for file, added in FILES.items()}
-    for i, beside in enumerate(found[""]):
-        if beside.variant in ("this run", trial.variant) and beside.seed == own.seed:
-            found[""][i] = replace(
-                beside, variant=trial.variant, scores=beside.scores | scores, paths=beside.paths | paths
-            )
+    for i, kept in enumerate(found[""]):
+        if kept.variant in ("this run", trial.variant) and kept.seed == seed:
+            found[""][i] = replace(kept, variant=trial.variant, scores=kept.scores | scores, paths=kept.paths | paths)
             break
     else:
-        found[""].append(own)
+        found[""].append(Trial(trial.variant, seed, scores, *cost, paths=paths))
     return {added: trials for added, trials in found.items() if trials}
 
 
