@@ -19,9 +19,8 @@ class Block:
     code: str
 
 
-def blocks(page: Path) -> list[Block]:
+def blocks(text: str) -> list[Block]:
     """The code blocks of a page, in order."""
-    text = page.read_text(encoding="utf-8")
     found = []
     for match in re.finditer(r"```(\w+)\n(.*?)```", text, re.DOTALL):
         before = text[: match.start()].strip().rpartition("\n\n")[2]

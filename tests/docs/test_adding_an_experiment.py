@@ -19,7 +19,8 @@ LINES = 120
 
 @pytest.fixture(scope="module")
 def page(root: Path) -> list[Block]:
-    return [block for block in blocks(root / "docs" / "adding_an_experiment.md") if block.language != "sh"]
+    text = (root / "docs" / "adding_an_experiment.md").read_text(encoding="utf-8")
+    return [block for block in blocks(text) if block.language != "sh"]
 
 
 @pytest.fixture(scope="module")
