@@ -73,9 +73,15 @@ def test_each_extension_touches_as_few_files_as_it_says(sections: dict[str, list
     assert len({place(block)[0] for block in sections[section]}) == FILES[section]
 
 
-def test_the_pages_tests_pass(project: Path) -> None:
-    done = python(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
+def test_the_pages_tests_pass(project: Path, sections: dict[str, list[Block]]) -> None:
+    done = python(project, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests")
     assert done.returncode == 0, done.stdout[-3000:]
+    named = [
+        name for parts in sections.values() for block in parts for name in re.findall(r"def (test_\w+)", block.code)
+    ]
+    named += ["test_every_pair_does_what_its_entry_says[relativistic_least_squares]", "every_size[mlp-256]"]
+    assert len(named) == 6
+    assert [name for name in named if not re.search(rf"{re.escape(name)} PASSED", done.stdout)] == []
 
 
 def test_experiments_offer_the_new_names_without_torch(project: Path) -> None:

@@ -5,6 +5,7 @@ G and D learn from `train`; a controller's objective is computed on `validation`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from gannb.data.images import Images, read_images
 from gannb.random import generator
 
 DIGITS = "digits"
-NAMED = (DIGITS, particles.RENDERED, "cifar10", "celeba", "lsun")
 CIFAR10_FILE = "data_batch_1"
 
 
@@ -130,20 +130,11 @@ def _split(whole: _Labelled, share: float, seed: int, stream: str) -> tuple[_Lab
 
 def _read(data: str, size: int, count: int, root: Path, channels: int) -> tuple[_Labelled, _Labelled | None]:
     """All images of a source; its own test part apart, where it has one."""
-    if data == DIGITS:
-        return _digits(size), None
-    if data == particles.RENDERED:
-        return _Labelled(particles.load(data, size)), None
-    if data == "cifar10":
-        return _cifar10(root / "cifar-10-batches-py", size, download=True)
-    if data == "celeba":
-        parts = [_torchvision("CelebA", root, size, count, split=s, download=True) for s in ("train", "valid", "test")]
-        return _joined(*parts[:2]), parts[2]
-    if data == "lsun":
-        return _torchvision("LSUN", root, size, count, classes=["bedroom_train"]), None
+    if data in DATA_SETS:
+        return DATA_SETS[data](size, count, root)
     path = Path(data).expanduser()
     if not path.exists():
-        raise FileNotFoundError(f"data {data!r}: no such folder or file, and none of {', '.join(NAMED)}")
+        raise FileNotFoundError(f"data {data!r}: no such folder or file, and none of {', '.join(DATA_SETS)}")
     if (path / CIFAR10_FILE).is_file():
         return _cifar10(path, size)
     return _npz(path, size, channels) if path.suffix == ".npz" else (_images(path, size, channels), None)
@@ -153,13 +144,32 @@ def _images(path: Path, size: int, channels: int, **more: Any) -> _Labelled:
     return _Labelled(read_images(path, size, channels=channels, **more))
 
 
-def _digits(size: int) -> _Labelled:
+def _digits(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
     """1,797 written digits, 8×8 in 17 grey levels, enlarged (Alpaydin & Kaynak 1998)."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
     grey = torch.from_numpy(found.images).float()[:, None] / 8 - 1
-    return _labelled(grey, size, DIGITS, torch.from_numpy(found.target).long())
+    return _labelled(grey, size, DIGITS, torch.from_numpy(found.target).long()), None
+
+
+def _rendered(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
+    return _Labelled(particles.load(particles.RENDERED, size)), None
+
+
+def _downloaded_cifar10(size: int, count: int, root: Path) -> tuple[_Labelled, _Labelled]:
+    return _cifar10(root / "cifar-10-batches-py", size, download=True)
+
+
+def _celeba(size: int, count: int, root: Path) -> tuple[_Labelled, _Labelled]:
+    train, valid, test = (
+        _torchvision("CelebA", root, size, count, split=part, download=True) for part in ("train", "valid", "test")
+    )
+    return _joined(train, valid), test
+
+
+def _lsun(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
+    return _torchvision("LSUN", root, size, count, classes=["bedroom_train"]), None
 
 
 def _npz(path: Path, size: int, channels: int) -> tuple[_Labelled, _Labelled | None]:
@@ -230,3 +240,13 @@ def _joined(one: _Labelled, other: _Labelled) -> _Labelled:
     """Two parts without classes as one."""
     a, b = one.images, other.images
     return _Labelled(Images(torch.cat([a.pixels, b.pixels]), a.names + b.names, a.source))
+
+
+DATA_SETS: dict[str, Callable[[int, int, Path], tuple[_Labelled, _Labelled | None]]] = {
+    DIGITS: _digits,
+    particles.RENDERED: _rendered,
+    "cifar10": _downloaded_cifar10,
+    "celeba": _celeba,
+    "lsun": _lsun,
+}
+"""Name → reader of (size, at most so many images, torchvision's folder): images, and their own test part or None."""
