@@ -54,8 +54,8 @@ MUTATIONS = [
     Mutation("losses/penalties", "(squared_gradient_norms(critic, between) + 1e-12).sqrt()", "squared_gradient_norms(critic, between).sqrt()"),
     # Other losses
     Mutation("experiments/motion/losses", "HAND_SHARE * hands + BODY_SHARE * body", "BODY_SHARE * hands + HAND_SHARE * body"),
-    Mutation("experiments/motion/losses", "return _difference(made, 3)", "return _difference(made, 2)"),
-    Mutation("experiments/motion/losses", "skeleton.bone_lengths(made) - lengths.to(made)", "skeleton.bone_lengths(made) - 1"),
+    Mutation("experiments/motion/losses", "return _difference(generated, 3)", "return _difference(generated, 2)"),
+    Mutation("experiments/motion/losses", "kinematics.bone_lengths(generated) - lengths.to(generated)", "kinematics.bone_lengths(generated) - 1"),
     Mutation("experiments/identity/losses", "torch.relu(was - cosine_similarity", "torch.relu(-was + cosine_similarity"),
     Mutation("experiments/identity/losses", "before.detach() if detached", "before if detached"),
     Mutation("experiments/identity/losses", "predicted.float() - pose / 90", "predicted.float() - pose / 180"),

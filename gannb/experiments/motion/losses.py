@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 
 FRAME_AXIS = -3
 ACCELERATION_SHARE, JERK_SHARE = 0.1, 0.05
@@ -69,7 +69,7 @@ def bone_length(generated: Tensor, lengths: Tensor | None = None) -> Tensor:
     lengths = skeleton.BONE_LENGTHS if lengths is None else lengths
     if lengths.ndim == 2:
         lengths = lengths.unsqueeze(1)
-    return (skeleton.bone_lengths(generated) - lengths.to(generated)).abs().mean()
+    return (kinematics.bone_lengths(generated) - lengths.to(generated)).abs().mean()
 
 
 def joint_angles(generated: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,8 +79,8 @@ def joint_angles(generated: Tensor) -> tuple[Tensor, Tensor]:
     Angles are read with anatomical signs, so a left and a right arm that mirror each other are evaluated alike.
     """
     _check(generated)
-    angles, sideways = skeleton.read(generated)
-    beyond = skeleton.limit_violation(angles)
+    angles, sideways = kinematics.read(generated)
+    beyond = kinematics.limit_violation(angles)
     hands = torch.cat([beyond[..., list(skeleton.HAND_ANGLES)], sideways.abs()], dim=-1)
     return hands.mean(), beyond[..., list(skeleton.BODY_ANGLES)].mean()
 
@@ -97,7 +97,7 @@ def check_metres(pose: Tensor) -> None:
     For real poses, before training; z-scores, centimetres and wrong joint orders are caught here.
     """
     _check(pose)
-    ratio = float((skeleton.bone_lengths(pose) / skeleton.BONE_LENGTHS.to(pose)).median())
+    ratio = float((kinematics.bone_lengths(pose) / skeleton.BONE_LENGTHS.to(pose)).median())
     if not 0.5 < ratio < 2.0:
         raise ValueError(
             f"pose: its bones are {ratio:.2g} times as long as a body's in the median (allowed 0.5 to 2); "

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.networks.audio_encoder import MEL_FRAMES, check_mel
 from gannb.experiments.motion.networks.generator import Generator
 
@@ -110,12 +110,12 @@ def generate(
 def shaped(angles: Tensor, controls: Controls, bones: Tensor | None = None) -> Gesture:
     """A gesture from angles `[F, 57]` under controls: what a slider redraws, without running the network again."""
     angles = shape(angles, controls)
-    return Gesture(skeleton.forward_kinematics(angles, bones), angles)
+    return Gesture(kinematics.forward_kinematics(angles, bones), angles)
 
 
 def angles_of(pose: Tensor) -> Tensor:
     """Angles `[F, 57]` of free positions `[F, 52, 3]`, brought within the limits."""
-    return within(skeleton.joint_angles(pose))
+    return within(kinematics.joint_angles(pose))
 
 
 def fade(parts: Tensor, starts: list[int], frames: int) -> Tensor:
@@ -188,7 +188,7 @@ def raise_hands(angles: Tensor, height: float) -> Tensor:
     changes = torch.stack([_bend(side, angles) for side in skeleton.SIDES])  # [2, 57]
     tried = within(angles + steps[:, None, None] * changes.sum(0))  # [steps, F, 57]
     wrists = [skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES]
-    heights = sign * skeleton.forward_kinematics(tried)[..., wrists, 1].mean(1)  # [steps, 2]
+    heights = sign * kinematics.forward_kinematics(tried)[..., wrists, 1].mean(1)  # [steps, 2]
     follows = (heights.diff(dim=0) > 0).long().cumprod(0).sum(0)  # how many steps each hand goes along
     return within(angles + (steps[follows][:, None] * changes).sum(0))
 

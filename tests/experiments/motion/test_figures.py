@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gannb.comparison.trials import Comparison, Trial
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics
 from gannb.experiments.motion.figures import error_figure, strip
 from gannb.metrics.score import Score, Scores
 
@@ -23,7 +23,7 @@ def test_errors_stand_in_centimetres_with_their_intervals() -> None:
 
 
 def test_a_strip_shows_each_motion_at_its_moments() -> None:
-    pose = skeleton.forward_kinematics(torch.zeros(10, 57))
+    pose = kinematics.forward_kinematics(torch.zeros(10, 57))
     figure = strip({"real": pose, "generated": pose + torch.tensor([0.0, 0.1, 0.0])}, moments=3)
     real, generated = figure.data
     assert [real.name, generated.name] == ["real", "generated"]

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics
 from gannb.experiments.motion.data import recordings, speech
 from gannb.experiments.motion.data.clips import FPS
 from gannb.experiments.motion.inference import GestureModel, gesture_file, save_speakers
@@ -44,7 +44,7 @@ def voice(tmp_path):
 def test_a_sound_file_becomes_a_motion_of_its_length(run: Run, voice, tmp_path, suffix: str) -> None:
     pose, _, _ = recordings.read_motion(gesture_file(voice, run.folder, tmp_path / f"out{suffix}", speaker="ben"))
     assert len(pose) == int(7.3 * FPS)
-    assert skeleton.bone_violation(torch.from_numpy(pose).float()).max() < 1e-2
+    assert kinematics.bone_violation(torch.from_numpy(pose).float()).max() < 1e-2
 
 
 def test_the_average_speaks_and_speakers_differ(run: Run, voice) -> None:

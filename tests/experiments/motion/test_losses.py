@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gannb.experiments.motion import losses, skeleton
+from gannb.experiments.motion import kinematics, losses, skeleton
 from gannb.random import generator
 
 B, T = 3, 12
@@ -12,12 +12,12 @@ def angles():
     """Possible motion: smooth angles well within the limits."""
     start, end = 0.8 * torch.randn(2, B, 1, 57, generator=generator("angles"))
     share = torch.linspace(0, 1, T)[:, None]
-    return skeleton.within_limits(start + share * (end - start))
+    return kinematics.within_limits(start + share * (end - start))
 
 
 @pytest.fixture
 def pose(angles):
-    return skeleton.forward_kinematics(angles)
+    return kinematics.forward_kinematics(angles)
 
 
 def at(t):
@@ -48,7 +48,7 @@ def test_possible_motion_costs_nothing(pose):
 
 def test_bones_are_measured_in_metres_against_the_clips_own(angles):
     lengths = skeleton.BONE_LENGTHS * torch.tensor([0.9, 1.0, 1.2])[:, None]
-    pose = skeleton.forward_kinematics(angles, lengths[:, None])
+    pose = kinematics.forward_kinematics(angles, lengths[:, None])
     assert losses.bone_length(pose, lengths) < 1e-6
     mean = float(skeleton.BONE_LENGTHS.mean())
     assert losses.bone_length(pose) == pytest.approx(mean * (0.1 + 0.0 + 0.2) / 3, rel=1e-3)
@@ -64,10 +64,10 @@ def test_bones_are_measured_in_metres_against_the_clips_own(angles):
     ],
 )
 def test_an_angle_beyond_its_limit_costs_its_excess_in_its_own_part(name, beyond, hand):
-    angles = skeleton.within_limits(torch.zeros(1, 2, 57))
+    angles = kinematics.within_limits(torch.zeros(1, 2, 57))
     i = skeleton.ANGLES.index(name)
     angles[..., i] = skeleton.LIMITS[i, 1] + beyond
-    hands, body = losses.joint_angles(skeleton.forward_kinematics(angles))
+    hands, body = losses.joint_angles(kinematics.forward_kinematics(angles))
     cost = (beyond / 60, 0.0) if hand else (0.0, beyond / 17)
     assert float(hands) == pytest.approx(cost[0], abs=1e-4)
     assert float(body) == pytest.approx(cost[1], abs=1e-4)
@@ -83,7 +83,7 @@ def mirrored(pose):
 
 
 def test_mirrored_motion_costs_the_same(angles):
-    impossible = skeleton.forward_kinematics(angles + torch.randn(57, generator=generator("off")))
+    impossible = kinematics.forward_kinematics(angles + torch.randn(57, generator=generator("off")))
     for part, other in zip(losses.joint_angles(impossible), losses.joint_angles(mirrored(impossible))):
         assert part > 0.002
         torch.testing.assert_close(part, other, rtol=1e-3, atol=1e-5)

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from gannb.experiments.motion import skeleton, synthesis
+from gannb.experiments.motion import kinematics, skeleton, synthesis
 from gannb.experiments.motion.networks.generator import Generator
 from gannb.experiments.motion.synthesis import Controls
 from gannb.random import generator, seeded
@@ -32,7 +32,7 @@ def speech(frames=FRAMES):
 def moving():
     """Arms at rest in the lap, swinging, with fingers that swing otherwise."""
     t = torch.arange(64)[:, None]
-    angles = skeleton.within_limits(torch.zeros(64, 57)) * 0.3
+    angles = kinematics.within_limits(torch.zeros(64, 57)) * 0.3
     swing = 0.15 * torch.sin(0.3 * t + torch.arange(57))
     envelope = (1 + torch.sin(0.1 * t)) / 2
     swing[:, list(skeleton.BODY_ANGLES)] *= envelope
@@ -74,7 +74,7 @@ def test_no_seam_where_windows_meet_while_a_hard_cut_would_be_one():
     at, off = jerk_at_and_off(synthesis.generate(G, mel, 0).pose, range(32, 320, 32))
     assert at.mean() < off.quantile(0.95)
     parts = torch.cat([G.angles(mel[None, s * 256 : (s + 1) * 256], one) for s in range(5)]).flatten(0, 1)
-    cut, rest = jerk_at_and_off(skeleton.forward_kinematics(parts), range(64, 320, 64))
+    cut, rest = jerk_at_and_off(kinematics.forward_kinematics(parts), range(64, 320, 64))
     assert cut.mean() > 1.5 * at.mean()
     assert cut.mean() > 2.0 * rest.median()
 
@@ -83,8 +83,8 @@ def test_bones_and_limits_hold_under_any_control():
     G, bones = network(), 1.1 * skeleton.BONE_LENGTHS
     for controls in (Controls(2.0, 2.0, 1.0, 1.0), Controls(0.0, 0.25, -1.0, 0.5), Controls()):
         generated = synthesis.generate(G, speech(), 1, bones, controls)
-        assert (skeleton.limit_violation(generated.angles) > 1e-6).sum() == 0
-        assert skeleton.bone_violation(generated.pose, bones).max() < 1e-3
+        assert (kinematics.limit_violation(generated.angles) > 1e-6).sum() == 0
+        assert kinematics.bone_violation(generated.pose, bones).max() < 1e-3
 
 
 def test_more_amplitude_never_means_less_movement(moving):
@@ -112,7 +112,7 @@ def test_an_arm_that_is_up_is_not_bent_beyond_where_its_hand_still_rises(moving)
         up[:, skeleton.ANGLES.index(f"{side}_elbow_flexion")] = math.radians(75)
     wrists = [skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES]
     heights = [
-        skeleton.forward_kinematics(synthesis.raise_hands(up, h))[:, wrists, 1].mean()
+        kinematics.forward_kinematics(synthesis.raise_hands(up, h))[:, wrists, 1].mean()
         for h in (-1, -0.5, 0, 0.25, 0.5, 1)
     ]
     assert heights == sorted(heights)
@@ -149,8 +149,8 @@ def test_the_speaker_changes_the_motion():
 
 def test_positions_can_be_shaped_too():
     generated = synthesis.generate(network("coordinates"), speech(64), 0, controls=Controls(amplitude=0.5))
-    assert (skeleton.limit_violation(generated.angles) > 1e-6).sum() == 0
-    assert skeleton.bone_violation(generated.pose).max() < 1e-3
+    assert (kinematics.limit_violation(generated.angles) > 1e-6).sum() == 0
+    assert kinematics.bone_violation(generated.pose).max() < 1e-3
 
 
 def test_bad_input_is_refused():

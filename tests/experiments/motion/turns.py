@@ -8,7 +8,8 @@ from torch import Tensor
 
 from gannb.control.numbers import Now
 from gannb.experiments.motion.data.clips import Clips
-from gannb.experiments.motion.skeleton import BONE_LENGTHS, LIMITS, forward_kinematics
+from gannb.experiments.motion.kinematics import forward_kinematics
+from gannb.experiments.motion.skeleton import BONE_LENGTHS, LIMITS
 from gannb.random import Draws, generator
 from gannb.training.turn import Turn
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from gannb import distributed
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion.data.speech import FLOOR, MELS_PER_FRAME
-from gannb.experiments.motion.skeleton import PARENTS
+from gannb.experiments.motion.kinematics import with_bones
 from gannb.random import Draws
 
 LOUDEST, SOFTEST = 5.0, 40.0
@@ -90,8 +90,8 @@ def warped(clips: Clips, draws: Draws, most: float) -> Clips:
     frames = clips.pose.shape[1]
     waves = 2 * draws.rand("warp", len(clips.pose), WAVES) - 1
     pose = _at(clips.pose.flatten(2), warp_times(waves, frames, most)).view_as(clips.pose)
-    mel_times = _mel_times(warp_times(waves, _CENTRES_A_FRAME * frames, most), frames)
-    return clips._replace(pose=with_bones(pose, clips.lengths), mel=_at(clips.mel, mel_times))
+    mel_times = _mel_times(warp_times(waves, _STEPS_PER_FRAME * frames, most), frames)
+    return clips._replace(pose=with_bones(pose, clips.lengths[:, None]), mel=_at(clips.mel, mel_times))
 
 
 def warp_times(waves: Tensor, count: int, most: float) -> Tensor:
@@ -112,16 +112,7 @@ def warp_times(waves: Tensor, count: int, most: float) -> Tensor:
     return (u + sizes @ sines) * (count - 1)
 
 
-def with_bones(pose: Tensor, lengths: Tensor) -> Tensor:
-    """Keep each bone's direction and give it its length `[B, 51]`: `[B, T, 52, 3]` → the same shape."""
-    joints = [pose[:, :, 0]]
-    for joint, parent in enumerate(PARENTS[1:], start=1):
-        bone = torch.nn.functional.normalize(pose[:, :, joint] - pose[:, :, parent], dim=-1)
-        joints.append(joints[parent] + bone * lengths[:, None, joint - 1, None])
-    return torch.stack(joints, dim=2)
-
-
-_CENTRES_A_FRAME = 2 * MELS_PER_FRAME
+_STEPS_PER_FRAME = 2 * MELS_PER_FRAME
 """Mel frame m lies at (m - 1.5) / 4 pose frames: with eighths of a frame every centre is a moment of the grid."""
 
 

@@ -18,7 +18,8 @@ import torch
 
 from gannb.experiments.motion.data.clips import MotionDataError
 from gannb.experiments.motion.data.retarget import check_finite, standardise
-from gannb.experiments.motion.skeleton import ANGLES, INDEX, JOINTS, PARENTS, forward_kinematics
+from gannb.experiments.motion.kinematics import forward_kinematics
+from gannb.experiments.motion.skeleton import ANGLES, INDEX, JOINTS, PARENTS
 
 BODY = {"spine3": 9, "neck": 12, "left_collar": 13, "right_collar": 14, "head": 15, "left_shoulder": 16}
 BODY |= {"right_shoulder": 17, "left_elbow": 18, "right_elbow": 19, "left_wrist": 20, "right_wrist": 21}

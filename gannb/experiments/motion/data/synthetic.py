@@ -14,7 +14,8 @@ import torch
 
 from gannb.experiments.motion.data.clips import FPS, Recording
 from gannb.experiments.motion.data.speech import Prosody, Voice, prosody, synthesise
-from gannb.experiments.motion.skeleton import ANGLES, BONE_LENGTHS, LIMITS, SIDES, forward_kinematics
+from gannb.experiments.motion.kinematics import forward_kinematics
+from gannb.experiments.motion.skeleton import ANGLES, BONE_LENGTHS, LIMITS, SIDES
 from gannb.random import key
 
 

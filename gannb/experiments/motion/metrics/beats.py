@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.data.clips import FPS
 from gannb.experiments.motion.data.speech import HOP, SAMPLE_RATE
 from gannb.metrics.score import Score
@@ -236,7 +236,7 @@ def _stops(pose: Tensor, variant: BeatVariant, fps: float, typical: np.ndarray) 
 def _changes(pose: Tensor, variant: BeatVariant) -> np.ndarray:
     """How much each joint moves (or each body angle turns) from frame to frame `[k, T-1]`."""
     if variant.signal == "angles":
-        return skeleton.joint_angles(pose)[:, list(skeleton.BODY_ANGLES)].diff(dim=0).abs().T.double().cpu().numpy()
+        return kinematics.joint_angles(pose)[:, list(skeleton.BODY_ANGLES)].diff(dim=0).abs().T.double().cpu().numpy()
     chosen = {"each_joint": _BEATING, "wrist_stops": _WRISTS, "joints": range(1, len(skeleton.JOINTS))}
     joints = list(chosen[variant.signal])
     return pose.diff(dim=0).norm(dim=-1)[:, joints].T.double().cpu().numpy()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.data.clips import FPS
 from gannb.metrics.score import Score
 
@@ -127,7 +127,7 @@ def bone_violation(pose: Tensor, lengths: Tensor | None = None) -> tuple[Score, 
     """
     _check(pose)
     lengths = skeleton.BONE_LENGTHS if lengths is None else lengths
-    off = skeleton.bone_violation(pose, lengths.unsqueeze(1) if lengths.ndim == 2 else lengths)
+    off = kinematics.bone_violation(pose, lengths.unsqueeze(1) if lengths.ndim == 2 else lengths)
     worst = Score("bone_worst", float(off.max()), protocol={"n_fake": len(pose), "joint_frames": _joint_frames(pose)})
     frames = (off.amax(-1) > BONE_TOLERANCE).float().mean(1)
     return worst, _mean("bone_frames", frames, beyond=BONE_TOLERANCE, joint_frames=_joint_frames(pose))
@@ -152,8 +152,8 @@ def violating_joints(pose: Tensor) -> Tensor:
     """Which joints `[..., 52]` of poses `[..., 52, 3]` are bent beyond their limits by more than 0.5°."""
     tolerance = math.radians(LIMIT_TOLERANCE_DEGREES)
     wrong = torch.zeros(pose.shape[:-1], dtype=torch.bool, device=pose.device)
-    beyond = skeleton.limit_violation(skeleton.joint_angles(pose)) > tolerance
-    sideways = skeleton.hinge_deviation(pose).abs() > tolerance
+    beyond = kinematics.limit_violation(kinematics.joint_angles(pose)) > tolerance
+    sideways = kinematics.hinge_deviation(pose).abs() > tolerance
     hinges = [skeleton.INDEX[name] for name in skeleton.HINGES]
     for joints, found in ((skeleton.ANGLE_JOINTS, beyond), (hinges, sideways)):
         for i, joint in enumerate(joints):
@@ -210,7 +210,7 @@ def harmony(pose: Tensor, fps: float = FPS) -> Harmony:
 
 def hand_and_arm_speed(pose: Tensor, fps: float = FPS) -> tuple[Tensor, Tensor]:
     """Speed of hands (rad/s, mean over 20 angles) and arms (m/s at the wrist) `[N, T-1, 2]`, left then right."""
-    change = skeleton.joint_angles(pose).diff(dim=1).abs() * fps
+    change = kinematics.joint_angles(pose).diff(dim=1).abs() * fps
     sides = torch.stack([change[..., list(skeleton.HAND_ANGLES[:20])], change[..., list(skeleton.HAND_ANGLES[20:])]], 2)
     wrists = pose[:, :, [skeleton.INDEX["left_wrist"], skeleton.INDEX["right_wrist"]]]
     return sides.mean(-1), wrists.diff(dim=1).norm(dim=-1) * fps

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.networks.audio_encoder import AudioEncoder
 from gannb.experiments.motion.networks.blocks import (
     BodyHandAttention,
@@ -150,9 +150,9 @@ class Generator(nn.Module):
     def angles(self, mel: Tensor, speaker: Tensor) -> Tensor:
         """Joint angles `[B, T, 57]` in radians, all within their limits; only with the `angles` head."""
         if self.head != "angles":
-            raise ValueError("this generator's head gives coordinates; read angles with skeleton.joint_angles")
+            raise ValueError("this generator's head gives coordinates; read angles with kinematics.joint_angles")
         order = torch.argsort(torch.tensor([*skeleton.BODY_ANGLES, *skeleton.HAND_ANGLES], device=mel.device))
-        return skeleton.within_limits(self._outputs(mel, speaker)[..., order] + self.rest)
+        return kinematics.within_limits(self._outputs(mel, speaker)[..., order] + self.rest)
 
     def _outputs(self, mel: Tensor, speaker: Tensor) -> Tensor:
         if mel.shape[1] % (4 * MULTIPLE):
@@ -173,11 +173,11 @@ class Generator(nn.Module):
         return together.unflatten(1, (clips, -1)).permute(1, 2, 0)
 
     def _set_rest(self, center: Tensor | None, spread: Tensor | None) -> None:
-        center = skeleton.forward_kinematics(torch.zeros(57)) if center is None else center.float()
+        center = kinematics.forward_kinematics(torch.zeros(57)) if center is None else center.float()
         spread = torch.full((52, 3), 0.1) if spread is None else spread.float()
         low, high = skeleton.LIMITS.unbind(-1)
         # The mean pose's angles, kept off the limits, where the squashing is flat.
-        share = ((skeleton.joint_angles(center) - low) / (high - low)).clamp(0.05, 0.95)
+        share = ((kinematics.joint_angles(center) - low) / (high - low)).clamp(0.05, 0.95)
         for name, value in {"center": center, "spread": spread, "rest": torch.logit(share)}.items():
             self.register_buffer(name, value.clone())
 
@@ -186,4 +186,4 @@ def positions_of(angles: Tensor, bones: Tensor | None = None) -> Tensor:
     """Positions `[B, T, 52, 3]` of angles `[B, T, 57]`, with lengths `[51]`, or `[B, 51]` for each clip."""
     if bones is not None and bones.ndim == 2:
         bones = bones.unsqueeze(1)
-    return skeleton.forward_kinematics(angles, bones)
+    return kinematics.forward_kinematics(angles, bones)

@@ -20,16 +20,8 @@ import torch
 
 from gannb.experiments.motion.data.clips import FPS, Recording
 from gannb.experiments.motion.data.speech import SAMPLE_RATE, Speech
-from gannb.experiments.motion.skeleton import (
-    ANGLE_JOINTS,
-    BODY,
-    JOINTS,
-    PARENTS,
-    bone_lengths,
-    bone_violation,
-    joint_angles,
-    limit_violation,
-)
+from gannb.experiments.motion.kinematics import bone_lengths, bone_violation, joint_angles, limit_violation
+from gannb.experiments.motion.skeleton import ANGLE_JOINTS, BODY, JOINTS, PARENTS
 from gannb.runs.files import write_text
 
 HEIGHT = 410  # pixels of the frame in a notebook

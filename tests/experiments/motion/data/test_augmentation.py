@@ -7,10 +7,11 @@ import torch
 
 from gannb.data.batches import Batches
 from gannb.experiments.motion.data import augmentation
-from gannb.experiments.motion.data.augmentation import AugmentedBatches, noisy, warp_times, warped, with_bones
+from gannb.experiments.motion.data.augmentation import AugmentedBatches, noisy, warp_times, warped
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion.data.speech import FLOOR
-from gannb.experiments.motion.skeleton import BONE_LENGTHS, bone_lengths, forward_kinematics
+from gannb.experiments.motion.kinematics import bone_lengths, forward_kinematics, with_bones
+from gannb.experiments.motion.skeleton import BONE_LENGTHS
 from gannb.random import Draws, generator
 
 B, T, MELS = 6, 64, 8
@@ -98,7 +99,7 @@ def test_bones_keep_their_length():
     before = clips(size=1.1)
     after = warped(before, draws(), 0.5)
     assert (bone_lengths(after.pose) / before.lengths[:, None] - 1).abs().max() < 1e-4
-    torch.testing.assert_close(with_bones(before.pose, before.lengths), before.pose, atol=1e-5, rtol=0)
+    torch.testing.assert_close(with_bones(before.pose, before.lengths[:, None]), before.pose, atol=1e-5, rtol=0)
 
 
 def test_a_batch_follows_from_its_step():

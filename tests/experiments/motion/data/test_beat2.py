@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from gannb.experiments.motion import kinematics as kin
 from gannb.experiments.motion import skeleton as sk
 from gannb.experiments.motion.data import beat2
 from gannb.experiments.motion.data.clips import MotionDataError
@@ -17,7 +18,7 @@ def poses(frames: int = 4, **rotations: tuple[float, float, float]) -> dict[str,
 
 
 def angles_of(positions: np.ndarray) -> dict[str, float]:
-    read = torch.rad2deg(sk.joint_angles(torch.from_numpy(positions)))[0].tolist()
+    read = torch.rad2deg(kin.joint_angles(torch.from_numpy(positions)))[0].tolist()
     return dict(zip(sk.ANGLES, read, strict=True))
 
 
@@ -77,8 +78,8 @@ def test_real_file_is_upright_and_mostly_possible(shared_data):
     positions, lengths, notes = beat2.read(shared_data / "motion" / "beat2" / "2_scott_0_1_1.npz")
     assert positions.shape == (953, 52, 3) and "30 fps resampled to 15" in notes
     pose = torch.from_numpy(positions)
-    assert sk.bone_violation(pose, torch.from_numpy(lengths)).max() < 1e-4
-    beyond = torch.rad2deg(sk.limit_violation(sk.joint_angles(pose)))
+    assert kin.bone_violation(pose, torch.from_numpy(lengths)).max() < 1e-4
+    beyond = torch.rad2deg(kin.limit_violation(kin.joint_angles(pose)))
     assert (beyond > 0.5).float().mean() < 0.02 and (beyond[:, list(sk.BODY_ANGLES)] > 5).float().mean() < 0.002
     assert (pose[:, sk.INDEX["nose"], 1] > 0.05).all() and (pose[:, sk.INDEX["nose"], 2] > 0).all()
     assert (pose[:, sk.INDEX["left_elbow"], 0] > 0).all() and (pose[:, sk.INDEX["right_elbow"], 0] < 0).all()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.data.clips import FPS
 from gannb.experiments.motion.data.corpus import Corpus
 from gannb.experiments.motion.data.synthetic import STYLES, record
@@ -25,11 +25,11 @@ def strokes_at(times, frames=T):
     t = (np.arange(frames + 1) / FPS)[:, None]
     speed = 1.0 - 0.9 * np.exp(-(((t - 0.5 / FPS) - np.asarray(times)[None]) ** 2) / (2 * 0.1**2)).sum(1)
     travelled = np.cumsum(speed.clip(0.02)) / FPS
-    angles = skeleton.within_limits(torch.zeros(frames, 57))
+    angles = kinematics.within_limits(torch.zeros(frames, 57))
     elbow = torch.tensor(0.9 + 0.35 * travelled[:frames] / travelled[-1] * 4, dtype=torch.float32)
     for side in skeleton.SIDES:
         angles[:, skeleton.ANGLES.index(f"{side}_elbow_flexion")] = elbow
-    return skeleton.forward_kinematics(angles)
+    return kinematics.forward_kinematics(angles)
 
 
 def noise(clips=6):
@@ -148,7 +148,7 @@ def test_onsets_of_made_up_speech_are_near_its_syllables(corpus):
 
 
 def test_silence_and_stillness_give_a_reason():
-    still = skeleton.forward_kinematics(torch.zeros(2, T, 57))
+    still = kinematics.forward_kinematics(torch.zeros(2, T, 57))
     score, over = beat_consistency(still, times(2), "aist")
     assert "no clip has both" in score.reason
     score, _ = beat_consistency(noise(2), [np.array([]), np.array([])], "ha2g")

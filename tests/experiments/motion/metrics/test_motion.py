@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.metrics import motion
 from gannb.random import generator
 
@@ -15,7 +15,7 @@ def pose():
     """Possible motion: every angle swings within its limits."""
     phase = 2 * math.pi * torch.rand(N, 1, 57, generator=generator("phase"))
     swing = torch.sin(phase + 0.4 * torch.arange(T)[:, None])
-    return skeleton.forward_kinematics(skeleton.within_limits(0.8 * swing))
+    return kinematics.forward_kinematics(kinematics.within_limits(0.8 * swing))
 
 
 def uniform(x, speed):
@@ -96,10 +96,10 @@ def test_bones_that_change_are_found(pose):
 @pytest.mark.parametrize("name", ["left_elbow_flexion", "right_ring_pip_flexion", "neck_rotation"])
 @pytest.mark.parametrize(("degrees", "found"), [(0.3, False), (2.0, True)])
 def test_joints_beyond_their_limits_are_found_where_they_are(name, degrees, found):
-    angles = skeleton.within_limits(torch.zeros(1, T, 57))
+    angles = kinematics.within_limits(torch.zeros(1, T, 57))
     i = skeleton.ANGLES.index(name)
     angles[:, ::2, i] = skeleton.LIMITS[i, 1] + math.radians(degrees)
-    pose = skeleton.forward_kinematics(angles)
+    pose = kinematics.forward_kinematics(angles)
     joint = skeleton.ANGLE_JOINTS[i]
     assert bool(motion.violating_joints(pose)[0, 0, joint]) == found
     assert not motion.violating_joints(pose)[0, 1].any()
@@ -113,12 +113,12 @@ def test_possible_motion_has_no_violation(pose):
 
 def hands_and_arms(hand, arm):
     """Motion whose fingers and elbows follow two signals `[T]` in radians."""
-    angles = skeleton.within_limits(torch.zeros(2, T, 57))
+    angles = kinematics.within_limits(torch.zeros(2, T, 57))
     for side in skeleton.SIDES:
         angles[:, :, skeleton.ANGLES.index(f"{side}_elbow_flexion")] = 1.0 + arm
         for finger in ("index", "middle", "ring", "little"):
             angles[:, :, skeleton.ANGLES.index(f"{side}_{finger}_pip_flexion")] = 0.8 + hand
-    return skeleton.forward_kinematics(angles)
+    return kinematics.forward_kinematics(angles)
 
 
 def test_hands_that_go_with_arms_are_in_harmony():

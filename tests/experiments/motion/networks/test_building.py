@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.networks import building
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.random import generator
@@ -14,7 +14,7 @@ SPEAKERS = 3
 @pytest.fixture(scope="module")
 def scales() -> dict[str, torch.Tensor]:
     return {
-        "center": skeleton.forward_kinematics(torch.zeros(57)),
+        "center": kinematics.forward_kinematics(torch.zeros(57)),
         "spread": torch.full((52, 3), 0.05),
         "mel_center": torch.full((64,), -7.0),
         "mel_spread": torch.full((64,), 2.0),
@@ -47,7 +47,7 @@ def test_the_angles_head_has_each_speakers_bones(scales: dict[str, torch.Tensor]
     G = building.generator(MotionBalance(head="angles"), SPEAKERS, scales)
     pose = G(torch.randn(SPEAKERS, 64, 64, generator=generator("mel")), torch.arange(SPEAKERS))
     torch.testing.assert_close(
-        skeleton.bone_lengths(pose), scales["bones"][:, None].expand(-1, 16, -1), atol=1e-5, rtol=0
+        kinematics.bone_lengths(pose), scales["bones"][:, None].expand(-1, 16, -1), atol=1e-5, rtol=0
     )
 
 

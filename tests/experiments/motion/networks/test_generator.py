@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.networks.blocks import Attention, BodyHandAttention, ChannelAttention
 from gannb.experiments.motion.networks.generator import Generator
 from gannb.random import generator, seeded
@@ -54,8 +54,8 @@ def test_angles_head_holds_bones_and_limits_over_a_million_joint_frames():
         motion = G(mel, torch.zeros(320, dtype=torch.long), bones)
     assert motion[..., 0].numel() >= 10**6
     assert angles.std() > 0.3
-    assert (skeleton.limit_violation(angles) > 1e-6).sum() == 0
-    assert (skeleton.bone_violation(motion, bones[:, None]) > 1e-3).sum() == 0
+    assert (kinematics.limit_violation(angles) > 1e-6).sum() == 0
+    assert (kinematics.bone_violation(motion, bones[:, None]) > 1e-3).sum() == 0
 
 
 def test_angles_go_where_they_belong():
@@ -73,8 +73,8 @@ def test_angles_go_where_they_belong():
 
 @pytest.mark.parametrize("head", ["coordinates", "angles"])
 def test_motion_starts_around_the_datas_mean_pose(head):
-    angles = skeleton.within_limits(0.5 * torch.randn(57, generator=generator("pose")))
-    center = skeleton.forward_kinematics(angles)
+    angles = kinematics.within_limits(0.5 * torch.randn(57, generator=generator("pose")))
+    center = kinematics.forward_kinematics(angles)
     G = make(head=head, center=center, spread=torch.full((52, 3), 0.01))
     torch.nn.init.zeros_(G.body_out.weight), torch.nn.init.zeros_(G.body_out.bias)
     torch.nn.init.zeros_(G.hand_out.weight), torch.nn.init.zeros_(G.hand_out.bias)

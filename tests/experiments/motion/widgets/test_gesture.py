@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gannb.experiments.motion import skeleton
+from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.data.synthetic import STYLES, record
 from gannb.experiments.motion.networks.generator import Generator
 from gannb.experiments.motion.widgets.gesture import GestureEditor
@@ -31,8 +31,8 @@ def test_amplitude_and_height_rise_monotonically(desk: GestureEditor) -> None:
 
 def test_a_shaped_gesture_is_possible_whatever_the_sliders_say(desk: GestureEditor) -> None:
     gesture = desk.gesture("ben", amplitude=2.0, speed=2.0, height=1.0, coupling=1.0)
-    assert skeleton.limit_violation(gesture.angles).max() < 1e-6
-    assert skeleton.bone_violation(gesture.pose, desk.network.bones[1]).max() < 1e-3
+    assert kinematics.limit_violation(gesture.angles).max() < 1e-6
+    assert kinematics.bone_violation(gesture.pose, desk.network.bones[1]).max() < 1e-3
 
 
 def test_the_network_is_asked_once_a_speaker(desk: GestureEditor, monkeypatch) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
+from gannb.experiments.motion import kinematics as kin
 from gannb.experiments.motion import skeleton as sk
 
 
@@ -45,7 +46,7 @@ def test_order_of_joints_and_angles_is_the_specification():
 
 
 def test_neutral_pose_hangs_straight_down_with_thumbs_forward():
-    p = sk.forward_kinematics(pose())
+    p = kin.forward_kinematics(pose())
     for side, sign in (("left", 1), ("right", -1)):
         assert_close(at(p, f"{side}_wrist", f"{side}_shoulder"), torch.tensor([0, -0.59, 0], dtype=torch.float64))
         assert at(p, f"{side}_shoulder")[0] * sign > 0.1
@@ -71,7 +72,7 @@ def test_neutral_pose_hangs_straight_down_with_thumbs_forward():
     ],
 )
 def test_ninety_degrees_of_each_angle_points_where_anatomy_says(side, sign, angle, joint, origin, toward):
-    p = sk.forward_kinematics(pose(**{f"{side}_{angle}": 90}))
+    p = kin.forward_kinematics(pose(**{f"{side}_{angle}": 90}))
     expected = torch.tensor(toward, dtype=torch.float64) * torch.tensor([sign, 1, 1], dtype=torch.float64)
     assert_close(at(p, f"{side}_{joint}", f"{side}_{origin}"), expected, atol=1e-7, rtol=0)
 
@@ -79,25 +80,25 @@ def test_ninety_degrees_of_each_angle_points_where_anatomy_says(side, sign, angl
 def test_inward_rotation_and_pronation_turn_inwards_on_both_sides():
     for side, sign in (("left", 1), ("right", -1)):
         inwards = {f"{side}_elbow_flexion": 90.0, f"{side}_shoulder_rotation": 60.0}
-        p = sk.forward_kinematics(pose(**inwards))
+        p = kin.forward_kinematics(pose(**inwards))
         assert at(p, f"{side}_wrist", f"{side}_elbow")[0] * sign < -0.2
-        p = sk.forward_kinematics(pose(**{f"{side}_forearm_pronation": 85}))
+        p = kin.forward_kinematics(pose(**{f"{side}_forearm_pronation": 85}))
         assert at(p, f"{side}_thumb_tip", f"{side}_wrist")[0] * sign < -0.04
 
 
 def test_neck_signs():
-    rest = sk.forward_kinematics(pose())
-    assert at(sk.forward_kinematics(pose(neck_flexion=30)), "nose")[1] < at(rest, "nose")[1] - 0.03
-    assert at(sk.forward_kinematics(pose(neck_rotation=60)), "nose")[0] > 0.05
-    assert at(sk.forward_kinematics(pose(neck_side=45)), "nose")[0] > 0.05
+    rest = kin.forward_kinematics(pose())
+    assert at(kin.forward_kinematics(pose(neck_flexion=30)), "nose")[1] < at(rest, "nose")[1] - 0.03
+    assert at(kin.forward_kinematics(pose(neck_rotation=60)), "nose")[0] > 0.05
+    assert at(kin.forward_kinematics(pose(neck_side=45)), "nose")[0] > 0.05
 
 
 def test_swapped_sides_give_the_mirror_image():
     angles = possible(20)
     swapped = torch.cat([angles[:, 27:54], angles[:, :27], angles[:, 54:] * torch.tensor([1, -1, -1])], dim=-1)
     mirror = [_other(n) for n in sk.JOINTS]
-    expected = sk.forward_kinematics(angles)[:, mirror] * torch.tensor([-1, 1, 1])
-    assert_close(sk.forward_kinematics(swapped), expected)
+    expected = kin.forward_kinematics(angles)[:, mirror] * torch.tensor([-1, 1, 1])
+    assert_close(kin.forward_kinematics(swapped), expected)
 
 
 def _other(name: str) -> int:
@@ -110,18 +111,18 @@ def _other(name: str) -> int:
 def test_bones_keep_their_length_and_angles_come_back(seed, scale):
     angles = possible(50, seed)
     lengths = sk.BONE_LENGTHS.double() * scale
-    p = sk.forward_kinematics(angles, lengths)
-    assert sk.bone_violation(p, lengths).max() < 1e-7
-    read = sk.joint_angles(p)
-    bent = (angles[:, 3] > sk.STRAIGHT) & (angles[:, 30] > sk.STRAIGHT)
+    p = kin.forward_kinematics(angles, lengths)
+    assert kin.bone_violation(p, lengths).max() < 1e-7
+    read = kin.joint_angles(p)
+    bent = (angles[:, 3] > kin.STRAIGHT) & (angles[:, 30] > kin.STRAIGHT)
     assert_close(read[bent], angles[bent], atol=1e-6, rtol=0)
-    assert sk.hinge_deviation(p).max() < 1e-6
+    assert kin.hinge_deviation(p).max() < 1e-6
 
 
 def test_straight_arms_are_read_as_possible():
     angles = possible(500)
     angles[:, [3, 30]] = 0.0
-    assert sk.limit_violation(sk.joint_angles(sk.forward_kinematics(angles))).max() < 1e-6
+    assert kin.limit_violation(kin.joint_angles(kin.forward_kinematics(angles))).max() < 1e-6
 
 
 @pytest.mark.parametrize("index", range(57))
@@ -132,43 +133,43 @@ def test_planted_violation_is_seen_at_its_angle_and_only_there(index):
     above = sk.ANGLES[index].endswith(("elbow_flexion", "abduction"))  # an elbow cannot be seen to bend backwards
     beyond = math.radians(8)
     angles[index] = sk.LIMITS[index, 1].double() + beyond if above else sk.LIMITS[index, 0].double() - beyond
-    read = sk.joint_angles(sk.forward_kinematics(angles))
+    read = kin.joint_angles(kin.forward_kinematics(angles))
     expected = torch.zeros(57, dtype=torch.float64)
     expected[index] = beyond
-    assert_close(sk.limit_violation(read), expected, atol=1e-5, rtol=0)
+    assert_close(kin.limit_violation(read), expected, atol=1e-5, rtol=0)
 
 
 def test_sideways_bent_finger_is_a_hinge_deviation():
-    p = sk.forward_kinematics(pose())
+    p = kin.forward_kinematics(pose())
     p[sk.INDEX["left_index_dip"]] = p[sk.INDEX["left_index_pip"]] + torch.tensor([0, -0.022, 0.022])
-    off = sk.hinge_deviation(p)
+    off = kin.hinge_deviation(p)
     assert off[sk.HINGES.index("left_index_pip")].abs() == pytest.approx(math.pi / 4, abs=1e-6)
 
 
 def test_changed_bone_is_named_by_its_joint():
-    p = sk.forward_kinematics(pose())
+    p = kin.forward_kinematics(pose())
     p[sk.INDEX["nose"]] *= 1.1
-    assert sk.bone_violation(p)[sk.INDEX["nose"] - 1] == pytest.approx(0.1, abs=1e-6)
+    assert kin.bone_violation(p)[sk.INDEX["nose"] - 1] == pytest.approx(0.1, abs=1e-6)
 
 
 def test_squashed_numbers_never_leave_the_limits():
     raw = torch.randn(20_000, 57, generator=torch.Generator().manual_seed(1)) * 50
-    assert torch.rad2deg(sk.limit_violation(sk.within_limits(raw))).max() < 1e-4
+    assert torch.rad2deg(kin.limit_violation(kin.within_limits(raw))).max() < 1e-4
 
 
 def test_gradients_are_finite_where_angles_are_undefined():
-    for start in (torch.zeros(52, 3), sk.forward_kinematics(torch.zeros(57))):
+    for start in (torch.zeros(52, 3), kin.forward_kinematics(torch.zeros(57))):
         p = start.clone().requires_grad_()
-        (sk.joint_angles(p).sum() + sk.hinge_deviation(p).sum() + sk.bone_lengths(p).sum()).backward()
+        (kin.joint_angles(p).sum() + kin.hinge_deviation(p).sum() + kin.bone_lengths(p).sum()).backward()
         assert p.grad.isfinite().all()
 
 
 def test_gradient_of_forward_kinematics_is_right():
-    assert torch.autograd.gradcheck(sk.forward_kinematics, possible(2).requires_grad_())
+    assert torch.autograd.gradcheck(kin.forward_kinematics, possible(2).requires_grad_())
 
 
 def test_wrong_axis_order_is_refused():
     with pytest.raises(ValueError, match="52 joints"):
-        sk.joint_angles(torch.zeros(3, 52))
+        kin.joint_angles(torch.zeros(3, 52))
     with pytest.raises(ValueError, match="expected 57"):
-        sk.forward_kinematics(torch.zeros(2, 52))
+        kin.forward_kinematics(torch.zeros(2, 52))
