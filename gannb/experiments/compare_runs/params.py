@@ -12,18 +12,20 @@ EXAMPLE = "example"
 
 
 class CompareRuns(Experiment):
-    """What `06_compare_runs` may be told; by default it makes its own runs, so that it works anywhere."""
+    """Parameters of `06_compare_runs`; by default it trains its own runs, so that it works anywhere."""
 
     name: ClassVar[str] = "compare_runs"
 
     compare: str = param(
-        EXAMPLE, '"example" (six small runs made here), an experiment\'s name, or a folder of run folders', group="runs"
+        EXAMPLE,
+        '"example" (six small runs trained here), an experiment\'s name, or a folder of run folders',
+        group="runs",
     )
     where: str = param("", "only runs for which this holds, such as: noise < 0.3 and seed in [0, 1]", group="runs")
     sort: str = param("run", "by which column", group="runs")
     most: int = param(200, "at most so many runs, after sorting", group="runs", low=1, high=100_000)
     metric: str = param("", "what is shown over time, such as D/loss; empty: the first that all have", group="shown")
-    score: str = param("", "what is tabled at the end; empty: the first that all have", group="shown")
+    score: str = param("", "which score is compared at the end; empty: the first that all have", group="shown")
     better: str = param("low", "which of its values are better", group="shown", choices=("low", "high"))
     seed: int = param(0, "first seed of the example runs", low=0)
     steps: int = param(400, "steps of each example run", group="runs", low=8, high=100_000)

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
 from gannb.data.toys import Toy
+from gannb.experiments.tour.losses import LATENT, d_loss, g_loss
 from gannb.experiments.tour.params import Tour
 from gannb.networks.toys import PointCritic, PointGenerator
 from gannb.random import generator, seeded
 from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
-from gannb.training.turn import Turn
-
-Loss = Callable[[Turn], Tensor]
 
 
-def ring_trainer(p: Tour, run: Run, toy: Toy, d_loss: Loss, g_loss: Loss) -> Trainer:
+def point_trainer(p: Tour, run: Run, toy: Toy) -> Trainer:
     """A trainer of a small G and D on points in the plane.
 
     Args:
         p: sizes, rates and seed.
         run: where it is recorded.
-        toy: what to learn from.
-        d_loss, g_loss: what the two are asked.
+        toy: the points.
     """
     with seeded(p.seed, "G"):
         G = PointGenerator(width=p.width, depth=2).to(run.device)
@@ -47,6 +42,6 @@ def ring_trainer(p: Tour, run: Run, toy: Toy, d_loss: Loss, g_loss: Loss) -> Tra
     )
 
 
-def latents(seed: int, count: int) -> Tensor:
-    """The latents `[count, 8]` that are looked at all along."""
-    return torch.randn(count, 8, generator=generator(seed, "look"))
+def fixed_latents(seed: int, count: int) -> Tensor:
+    """The latents `[count, 8]` of every evaluation."""
+    return torch.randn(count, LATENT, generator=generator(seed, "look"))

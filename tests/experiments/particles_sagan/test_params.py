@@ -15,7 +15,7 @@ def test_the_document_preset_is_the_document():
     assert (p.real_label, p.fake_label, p.d_steps, p.g_steps) == (0.9, 0.0, 1, 1)
     assert (p.image_size, p.network_options, p.policy) == (64, {"attention_at": [16]}, ("hflip", "vflip"))
     assert p.fid_samples == 500
-    assert (p.loss, p.ema, p.settle, p.adaptive) == ("bce", 0.0, False, False)
+    assert (p.loss, p.ema, p.recalibrate, p.adaptive) == ("bce", 0.0, False, False)
 
 
 def test_scores_come_every_10_20_50_epochs_74_times():

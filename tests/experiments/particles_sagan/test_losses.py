@@ -1,0 +1,82 @@
+"""The objective of `04_particles_sagan` against its terms: labels, pairs, lazy penalties."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gannb.control.numbers import Numbers
+from gannb.data.augmentation import augment
+from gannb.experiments.particles_sagan.losses import Losses
+from gannb.experiments.particles_sagan.params import ParticlesSagan
+from gannb.losses import adversarial
+from gannb.losses.path_length import path_length_penalty, path_lengths
+from gannb.losses.penalties import r1
+from gannb.networks import registry
+from gannb.random import Draws, generator, seeded
+from gannb.training.turn import Turn
+
+SMALL = {"network": "dcgan", "latent_dim": 16, "image_size": 16}
+
+
+def turn_of(p: ParticlesSagan, who: str, step: int = 0) -> Turn:
+    """A turn on eight images with small networks and the parameters' own numbers."""
+    with seeded(0, "networks"):
+        G = registry.generator(p.network, p.latent_dim, 8, 16, 1)
+        D = registry.discriminator(p.network, 8, 16, 1).eval()
+    batch = torch.rand(8, 1, 16, 16, generator=generator("images")) * 2 - 1
+    return Turn(who, {"G": G, "D": D}, batch, Numbers.of(p).now(), Draws(0, step, 0), step)
+
+
+def logits(turn: Turn, p: ParticlesSagan) -> tuple[torch.Tensor, torch.Tensor]:
+    fake = turn.G(turn.draws.randn("z", 8, p.latent_dim))
+    return turn.D(turn.batch), turn.D(fake)
+
+
+@pytest.mark.parametrize("loss", adversarial.LOSSES)
+def test_without_augmentation_they_are_the_adversarial_losses(loss: str) -> None:
+    p = ParticlesSagan(loss=loss, augment="", real_label=0.8, fake_label=0.1, **SMALL)
+    pair, losses = adversarial.LOSSES[loss], Losses(p)
+    real, fake = logits(turn_of(p, "D"), p)
+    labels = (0.8, 0.1) if pair.labels else ()
+    assert torch.allclose(losses.d_loss(turn_of(p, "D")), pair.d(real, fake, *labels), atol=1e-6)
+    wanted = pair.g(real, fake) if pair.paired else pair.g(fake)
+    assert torch.allclose(losses.g_loss(turn_of(p, "G")), wanted, atol=1e-6)
+
+
+def test_real_and_generated_images_pass_the_same_augmentation() -> None:
+    p = ParticlesSagan(augment="hflip,brightness", **SMALL)
+    turn = turn_of(p, "D")
+    wanted = augment(turn.batch, turn.draws, p.policy, strength=torch.ones(()), probability=torch.ones(()))
+    found = Losses(p).view(turn_of(p, "D"), turn.batch)
+    assert torch.equal(found, wanted) and not torch.equal(found, turn.batch)
+
+
+def test_the_labels_move_with_their_numbers() -> None:
+    p = ParticlesSagan(loss="bce", augment="", **SMALL)
+    turn = turn_of(p, "D")
+    real, fake = logits(turn_of(p, "D"), p)
+    turn.now = turn.now.replace(real_label=torch.tensor(0.7))
+    assert torch.allclose(Losses(p).d_loss(turn), adversarial.bce_d(real, fake, 0.7, 0.0), atol=1e-6)
+
+
+def test_r1_comes_every_few_steps_and_as_much_stronger() -> None:
+    p = ParticlesSagan(loss="bce", augment="", r1_weight=0.5, r1_every=4, **SMALL)
+    bare = ParticlesSagan(loss="bce", augment="", **SMALL)
+    for step, share in ((3, 0.0), (4, 4 * 0.5), (8, 4 * 0.5)):
+        turn = turn_of(p, "D", step)
+        added = Losses(p).d_loss(turn_of(p, "D", step)) - Losses(bare).d_loss(turn_of(bare, "D", step))
+        assert float(added.detach()) == pytest.approx(share * float(r1(turn.D, turn.batch).detach()), rel=0.05)
+
+
+def test_path_lengths_are_of_half_a_batch_and_logged() -> None:
+    given = {"network": "stylegan2", "loss": "bce", "augment": "", "latent_dim": 16, "image_size": 16}
+    p = ParticlesSagan(path_length_weight=2.0, path_length_every=4, path_length_target=0.1, **given)
+    bare, turn = ParticlesSagan(**given), turn_of(p, "G", 4)
+    w = turn.G.mapping(turn.draws.randn("path", 4, 16))[:, None].expand(-1, turn.G.layers, -1)
+    lengths = path_lengths(turn.G.synthesis, w, turn.draws.randn("noise", 4, 1, 16, 16))
+    again = turn_of(p, "G", 4)
+    added = Losses(p).g_loss(again) - Losses(bare).g_loss(turn_of(bare, "G", 4))
+    assert float(added.detach()) == pytest.approx(float(4 * 2.0 * path_length_penalty(lengths, 0.1).detach()), rel=1e-3)
+    assert float(again.logged["path_length"]) == pytest.approx(float(lengths.mean().detach()), rel=1e-4)
+    assert "path_length" not in turn_of(p, "G", 3).logged
