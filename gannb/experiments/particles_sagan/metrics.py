@@ -1,7 +1,7 @@
-"""What a microscopist asks of particle images: how many particles, how large, how bright; real against generated.
+"""Number, size and brightness of the particles: real against generated images.
 
 Particles are found by scikit-image's Laplacian-of-Gaussian blob detector; distributions are compared by the
-Wasserstein distance, in the units of what is measured (particles an image, pixels, grey levels of 255).
+Wasserstein distance, in the units of what is measured (particles per image, pixels, grey levels of 255).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gannb.random import key
 from gannb.tables import Table
 
 Polarity = Literal["dark", "bright"]
-UNITS = {"number": "particles an image", "radius": "pixels", "brightness": "grey levels of 255"}
+UNITS = {"number": "particles per image", "radius": "pixels", "brightness": "grey levels of 255"}
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Particles:
 
     Attributes:
         number: how many in each image `[N]`.
-        radii: one array an image, radii in pixels.
-        levels: one array an image, brightness at the centre against the image's median, in grey levels of 255.
+        radii: one array per image, radii in pixels.
+        levels: one array per image, brightness at the centre against the image's median, in grey levels of 255.
     """
 
     number: np.ndarray
@@ -87,7 +87,7 @@ class Particles:
         return len(self.number)
 
     def of(self, what: str, images: np.ndarray | None = None) -> np.ndarray:
-        """All values of "number", "radius" or "brightness", of all images or of those at the places given."""
+        """All values `[n]` of "number", "radius" or "brightness", of all images or of those at some places `[k]`."""
         places = np.arange(len(self)) if images is None else images
         if what == "number":
             return self.number[places]
