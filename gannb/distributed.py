@@ -1,8 +1,8 @@
 """Several processes as one run: who am I, tell everyone, take the mean (torchrun sets RANK and WORLD_SIZE).
 
-Rank 0 alone writes, and what it is told everyone is told. All ranks see one run folder (one machine, or a shared disk).
-BatchNorm takes its statistics from a rank's own share of the batch: two ranks with half batches then are not one with
-the whole, and a checkpoint holds rank 0's running statistics. Networks without it agree to rounding.
+Rank 0 alone writes, and shares the commands it receives with the others. All ranks see one run folder (one machine, or
+a shared disk). BatchNorm takes its statistics from a rank's own share of the batch: two ranks with half batches then
+are not one with the whole, and a checkpoint holds rank 0's running statistics. Networks without it agree to rounding.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def share(value: T) -> T:
 
 
 def average_(gradients: Iterable[Tensor]) -> None:
-    """Replace tensors by their mean over ranks, in place: one flattened all-reduce a dtype."""
+    """Replace tensors (of any shape) by their mean over ranks, in place: one flattened all-reduce per dtype."""
     if ranks() == 1:
         return
     join()

@@ -59,7 +59,8 @@ class Draws:
         seed: the run's seed.
         step: the training step.
         turn: which turn within the step (an index, or a name for a look-ahead).
-        rank, ranks: this process and how many there are; `n` in every method is this rank's share of the batch.
+        rank: this process.
+        ranks: how many there are; `n` in every method is this rank's share of the batch.
         device: where the draws live. CPU and CUDA generators give different numbers.
     """
 
@@ -92,7 +93,15 @@ class Draws:
         return self._mine(torch.rand(n * self.ranks, *shape, generator=self.generator(stream), device=self.device))
 
     def randint(self, stream: str, n: int, *shape: int, low: int = 0, high: int) -> Tensor:
-        """Integer draws in `[low, high)` `[n, *shape]`, int64."""
+        """Integer draws `[n, *shape]`, int64.
+
+        Args:
+            stream: their name.
+            n: this rank's share of the batch.
+            *shape: of one sample.
+            low: the lowest integer.
+            high: one above the highest.
+        """
         size = (n * self.ranks, *shape)
         return self._mine(torch.randint(low, high, size, generator=self.generator(stream), device=self.device))
 

@@ -30,7 +30,7 @@ class Table:
 
     Args:
         columns: the names of the columns.
-        rows: one sequence of values a row; floats show four significant digits (format them yourself for others).
+        rows: one sequence of values per row; floats show four significant digits (format them yourself for others).
         caption: one line above the table.
         note: one line below it, such as a protocol.
 
@@ -51,7 +51,13 @@ class Table:
 
     @classmethod
     def of(cls, records: Iterable[Mapping[str, Any]], caption: str = "", note: str = "") -> Table:
-        """Build from mappings: columns in order of first appearance, a missing value is None."""
+        """Build from mappings: columns in order of first appearance, a missing value is None.
+
+        Args:
+            records: one mapping per row.
+            caption: one line above the table.
+            note: one line below it.
+        """
         records = list(records)
         columns = list(dict.fromkeys(name for record in records for name in record))
         return cls(columns, [[record.get(name) for name in columns] for record in records], caption, note)
@@ -60,7 +66,11 @@ class Table:
         return len(self.rows)
 
     def column(self, name: str) -> list[Any]:
-        """The values of one column."""
+        """The values of one column.
+
+        Raises:
+            ValueError: there is no such column.
+        """
         if name not in self.columns:
             raise ValueError(f"no column {name!r}; there are {', '.join(self.columns)}")
         index = list(self.columns).index(name)

@@ -31,6 +31,9 @@ class Experiment(BaseModel):
         name: of the experiment.
         filled: parameters that another one fills in where they are not given, as a strategy fills its column; the
             notebook's parameters cell leaves them out, or they would always be given.
+
+    Raises:
+        ParameterError: everything that is wrong with the parameters given.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -52,11 +55,6 @@ class Experiment(BaseModel):
         return None if re.fullmatch(r"auto|cpu|cuda(:\d+)?", p.device) else "allowed: auto | cpu | cuda | cuda:N"
 
     def __init__(self, /, **given: Any) -> None:
-        """Check the parameters given; the others stay at their defaults.
-
-        Raises:
-            ParameterError: with everything that is wrong.
-        """
         values = {name: _plain(value, self._kind(name)) for name, value in given.items()}
         faults = self._faults(values)
         if faults:

@@ -18,7 +18,7 @@ RATE_FACTOR = Declaration(group="training", low=0.0, high=100.0, slider=(0.1, 10
 """What a learning rate is multiplied by."""
 
 SCALE = Declaration(group="balance", low=0.0, high=10.0, slider=(0.0, 2.0), moves=True)
-"""What a rule multiplies a learning rate by."""
+"""A factor or a threshold of a rule that balances D and G."""
 
 WEIGHT = Declaration(group="losses", low=0.0, high=1000.0, slider=(0.0, 20.0), moves=True)
 """The weight of a term of a loss."""

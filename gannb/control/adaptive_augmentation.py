@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gannb.control.stateful import Stateful
 
-class Overfitting:
+
+class Overfitting(Stateful):
     """Whether D overfits, as a sign now and then: r = mean sign of D on real images, against a target.
 
     Args:
@@ -15,26 +17,22 @@ class Overfitting:
         every: steps between answers.
     """
 
+    kept = ("sum", "count")
+
     def __init__(self, watch: str, target: float, every: int) -> None:
         self.watch, self.target, self.every = watch, target, every
-        self._sum, self._count = 0.0, 0
+        self.sum, self.count = 0.0, 0
 
     def way(self, step: int, seen: Mapping[str, float]) -> int | None:
-        """1 where D overfits, −1 where it does not, 0 in between; None at steps without an answer."""
+        """Whether D overfits (1), does not (−1), or is in between (0); None at steps without an answer."""
         if self.watch in seen:  # a skipped D leaves no evidence
-            self._sum += seen[self.watch]
-            self._count += 1
-        if step == 0 or step % self.every or not self._count:
+            self.sum += seen[self.watch]
+            self.count += 1
+        if step == 0 or step % self.every or not self.count:
             return None
-        above = self._sum / self._count - self.target
-        self._sum, self._count = 0.0, 0
+        above = self.sum / self.count - self.target
+        self.sum, self.count = 0.0, 0
         return (above > 0) - (above < 0)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"sum": self._sum, "count": self._count}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._sum, self._count = float(state["sum"]), int(state["count"])
 
 
 class AdaptiveAugmentation:
@@ -49,7 +47,7 @@ class AdaptiveAugmentation:
         watch: what D's loss logged as its mean sign on real images: `turn.log(sign_real=real.sign().mean())`.
         target: r to steer to.
         every: steps between moves.
-        batch_size: real images a step.
+        batch_size: real images per step.
         images_to_one: images for the whole way; ADA's 500 k suits long runs, small data wants less.
         highest: the most it may reach: beyond, augmentation leaks into G (ibid., figure 4; the tuned preset's 0.8).
 
@@ -90,7 +88,9 @@ class AdaptiveAugmentation:
         return {name: min(max(values[name] + way * self.stride, 0.0), self.highest)}
 
     def state_dict(self) -> dict[str, Any]:
+        """What D's signs summed up to since the last answer."""
         return self.overfitting.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
         self.overfitting.load_state_dict(state)

@@ -6,32 +6,39 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, ClassVar
+
+from gannb.control.stateful import Stateful
 
 ACTIONS = ("note", "pause", "stop", "rollback")
 
 
-class Alarm(Protocol):
+class Alarm(Stateful):
     """Reads every recorded row in order; returns a message when it begins to ring.
 
-    Attributes:
+    Args:
         name: how events and panels call it.
         action: "note", "pause", "stop" or "rollback" (to the best checkpoint, with `changes`).
-        changes: numbers to set after a rollback, as factors of where they stand.
+        changes: numbers to set after a rollback, as factors of their current values.
+
+    Raises:
+        ValueError: an unknown action.
     """
 
-    name: str
-    action: str
-    changes: Mapping[str, float]
+    kept: ClassVar[tuple[str, ...]] = ("count",)
 
-    def __call__(self, step: int, seen: Mapping[str, float]) -> str | None: ...
+    def __init__(self, name: str, action: str = "note", changes: Mapping[str, float] | None = None) -> None:
+        if action not in ACTIONS:
+            raise ValueError(f"action of the alarm {name!r}: given {action!r}; allowed: {' | '.join(ACTIONS)}")
+        self.name, self.action, self.changes = name, action, dict(changes or {})
+        self.count = 0
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
+        """Read one row; the message if the alarm begins to ring."""
+        raise NotImplementedError
 
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
-
-class Lasting:
+class Lasting(Alarm):
     """Rings when a condition has held for `patience` rows in a row, and again only after it was gone.
 
     Args:
@@ -39,7 +46,8 @@ class Lasting:
         condition: on one row; None where the row does not tell (a player that did not play).
         message: what it says.
         patience: rows in a row.
-        action, changes: see `Alarm`.
+        action: see `Alarm`.
+        changes: see `Alarm`.
     """
 
     def __init__(
@@ -52,25 +60,19 @@ class Lasting:
         action: str = "note",
         changes: Mapping[str, float] | None = None,
     ) -> None:
-        self.name, self.condition, self.message, self.patience = name, condition, message, patience
-        self.action, self.changes = _known(action, name), dict(changes or {})
-        self.count = 0
+        super().__init__(name, action, changes)
+        self.condition, self.message, self.patience = condition, message, patience
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
+        """Read one row; the message in the row that makes `patience` full."""
         holds = self.condition(seen)
         if holds is None:
             return None
         self.count = self.count + 1 if holds else 0
         return self.message if self.count == self.patience else None
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"count": self.count}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.count = state["count"]
-
-
-class Explodes:
+class Explodes(Alarm):
     """Rings when a value is more than `factor` times its running median (P4: "G loss explodes").
 
     Args:
@@ -78,26 +80,35 @@ class Explodes:
         factor: how much is too much.
         window: over how many rows the median runs; silent until it is full. Rows that stray are no part of it.
         patience: rows in a row.
-        action, changes: see `Alarm`.
+        action: see `Alarm`.
+        changes: see `Alarm`.
     """
 
     does = "explodes"
+    kept = ("recent", "count", "new", "usual")
 
     def __init__(
-        self, key: str, *, factor: float = 10.0, window: int = 200, patience: int = 3, action: str = "note",
+        self,
+        key: str,
+        *,
+        factor: float = 10.0,
+        window: int = 200,
+        patience: int = 3,
+        action: str = "note",
         changes: Mapping[str, float] | None = None,
-    ) -> None:  # fmt: skip
-        self.name, self.key, self.factor, self.patience = f"{key} {self.does}", key, factor, patience
-        self.action, self.changes = _known(action, self.name), dict(changes or {})
+    ) -> None:
+        super().__init__(f"{key} {self.does}", action, changes)
+        self.key, self.factor, self.window, self.patience = key, factor, window, patience
         self.recent: deque[float] = deque(maxlen=window)
-        self.count, self.new, self.usual = 0, 0, 0.0
+        self.new, self.usual = 0, 0.0
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
+        """Read one row; the message in the row that makes `patience` full."""
         if self.key not in seen or not math.isfinite(seen[self.key]):
             return None
         value = abs(seen[self.key])
-        full = len(self.recent) == self.recent.maxlen
-        if full and (not self.usual or self.new * 20 >= self.recent.maxlen):  # a median at every row costs too much
+        full = len(self.recent) == self.window
+        if full and (not self.usual or self.new * 20 >= self.window):  # a median at every row costs too much
             self.usual, self.new = max(median(self.recent), 1e-8), 0
         strays = full and self.strays(value)
         self.count = self.count + 1 if strays else 0
@@ -111,12 +122,13 @@ class Explodes:
         return value > self.factor * self.usual
 
     def state_dict(self) -> dict[str, Any]:
-        return {"recent": list(self.recent), "count": self.count, "new": self.new, "usual": self.usual}
+        """Counts, the usual value, and the values that it is the median of."""
+        return super().state_dict() | {"recent": list(self.recent)}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.recent.clear()
-        self.recent.extend(state["recent"])
-        self.count, self.new, self.usual = state["count"], state["new"], state["usual"]
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        super().load_state_dict(state)
+        self.recent = deque(state["recent"], maxlen=self.window)
 
 
 class Collapses(Explodes):
@@ -125,40 +137,50 @@ class Collapses(Explodes):
     does = "collapses"
 
     def strays(self, value: float) -> bool:
+        """Whether a value is too far below the usual."""
         return value * self.factor < self.usual
 
 
-class Stalled:
-    """Rings when a score has not become better for `patience` steps and at least `scores` scores (P4, P8)."""
+class Stalled(Alarm):
+    """Rings when a score has not become better for `patience` steps and at least `scores` scores (P4, P8).
+
+    Args:
+        key: the score, the lower the better.
+        patience: steps without a better one.
+        scores: scores without a better one.
+        action: see `Alarm`.
+    """
+
+    kept = ("best", "since", "count")
 
     def __init__(self, key: str, *, patience: int, scores: int = 4, action: str = "note") -> None:
-        self.name, self.key, self.patience, self.scores = f"{key} stalled", key, patience, scores
-        self.action, self.changes = _known(action, self.name), {}
-        self.best, self.since, self.count = math.inf, 0, 0
+        super().__init__(f"{key} stalled", action)
+        self.key, self.patience, self.scores = key, patience, scores
+        self.best: float | None = None
+        self.since = 0
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
+        """Read one row; the message where the last better score is too long ago."""
         if self.key not in seen:
             return None
-        if seen[self.key] < self.best:
+        if self.best is None or seen[self.key] < self.best:
             self.best, self.since, self.count = seen[self.key], step, 0
             return None
         self.count += 1
-        late = step - self.since >= self.patience and self.count >= self.scores
-        if late:
-            self.since, self.count = step, 0
-            return f"no better {self.key} than {self.best:.4g} for {self.patience} steps"
-        return None
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best if math.isfinite(self.best) else None, "since": self.since, "count": self.count}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best = math.inf if state["best"] is None else state["best"]
-        self.since, self.count = state["since"], state["count"]
+        if step - self.since < self.patience or self.count < self.scores:
+            return None
+        self.since, self.count = step, 0
+        return f"no better {self.key} than {self.best:.4g} for {self.patience} steps"
 
 
 def not_finite(action: str = "note", changes: Mapping[str, float] | None = None, *, patience: int = 1) -> Lasting:
-    """Rings at the first value that is NaN or infinite, or after `patience` rows (fp16 skips a few updates)."""
+    """Rings at the first value that is NaN or infinite.
+
+    Args:
+        action: see `Alarm`.
+        changes: see `Alarm`.
+        patience: rows in a row with such a value (fp16 skips a few updates).
+    """
     return Lasting(
         "not finite",
         lambda seen: not all(math.isfinite(v) for v in seen.values() if isinstance(v, float)),
@@ -180,15 +202,16 @@ def gan_alarms(
     """The alarms of a GAN whose D learns by cross-entropy; what a run does not log is not watched.
 
     Watched are what players log by themselves ("loss", "grad_norm", "moved"), "D/real" and "D/fake" (mean probability
-    that D gives to real and to made samples), and "G/diversity" (`gannb.training.diversity`).
+    that D gives to real and to generated samples), and "G/diversity" (`gannb.training.diversity`).
 
     Args:
         action: "note", "pause", "stop", or "rollback" to the best checkpoint.
         changes: numbers to multiply after a rollback, such as `{"lr_g": 0.5, "lr_d": 0.5}`.
-        real_label, fake_label: the labels; D's loss cannot fall below their entropies (P4: 0.325 for 0.9 and 0).
+        real_label: D's target for real samples.
+        fake_label: for generated ones; D's loss cannot fall below the labels' entropies (P4: 0.325 for 0.9 and 0).
         fp16: whether a few updates may overflow and be skipped.
     """
-    asked = {"action": action, "changes": changes}
+    reaction: dict[str, Any] = {"action": action, "changes": changes}
     floor = _entropy(real_label) + _entropy(fake_label)
 
     def near_floor(seen: Mapping[str, float]) -> bool | None:
@@ -208,14 +231,14 @@ def gan_alarms(
 
     return [
         not_finite(action, changes, patience=20 if fp16 else 1),
-        *(Explodes(f"{who}/grad_norm", factor=20, patience=5, **asked) for who in "DG"),
-        Explodes("G/loss", factor=10, **asked),
-        *(Explodes(f"{who}/moved", factor=4, window=6, patience=2, **asked) for who in "DG"),
-        Lasting("D too strong", near_floor, f"D's loss is at its floor {floor:.3f}", patience=100, **asked),
-        Lasting("G too weak", wide, "D tells nearly all that G makes", patience=100, **asked),
-        Lasting("D too weak", turned, "D takes what G makes for more real than the real", patience=100, **asked),
-        Lasting("D stands still", still, "D's weights do not move", patience=3, **asked),
-        Collapses("G/diversity", factor=3, window=6, patience=2, **asked),
+        *(Explodes(f"{who}/grad_norm", factor=20, patience=5, **reaction) for who in "DG"),
+        Explodes("G/loss", factor=10, **reaction),
+        *(Explodes(f"{who}/moved", factor=4, window=6, patience=2, **reaction) for who in "DG"),
+        Lasting("D too strong", near_floor, f"D's loss is at its floor {floor:.3f}", patience=100, **reaction),
+        Lasting("G too weak", wide, "D tells nearly all that G makes", patience=100, **reaction),
+        Lasting("D too weak", turned, "D takes what G makes for more real than the real", patience=100, **reaction),
+        Lasting("D stands still", still, "D's weights do not move", patience=3, **reaction),
+        Collapses("G/diversity", factor=3, window=6, patience=2, **reaction),
     ]
 
 
@@ -223,12 +246,6 @@ def dx_below(bound: float = 0.5) -> Lasting:
     """The document's warning that D(x) is low. With label 0.9 a perfect G gives 0.45, so it rings at success (P3)."""
     low = lambda seen: seen["D/real"] < bound if "D/real" in seen else None  # noqa: E731
     return Lasting(f"D(x) below {bound:g}", low, "D(x) is low; at a perfect G it would be too", patience=100)
-
-
-def _known(action: str, name: str) -> str:
-    if action not in ACTIONS:
-        raise ValueError(f"action of the alarm {name!r}: given {action!r}; allowed: {' | '.join(ACTIONS)}")
-    return action
 
 
 def _entropy(label: float) -> float:

@@ -1,4 +1,4 @@
-"""What a person may ask of a run while it trains: commands, and the inbox where they wait for a step boundary."""
+"""Commands that a person gives to a run while it trains, and the inbox where they wait for a step boundary."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ACTIONS = ("move", "hold", "release", "pause", "resume", "step", "stop", "checkp
 
 @dataclass(frozen=True)
 class Command:
-    """One thing asked of a run.
+    """One command to a run.
 
     Attributes:
         do: one of `ACTIONS`. "move" also holds the number; "rollback" takes the weights of a checkpoint back while
             the step goes on, so that a log stays one line through time.
         name: the number ("move", "hold", "release") or the checkpoint ("rollback": "best", "last" or a step).
-        value: the value asked for ("move").
-        by: who asked: "person", or an alarm's name.
+        value: the value requested ("move").
+        by: who gave it: "person", or an alarm's name.
         step: the boundary at which it was applied; -1 while it waits.
     """
 
@@ -33,8 +33,8 @@ class Command:
     def __post_init__(self) -> None:
         if self.do not in ACTIONS:
             raise ValueError(f"a command {self.do!r} is not known; allowed: {', '.join(ACTIONS)}")
-        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
-        if self.do == "move" and not (number and math.isfinite(self.value)):
+        number = isinstance(self.value, int | float) and not isinstance(self.value, bool) and math.isfinite(self.value)
+        if self.do == "move" and not number:
             raise ValueError(f"a move of {self.name!r} needs a finite number, not {self.value!r}")
         if not isinstance(self.step, int):
             raise ValueError(f"the step of a command is a whole number, not {self.step!r}")

@@ -31,9 +31,11 @@ class Driver(Protocol):
         `values` holds all numbers as they stand.
         """
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> dict[str, Any]:
+        """What it has to remember, as JSON."""
 
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
 
 
 class Now:
@@ -96,7 +98,11 @@ class Numbers:
             raise KeyError(f"no number is called {name!r}{hint}") from None
 
     def drive(self, *drivers: Driver) -> Numbers:
-        """Let drivers move their numbers. A number with a driver already is refused: multiply two numbers instead."""
+        """Let drivers move their numbers.
+
+        Raises:
+            ValueError: a number has a driver already; multiply two numbers instead.
+        """
         for driver in drivers:
             for name in driver.names:
                 if self[name].driver != "constant":
@@ -113,7 +119,17 @@ class Numbers:
         return {name: p.value for name, p in self.parameters.items()}
 
     def move(self, step: int, name: str, value: float, by: str) -> Move:
-        """Ask for a move. It is applied, or refused with a reason; the answer says which."""
+        """Request a move. It is applied, or refused with a reason; the answer says which.
+
+        Args:
+            step: the step boundary.
+            name: the number.
+            value: the value requested.
+            by: who requests it: "person", "replay", or the label of a driver.
+
+        Raises:
+            KeyError: no number of this name.
+        """
         number = self[name]
         fault = number.fault(value)
         if fault is None and self._check is not None:
@@ -124,7 +140,11 @@ class Numbers:
         return move
 
     def put(self, values: Mapping[str, float]) -> None:
-        """Set several at once and let go of them; ValueError where they do not go with the others."""
+        """Set several at once and release them.
+
+        Raises:
+            ValueError: they do not fit the others, by a rule across fields.
+        """
         if self._check is not None and (fault := self._check(self.values() | dict(values), *values)):
             raise ValueError(f"{', '.join(f'{n}={v:g}' for n, v in values.items())}: {fault}")
         for name, value in values.items():
@@ -132,7 +152,11 @@ class Numbers:
             self[name].held = False
 
     def advance(self, step: int, seen: Mapping[str, float]) -> list[Move]:
-        """Let every driver move its numbers; returns what changed, and what was refused for a new reason."""
+        """Let every driver move its numbers; returns what changed, and what was refused for a new reason.
+
+        Raises:
+            ValueError: a driver moves a number that is not its own.
+        """
         moves = []
         for driver in self.drivers:
             for name, value in driver(step, seen, self.values()).items():
@@ -172,10 +196,14 @@ class Numbers:
         }
 
     def load_state_dict(self, state: dict[str, Any], *, strict: bool = True) -> None:
-        """Take back what `state_dict` gave.
+        """Restore what `state_dict` gave.
 
-        Other numbers or drivers than now are an error; unless `strict` is off, as for a branch: then what is there
-        on both sides is taken.
+        Args:
+            state: the state.
+            strict: off for a branch: only what is on both sides is restored.
+
+        Raises:
+            ValueError: other numbers or drivers than now, unless `strict` is off.
         """
         saved, drivers = state["numbers"], state["drivers"]
         if strict and saved.keys() != self.parameters.keys():
@@ -189,7 +217,7 @@ class Numbers:
         self._refused = dict(state["refused"])
 
     def load_drivers(self, state: dict[str, Any]) -> None:
-        """Take back what the drivers had seen, and leave the values where they are, as after a rollback."""
+        """Restore what the drivers had seen, and leave the values as they are, as after a rollback."""
         for driver, was in zip(self.drivers, state["drivers"]):
             if was["label"] == label(driver):
                 driver.load_state_dict(was["state"])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from gannb.control.stateful import Stateful
 
 
-class RunningMean:
+class RunningMean(Stateful):
     """A driver: the running mean of what a loss logged.
 
     The target of path length regularisation is the exponential running mean of the lengths (Karras et al. 2020,
-    appendix B). At first it is the plain mean of those seen (ours): from 0 on, as there, a short run would be asked for
-    no length at all. A step that did not log it leaves the mean where it is.
+    appendix B). At first it is the plain mean of those seen (ours): begun at 0, as there, a short run would be steered
+    to lengths near 0. A step that did not log it leaves the mean where it is.
 
     Args:
         name: the number to move.
@@ -23,6 +24,7 @@ class RunningMean:
     """
 
     label = "running mean"
+    kept = ("count",)  # the mean itself is the number
     reads = True
 
     def __init__(self, name: str, watch: str, *, share: float = 0.01) -> None:
@@ -38,10 +40,3 @@ class RunningMean:
         self.count += 1
         share = max(self.share, 1 / self.count)
         return {name: values[name] + share * (seen[self.watch] - values[name])}
-
-    def state_dict(self) -> dict[str, Any]:
-        """How many were seen; the mean itself is the number."""
-        return {"count": self.count}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.count = int(state["count"])

@@ -40,6 +40,10 @@ class Stages:
         return "curriculum" if epoch < self.end else "normal"
 
 
+DETAIL, PHYSICS = (0.3, 1.0), (0.5, 2.0)
+"""Weights after the warm-up and at the end of the curriculum, as the document has them."""
+
+
 def weight(epoch: float, initial: float, final: float, stages: Stages = Stages(), ramp: Ramp = "document") -> float:
     """A loss weight at an epoch.
 
@@ -83,9 +87,9 @@ class Curriculum:
 
     steps_per_epoch: int
     stages: Stages = Stages()
-    detail: tuple[float, float] = (0.3, 1.0)
-    physics: tuple[float, float] = (0.5, 2.0)
-    offset: float = 0.02
+    detail: tuple[float, float] = DETAIL
+    physics: tuple[float, float] = PHYSICS
+    offset: float = 0.0
     ramp: Ramp = "document"
     active: bool = True
     names: tuple[str, ...] = ("detail_weight", "physics_weight", "label_offset")

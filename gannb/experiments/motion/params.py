@@ -8,7 +8,7 @@ from gannb.config.experiment import Experiment
 from gannb.config.fields import param
 from gannb.config.kinds import WEIGHT
 from gannb.config.rules import rule
-from gannb.experiments.motion.curriculum import Stages
+from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Stages, weight
 
 
 class Motion(Experiment):
@@ -80,12 +80,14 @@ class Curriculum(Experiment):
         10, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
         slider=(1, 500),
     )  # fmt: skip
-    detail_initial: float = param(0.3, "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
-    detail_final: float = param(1.0, "detail weight at the end", group="curriculum", low=0.0, high=100.0)
-    physics_initial: float = param(0.5, "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0)
-    physics_final: float = param(2.0, "physics weight at the end", group="curriculum", low=0.0, high=100.0)
-    detail_weight: float = param(0.15, "of the detail terms: the curriculum moves it", WEIGHT)
-    physics_weight: float = param(0.25, "of bone and angle terms: the curriculum moves it", WEIGHT)
+    detail_initial: float = param(DETAIL[0], "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
+    detail_final: float = param(DETAIL[1], "detail weight at the end", group="curriculum", low=0.0, high=100.0)
+    physics_initial: float = param(
+        PHYSICS[0], "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0
+    )
+    physics_final: float = param(PHYSICS[1], "physics weight at the end", group="curriculum", low=0.0, high=100.0)
+    detail_weight: float = param(weight(0, *DETAIL), "of the detail terms: the curriculum moves it", WEIGHT)
+    physics_weight: float = param(weight(0, *PHYSICS), "of bone and angle terms: the curriculum moves it", WEIGHT)
     absolute_weight: float = param(1.0, "of |generated - real| (ours)", WEIGHT)
     velocity_weight: float = param(1.0, "of the difference of velocities (ours)", WEIGHT)
 

@@ -1,4 +1,4 @@
-"""Keeping D and G in balance: the document's strategies as data, and its two rules, named apart.
+"""Keeping D and G in balance: the document's two rules, named apart.
 
 The *skip rule* lets D sit out a step. The *throttle rule* looks at moving averages now and then and shifts turns and
 learning rates. Both are folds over what was seen, with no trainer inside, so the explorer runs them over a recorded
@@ -9,116 +9,18 @@ Source: motion_balance §3, "key hyperparameters", "technical details"; claims M
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+
+from gannb.experiments.motion_balance.strategies import LIMITS, NUMBERS, Limits, Strategy
 
 Rules = Literal["literal", "repaired"]
+RULES: tuple[Rules, ...] = get_args(Rules)
 
-
-@dataclass(frozen=True)
-class Strategy:
-    """One column of the document's table of strategies.
-
-    Args:
-        d_strong_below: D counts as too strong when its loss is below this …
-        g_weak_above: … and G as too weak when its loss is above this.
-        max_skips: how many D steps may be skipped before one is forced.
-        g_turns_up: G turns added when D is too strong.
-        d_lr_factor: D's learning rate is multiplied by this when D is too strong.
-        real_label, fake_label: D's smoothed targets.
-        label_noise: standard deviation of the noise on the labels.
-        label_offset: how far labels are pulled together at the start.
-        curriculum, mixed_precision, body_hand_attention: ingredients of the enhanced branch.
-    """
-
-    d_strong_below: float
-    g_weak_above: float
-    max_skips: int
-    g_turns_up: int
-    d_lr_factor: float
-    real_label: float
-    fake_label: float
-    label_noise: float
-    label_offset: float
-    curriculum: bool
-    mixed_precision: bool
-    body_hand_attention: bool
-
-    @property
-    def g_loss_at_perfect_d(self) -> float:
-        """G's least-squares term against a D that meets its labels exactly: 0.64 on labels 0.90/0.10 (M5)."""
-        return (self.real_label - self.fake_label) ** 2
-
-    @property
-    def d_fake_where_skip_fires(self) -> float:
-        """D(fake) under which G's unweighted term exceeds `g_weak_above`: D has to overshoot its label (M5)."""
-        return self.real_label - self.g_weak_above**0.5
-
-
-_LEGACY = {
-    "d_strong_below": 0.25,
-    "g_weak_above": 0.75,
-    "max_skips": 5,
-    "g_turns_up": 1,
-    "d_lr_factor": 0.9,
-    "real_label": 0.98,
-    "fake_label": 0.02,
-    "label_noise": 0.01,
-    "label_offset": 0.05,
-}
-_STRICT = {
-    "d_strong_below": 0.08,
-    "g_weak_above": 0.90,
-    "max_skips": 20,
-    "g_turns_up": 2,
-    "d_lr_factor": 0.8,
-    "real_label": 0.90,
-    "fake_label": 0.10,
-    "label_noise": 0.005,
-    "label_offset": 0.02,
-}
-_PLAIN = {"curriculum": False, "mixed_precision": False, "body_hand_attention": False}
-_ENHANCED = {"curriculum": True, "mixed_precision": True, "body_hand_attention": True}
-
-THRESHOLDS = ("d_strong_below", "g_weak_above", "max_skips", "g_turns_up", "d_lr_factor")
-"""A strategy's numbers that may move while it learns: where they are among the values, the rules follow those."""
-
-# The document calls the enhanced branch's balance "medium" and gives no figures: legacy's are ours to fill in.
-STRATEGIES: dict[str, Strategy] = {
-    "legacy": Strategy(**_LEGACY, **_PLAIN),
-    "baseline_branch": Strategy(**_STRICT, **_PLAIN),
-    "enhanced_branch": Strategy(**_LEGACY, **_ENHANCED),
-    "merged": Strategy(**_STRICT, **_ENHANCED),
-}
-
-
-def strategy(name: str) -> Strategy:
-    """A strategy by its name.
-
-    Raises:
-        ValueError: where there is none of that name; the message lists them.
-    """
-    if name not in STRATEGIES:
-        raise ValueError(f"strategy {name!r} is unknown; allowed: {', '.join(STRATEGIES)}")
-    return STRATEGIES[name]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where turns and learning-rate scales begin, and how far the rules may push them (document; d_lr cap is ours)."""
-
-    g_turns: int = 4
-    d_turns: int = 1
-    max_g_turns: int = 8
-    max_d_turns: int = 2
-    d_lr_floor: float = 0.1
-    d_lr_cap: float = 1.0
-    g_lr_floor: float = 0.5
-    g_lr_cap: float = 1.5
-
-    def start(self) -> dict[str, float]:
-        """The numbers before any rule acted."""
-        return {"d_turns": self.d_turns, "g_turns": self.g_turns, "lr_d_scale": 1.0, "lr_g_scale": 1.0}
+CHECK_EVERY, WINDOW = 200, 10
+"""Steps between checks of the throttle rule (the document), and losses in its moving averages (ours, M9)."""
+D_IS_RIGHT = 0.95
+"""The repaired rules call D too strong only when it is right in this share of cases (ours)."""
 
 
 @dataclass
@@ -135,7 +37,7 @@ class SkipRule:
 
     strategy: Strategy
     rules: Rules = "literal"
-    accuracy_above: float = 0.95
+    accuracy_above: float = D_IS_RIGHT
     skips: int = 0
     d_loss: float | None = None
     d_accuracy: float | None = None
@@ -181,14 +83,14 @@ class ThrottleRule:
     """
 
     strategy: Strategy
-    limits: Limits = Limits()
+    limits: Limits = LIMITS
     rules: Rules = "literal"
-    check_every: int = 200
-    window: int = 10
+    check_every: int = CHECK_EVERY
+    window: int = WINDOW
     ratio_below: float = 0.3
     d_below: float = 0.2
     g_lr_factor: float = 1.1
-    accuracy_above: float = 0.95
+    accuracy_above: float = D_IS_RIGHT
     recovery: float = 1.1
     recent: dict[str, list[float]] = field(default_factory=lambda: {"d": [], "g": [], "accuracy": []})
 
@@ -207,7 +109,11 @@ class ThrottleRule:
         return sum(values) / len(values) if values else None
 
     def state(self) -> Literal["", "d_too_strong", "g_too_strong"]:
-        """What the averages say now; nothing until both windows are full."""
+        """What the averages say now; nothing until both windows are full.
+
+        Raises:
+            ValueError: under `repaired`, where D's accuracy was not logged.
+        """
         if min(len(self.recent["d"]), len(self.recent["g"])) < self.window:
             return ""
         d, g = self.mean("d"), self.mean("g")
@@ -250,10 +156,17 @@ class ThrottleRule:
 class Balance:
     """A driver: both rules together, moving `d_turns`, `g_turns`, `lr_d_scale` and `lr_g_scale`.
 
-    A skipped D is `d_turns` = 0. The numbers it reads are those in force, so a person's hold is respected and the rules
-    go on from there once it is released; thresholds that are numbers of the run (`THRESHOLDS`) come from there too. It
-    reads `D/loss` and `G/loss`, and under `repaired` also `D/accuracy` (share of real and fake patches on the right
-    side of the middle) and `G/adversarial` (unweighted).
+    A skipped D is `d_turns` = 0. All numbers that it reads are those in force, never those of the start: what a person
+    holds or moves (turns, thresholds, labels) is respected. It reads `D/loss` and `G/loss`, and under `repaired` also
+    `D/accuracy` (share of real and generated patches on the right side of the middle) and `G/adversarial` (unweighted).
+
+    Args:
+        strategy: its numbers stand in where the run has no number of that name.
+        rules: "literal" or "repaired".
+        limits: where the numbers begin, and how far they may go.
+        check_every: steps between checks of the throttle rule.
+        window: losses in its moving averages.
+        accuracy_above: D is right when it is so in more than this share of cases (repaired).
 
     Attributes:
         action: what the rules did at the last step: "", `skip`, `forced`, `d_too_strong`, `g_too_strong`, `recover`;
@@ -270,14 +183,14 @@ class Balance:
         self,
         strategy: Strategy,
         rules: Rules = "literal",
-        limits: Limits = Limits(),
+        limits: Limits = LIMITS,
         *,
-        check_every: int = 200,
-        window: int = 10,
-        accuracy_above: float = 0.95,
+        check_every: int = CHECK_EVERY,
+        window: int = WINDOW,
+        accuracy_above: float = D_IS_RIGHT,
     ) -> None:
-        if rules not in ("literal", "repaired"):
-            raise ValueError(f"rules is {rules!r}; allowed: literal, repaired")
+        if rules not in RULES:
+            raise ValueError(f"rules is {rules!r}; allowed: {', '.join(RULES)}")
         if check_every < 1 or window < 1:
             raise ValueError(f"check_every {check_every} and window {window}: both have to be at least 1")
         self.limits = limits
@@ -305,11 +218,9 @@ class Balance:
         return now | ({"d_turns": 0} if skipped == "skip" else {})
 
     def _follow(self, values: Mapping[str, float]) -> None:
-        """Take thresholds from the numbers in force, which a person may have moved."""
-        moved = {name: values[name] for name in THRESHOLDS if name in values}
-        if moved:
-            in_force = replace(self.skip_rule.strategy, **moved)
-            self.skip_rule.strategy = self.throttle_rule.strategy = in_force
+        """Take the strategy's numbers from those in force, which a person may have moved."""
+        in_force = {name: values[name] for name in NUMBERS if name in values}
+        self.skip_rule.strategy = self.throttle_rule.strategy = replace(self.skip_rule.strategy, **in_force)
 
     def state_dict(self) -> dict[str, Any]:
         """What the rules remember, as JSON."""
@@ -335,11 +246,12 @@ def replay(balance: Balance, trace: Iterable[Mapping[str, float]]) -> list[dict[
     """Run the rules over recorded losses, as if they had been in force.
 
     Args:
+        balance: the rules.
         trace: per step, what was seen (`D/loss`, `G/loss`, …), recorded with D playing at every step.
 
     Returns:
-        One row a step: `step`, the four numbers, `action`, `consecutive_skips`, `recent_d`, `recent_g`. After a skipped
-        D its losses are withheld from the rules, as in training.
+        One row per step: `step`, the four numbers, `action`, `consecutive_skips`, `recent_d`, `recent_g`. After a
+        skipped D its losses are withheld from the rules, as in training.
     """
     values, seen, skips, rows = balance.limits.start(), {}, 0, []
     for step, losses in enumerate(trace):
@@ -352,63 +264,12 @@ def replay(balance: Balance, trace: Iterable[Mapping[str, float]]) -> list[dict[
     return rows
 
 
-@dataclass
-class Invariants:
-    """The document's monitors as invariants, checked while it trains (M20).
-
-    Consecutive skips <= max_skips; learning-rate scales and turns within their limits; mixed precision on from its
-    epoch and off before. Numbers a person holds may break them, and then it is said as well.
-
-    Args:
-        mixed_from: epoch from which mixed precision has to be on; None where it is not used.
-    """
-
-    strategy: Strategy
-    limits: Limits = Limits()
-    steps_per_epoch: int = 1
-    mixed_from: int | None = None
-    skips: int = 0
-
-    def __call__(self, step: int, values: Mapping[str, float], mixed: bool | None = None) -> list[str]:
-        """The violations at one step, in words; empty when all hold. Steps have to come in order."""
-        lim = self.limits
-        self.skips = self.skips + 1 if values["d_turns"] == 0 else 0
-        ranges = {
-            "g_turns": (1, lim.max_g_turns),
-            "d_turns": (0, lim.max_d_turns),
-            "lr_d_scale": (lim.d_lr_floor, lim.d_lr_cap),
-            "lr_g_scale": (lim.g_lr_floor, lim.g_lr_cap),
-        }
-        found = [
-            f"step {step}: {name} is {values[name]:g}, outside {low:g}..{high:g}"
-            for name, (low, high) in ranges.items()
-            if not low <= values[name] <= high
-        ]
-        if self.skips > self.strategy.max_skips:
-            found.append(f"step {step}: {self.skips} consecutive skips of D, more than {self.strategy.max_skips}")
-        if mixed is not None:
-            due = self.mixed_from is not None and step // self.steps_per_epoch >= self.mixed_from
-            if mixed != due:
-                found.append(f"step {step}: mixed precision is {_switch(mixed)}, and should be {_switch(due)}")
-        return found
-
-
-def epoch_line(epoch: int, epochs: int, values: Mapping[str, float], mixed: bool) -> str:
-    """The document's status at the start of an epoch, on one line."""
-    return (
-        f"Epoch {epoch}/{epochs} | detail weight {values['detail_weight']:.3f} | physics weight "
-        f"{values['physics_weight']:.3f} | mixed precision {_switch(mixed)} | turns G={values['g_turns']:.0f}, "
-        f"D={values['d_turns']:.0f}"
-    )
-
-
-def settings(name: str) -> dict[str, float]:
-    """A strategy's numbers as a flat mapping, for tables and parameter defaults."""
-    return asdict(strategy(name))
-
-
 def g_loss_of(seen: Mapping[str, float], rules: Rules) -> float:
-    """G's loss as the rules read it: the weighted total (`literal`) or the unweighted adversarial term (`repaired`)."""
+    """G's loss as the rules read it: the weighted total (`literal`) or the unweighted adversarial term (`repaired`).
+
+    Raises:
+        ValueError: the unweighted term was not logged.
+    """
     if rules == "literal":
         return seen["G/loss"]
     if "G/adversarial" not in seen:
@@ -427,7 +288,3 @@ def _towards_one(scale: float, factor: float) -> float:
 
 def _clamp(value: float, low: float, high: float) -> float:
     return min(high, max(low, value))
-
-
-def _switch(on: bool) -> str:
-    return "on" if on else "off"

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from gannb.experiments.motion.curriculum import Stages, label_offset, weight
-from gannb.experiments.motion_balance.balance import Balance, Limits, SkipRule, ThrottleRule, replay, strategy
+from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Stages, label_offset, weight
+from gannb.experiments.motion_balance.balance import RULES, Balance, SkipRule, ThrottleRule, replay
+from gannb.experiments.motion_balance.strategies import LIMITS, MERGED, STRATEGIES
 
-WRITTEN = Stages(10, 50)
-DETAIL, PHYSICS = (0.3, 1.0), (0.5, 2.0)
+WRITTEN = Stages()
 LOG = {"D/loss": 0.3215, "G/loss": 0.5123}  # the document's log at epoch 10, above "D too strong"
 LOGGED_RATES = {"G": 5.50e-06, "D": 4.00e-06}  # right after one trigger
 
@@ -40,13 +40,14 @@ def curriculum_claims() -> dict[str, float]:
         "M3.duration": WRITTEN.end - WRITTEN.warmup,
         "M15.curriculum": early[0],
         "M15.mixed": early[1],
-        "M17.offset": label_offset(0, 0.02, 10) - label_offset(10, 0.02, 10),
+        "M17.offset": label_offset(0, MERGED.label_offset, WRITTEN.warmup)
+        - label_offset(WRITTEN.warmup, MERGED.label_offset, WRITTEN.warmup),
     }
 
 
 def rule_claims() -> dict[str, float]:
     """M4 to M8, M10, M11: what the rules do in cases that can be worked out."""
-    strict, legacy = strategy("merged"), strategy("legacy")
+    strict, legacy = MERGED, STRATEGIES["legacy"]
     strong = {"D/loss": 0.0, "G/loss": 2.0, "G/adversarial": 2.0, "D/accuracy": 1.0}
     literal, repaired = (_skips(SkipRule(strict, kind), strong, 210) for kind in ("literal", "repaired"))
     falls, up = _throttled("literal", strong, 12), _throttled("literal", strong, 1)
@@ -60,30 +61,36 @@ def rule_claims() -> dict[str, float]:
         "M6.stricter": strict.d_strong_below - legacy.d_strong_below,
         "M7.ratio": LOG["D/loss"] / LOG["G/loss"],
         "M7.fires": float(_state(LOG) == "d_too_strong"),
-        "M8.one_base": (LOGGED_RATES["G"] / 1.1) / (LOGGED_RATES["D"] / strict.d_lr_factor),
-        "M10.d_falls": up[-1]["d_turns"] - Limits().d_turns,
+        "M8.one_base": (LOGGED_RATES["G"] / ThrottleRule.g_lr_factor) / (LOGGED_RATES["D"] / strict.d_lr_factor),
+        "M10.d_falls": up[-1]["d_turns"] - LIMITS.d_turns,
         "M10.reaches_2": max(now["d_turns"] for now in _throttled("literal", weak, 12)),
         "M10.repaired_2": max(now["d_turns"] for now in _throttled("repaired", weak, 12)),
-        "M11.triggers": next(i for i, now in enumerate(falls, 1) if now["lr_d_scale"] <= 0.1 + 1e-9),
+        "M11.triggers": next(i for i, now in enumerate(falls, 1) if now["lr_d_scale"] <= LIMITS.d_lr_floor + 1e-9),
         "M11.cap": max(now["lr_g_scale"] for now in falls),
         "M11.way_back": _throttled("literal", quiet, 40, falls[-1])[-1]["lr_d_scale"],
         "M11.repaired": _throttled("repaired", quiet, 40, falls[-1])[-1]["lr_d_scale"],
-        "table.g_turns": up[-1]["g_turns"] - Limits().g_turns,
+        "table.g_turns": up[-1]["g_turns"] - LIMITS.g_turns,
         "table.g_limit": max(now["g_turns"] for now in falls),
         "table.d_rate": up[-1]["lr_d_scale"],
     }
 
 
 def trace_claims(trace: Trace, *, check_every: int = 20, window: int = 10) -> dict[str, float]:
-    """M5, M6, M9: what the rules do over recorded losses."""
+    """M5, M6, M9: what the rules do over recorded losses.
+
+    Args:
+        trace: the losses, per step.
+        check_every: steps between checks of the throttle rule.
+        window: losses in its moving averages.
+    """
     settings = {"check_every": check_every, "window": window}
     over = {
-        (name, kind): replay(Balance(strategy(name), kind, Limits(), **settings), trace)
+        (name, kind): replay(Balance(STRATEGIES[name], kind, LIMITS, **settings), trace)
         for name in ("merged", "legacy")
-        for kind in ("literal", "repaired")
+        for kind in RULES
     }
     skips = {key: sum("skip" in row["action"] for row in rows) for key, rows in over.items()}
-    strict = strategy("merged")
+    strict = MERGED
     unweighted = sum(
         row["D/loss"] < strict.d_strong_below and row["G/adversarial"] > strict.g_weak_above for row in trace
     )
@@ -92,7 +99,7 @@ def trace_claims(trace: Trace, *, check_every: int = 20, window: int = 10) -> di
     turned = [later["g_turns"] != now["g_turns"] for now, later in pairs]
     rated = [later["lr_d_scale"] != now["lr_d_scale"] for now, later in pairs]
     alone = sum(
-        turn != rate for turn, rate, (now, _) in zip(turned, rated, pairs) if now["g_turns"] < Limits().max_g_turns
+        turn != rate for turn, rate, (now, _) in zip(turned, rated, pairs) if now["g_turns"] < LIMITS.max_g_turns
     )
     return {
         "M5.unweighted": unweighted,
@@ -116,7 +123,7 @@ def _skips(rule: SkipRule, seen: Mapping[str, float], steps: int) -> list[bool]:
 
 
 def _state(seen: Mapping[str, float]) -> str:
-    rule = ThrottleRule(strategy("merged"))
+    rule = ThrottleRule(MERGED)
     for _ in range(rule.window):
         rule.see(seen)
     return rule.state()
@@ -126,10 +133,10 @@ def _throttled(
     kind: str, seen: Mapping[str, float], checks: int, start: Mapping[str, float] | None = None
 ) -> list[dict[str, float]]:
     """The numbers after each of some checks, where the same is seen all the time."""
-    rule = ThrottleRule(strategy("merged"), rules="repaired" if kind == "repaired" else "literal")
+    rule = ThrottleRule(MERGED, rules="repaired" if kind == "repaired" else "literal")
     for _ in range(rule.window):
         rule.see(seen)
-    now, after = dict(start or Limits().start()), []
+    now, after = dict(start or LIMITS.start()), []
     for _ in range(checks):
         now = rule.shift(rule.state(), now)
         after.append(now)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from gannb.experiments.motion.curriculum import Curriculum, Stages, label_offset
-from gannb.experiments.motion_balance.balance import Balance, Limits, Strategy, replay
+from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Curriculum, Stages, label_offset
+from gannb.experiments.motion_balance.balance import CHECK_EVERY, WINDOW, Balance, replay
+from gannb.experiments.motion_balance.strategies import LIMITS, MERGED, Strategy
 from gannb.figures.curves import curves
 from gannb.figures.template import COLOURS, INK, TEMPLATE
 from gannb.tables import Table
@@ -28,9 +29,9 @@ Trace = Sequence[Mapping[str, float]]
 
 def curriculum_figure(
     stages: Stages,
-    detail: tuple[float, float] = (0.3, 1.0),
-    physics: tuple[float, float] = (0.5, 2.0),
-    offset: float = 0.02,
+    detail: tuple[float, float] = DETAIL,
+    physics: tuple[float, float] = PHYSICS,
+    offset: float = MERGED.label_offset,
     epochs: int = 0,
 ) -> go.Figure:
     """Draw both weights by epoch, along the document's ramp and the smooth one, and the label offset.
@@ -68,7 +69,7 @@ def _weights(
 
 
 def replay_figure(
-    trace: Trace, strategy: Strategy, rules: str = "literal", *, check_every: int = 200, window: int = 10
+    trace: Trace, strategy: Strategy, rules: str = "literal", *, check_every: int = CHECK_EVERY, window: int = WINDOW
 ) -> go.Figure:
     """Draw what the rules would have done over recorded losses: what they read and when they act; turns and rates.
 
@@ -80,7 +81,7 @@ def replay_figure(
     """
     from plotly.subplots import make_subplots
 
-    balance = Balance(strategy, rules, Limits(), check_every=check_every, window=window)
+    balance = Balance(strategy, rules, LIMITS, check_every=check_every, window=window)
     rows = replay(balance, trace)
     shown = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4])
     for line in _read_lines(trace, rules):
@@ -104,7 +105,7 @@ def replay_table(trace: Trace, variants: Mapping[str, tuple[Strategy, str]], **r
     """How often rules act over one trace; variants: name → (strategy, kind of rules)."""
     rows = []
     for name, (strategy, kind) in variants.items():
-        replayed = replay(Balance(strategy, kind, Limits(), **rules), trace)
+        replayed = replay(Balance(strategy, kind, LIMITS, **rules), trace)
         done = [action for row in replayed for action in row["action"].split("+")]
         acts = [done.count(action) for action in ("skip", "forced", "d_too_strong", "g_too_strong", "recover")]
         longest, last = max((row["consecutive_skips"] for row in replayed), default=0), replayed[-1]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gannb.experiments.motion_balance.balance import Balance, Invariants, epoch_line
+from gannb.experiments.motion_balance.balance import Balance
+from gannb.experiments.motion_balance.invariants import Invariants, epoch_line
 from gannb.runs.history import History
 from gannb.tables import Table
 

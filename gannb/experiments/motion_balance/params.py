@@ -7,12 +7,14 @@ from typing import Any, ClassVar, Self
 from gannb.config.fields import execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LABEL, PRECISION, RATE, SCALE, TURNS, WEIGHT
 from gannb.config.rules import rule
+from gannb.experiments.motion.curriculum import DETAIL, weight
 from gannb.experiments.motion.params import Curriculum, Motion
-from gannb.experiments.motion_balance.balance import STRATEGIES, THRESHOLDS, Limits, Strategy, strategy
+from gannb.experiments.motion_balance.balance import RULES
+from gannb.experiments.motion_balance.strategies import MERGED, NUMBERS, STRATEGIES, Limits, Strategy
 
 _WARMUP = 2
 
-STRATEGY_NUMBERS = (*THRESHOLDS, "real_label", "fake_label", "label_noise", "label_offset", "curriculum")
+STRATEGY_NUMBERS = (*NUMBERS, "curriculum")
 """Parameters that are called as in the table of strategies."""
 
 INGREDIENTS: dict[str, dict[str, Any]] = {
@@ -33,12 +35,12 @@ EXTENSIONS: dict[str, dict[str, Any]] = {
     "time-scales": {"d_time_scales": [1, 2, 4]},
     "pretrained-encoder": {"pretrain_audio": "synthetic"},
 }
-"""Name → what a further road changes in a run (the motion_balance document names them and took none)."""
+"""Name → what an extension changes in a run (the motion_balance document names them and took none)."""
 
 
 def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
     """A strategy's column, as parameters."""
-    chosen: Strategy = strategy(name)
+    chosen = STRATEGIES[name]
     numbers = {field: getattr(chosen, field) for field in STRATEGY_NUMBERS}
     return numbers | {
         "mixed_from": warmup_epochs if chosen.mixed_precision else -1,
@@ -58,37 +60,37 @@ class MotionBalance(Motion, Curriculum):
     strategy: str = param(
         "merged", "the document's column of balance numbers and ingredients", group="balance", choices=tuple(STRATEGIES)
     )
-    rules: str = param(
-        "literal", "the rules as written, or repaired (M4-M11)", group="balance", choices=("literal", "repaired")
-    )
+    rules: str = param("literal", "the rules as written, or repaired (M4-M11)", group="balance", choices=RULES)
     d_strong_below: float = param(
-        0.08, "D too strong: its loss below this …", group="balance", low=0.0, high=10.0, slider=(0.0, 1.0), moves=True
+        MERGED.d_strong_below, "D too strong: its loss below this …", SCALE, slider=(0.0, 1.0)
     )
-    g_weak_above: float = param(
-        0.90, "… and G's loss above this: skip D", group="balance", low=0.0, high=100.0, slider=(0.0, 2.0), moves=True
-    )
+    g_weak_above: float = param(MERGED.g_weak_above, "… and G's loss above this: skip D", SCALE, high=100.0)
     max_skips: int = param(
-        20, "skips before D is forced to play", group="balance", low=0, high=1000, slider=(0, 50), moves=True
+        MERGED.max_skips, "skips before D is forced to play", SCALE, low=0, high=1000, slider=(0, 50)
     )
-    g_turns_up: int = param(2, "turns G gains when throttled", TURNS, group="balance")
+    g_turns_up: int = param(MERGED.g_turns_up, "turns G gains when throttled", TURNS, group="balance")
     d_lr_factor: float = param(
-        0.8, "D's rate is multiplied by this when throttled", group="balance", low=0.0, open_low=True, high=1.0,
-        slider=(0.5, 1.0), moves=True,
+        MERGED.d_lr_factor, "D's rate is multiplied by this when throttled", SCALE, open_low=True, high=1.0,
+        slider=(0.5, 1.0),
     )  # fmt: skip
     check_every: int = param(
         6, "batches between checks of the throttle rule (M9; the document: 200)", group="balance", low=1, high=100_000
     )
     window: int = param(5, "losses in its moving averages (ours: 10, M9)", group="balance", low=1, high=10_000)
-    d_turns: int = param(1, "D's turns per step; 0: skipped", group="balance", low=0, high=2, moves=True)
-    g_turns: int = param(4, "G's turns per step", group="balance", low=1, high=8, moves=True)
+    d_turns: int = param(
+        Limits.d_turns, "D's turns per step; 0: skipped", TURNS, group="balance", high=Limits.max_d_turns
+    )
+    g_turns: int = param(Limits.g_turns, "G's turns per step", TURNS, group="balance", low=1, high=Limits.max_g_turns)
     lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", SCALE)
     lr_g_scale: float = param(1.0, "multiplies lr_g: what the rules move", SCALE)
 
-    real_label: float = param(0.90, "D's target for real motion", LABEL)
-    fake_label: float = param(0.10, "D's target for generated motion", LABEL)
-    label_noise: float = param(0.005, "standard deviation of the noise on labels", LABEL)
+    real_label: float = param(MERGED.real_label, "D's target for real motion", LABEL)
+    fake_label: float = param(MERGED.fake_label, "D's target for generated motion", LABEL)
+    label_noise: float = param(MERGED.label_noise, "standard deviation of the noise on labels", LABEL)
     label_offset: float = param(
-        0.02, "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)", LABEL
+        MERGED.label_offset,
+        "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)",
+        LABEL,
     )
 
     warmup_epochs: int = param(
@@ -98,7 +100,9 @@ class MotionBalance(Motion, Curriculum):
         7, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
         slider=(1, 500),
     )  # fmt: skip
-    detail_weight: float = param(0.15, "of adversarial, acceleration and jerk terms: the curriculum moves it", WEIGHT)
+    detail_weight: float = param(
+        weight(0, *DETAIL), "of adversarial, acceleration and jerk terms: the curriculum moves it", WEIGHT
+    )
     absolute_weight: float = param(10.0, "of |generated - real| (ours)", WEIGHT)
     velocity_weight: float = param(5.0, "of the difference of velocities (ours)", WEIGHT)
 
@@ -157,8 +161,8 @@ class MotionBalance(Motion, Curriculum):
         1, "CPU threads; one is nearly as fast as two on networks this small; 0 leaves them to torch", low=0
     )
 
-    def __init__(self, **given: Any) -> None:
-        chosen = given.get("strategy", "merged")
+    def __init__(self, /, **given: Any) -> None:
+        chosen = given.get("strategy", type(self).model_fields["strategy"].default)
         if isinstance(chosen, str) and chosen in STRATEGIES:
             given = _of_strategy(chosen, given.get("warmup_epochs", _WARMUP)) | given
         super().__init__(**given)
@@ -248,7 +252,7 @@ class MotionBalance(Motion, Curriculum):
 def variants() -> dict[str, dict[str, Any]]:
     """Name → the parameters by which a variant differs from the run; a strategy fills in its whole column."""
     strategies = {name: {"strategy": name} for name in STRATEGIES}
-    rules = {kind: {"rules": kind} for kind in ("literal", "repaired")}
+    rules = {kind: {"rules": kind} for kind in RULES}
     both = {f"{name}-repaired": {"strategy": name, "rules": "repaired"} for name in STRATEGIES}
     without = {f"without-{name}": change for name, change in INGREDIENTS.items()}
     others = {"no-rules": NO_RULES, "smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}}

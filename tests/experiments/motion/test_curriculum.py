@@ -66,6 +66,6 @@ def test_driver_moves_once_an_epoch_and_names_what_it_moves():
 
 
 def test_driver_without_a_curriculum_gives_full_weights_from_the_start():
-    move = Curriculum(steps_per_epoch=5, active=False)(0, {}, {})
+    move = Curriculum(steps_per_epoch=5, offset=0.02, active=False)(0, {}, {})
     assert (move["detail_weight"], move["physics_weight"]) == (1.0, 2.0)
     assert move["label_offset"] == 0.02

@@ -5,17 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gannb.experiments.motion_balance.balance import (
-    STRATEGIES,
-    Balance,
-    Invariants,
-    Limits,
-    epoch_line,
-    replay,
-    strategy,
-)
+from gannb.control.numbers import Numbers
+from gannb.experiments.motion_balance.balance import Balance, replay
+from gannb.experiments.motion_balance.invariants import Invariants, epoch_line
+from gannb.experiments.motion_balance.params import MotionBalance
+from gannb.experiments.motion_balance.strategies import INGREDIENTS, LIMITS, MERGED, NUMBERS, STRATEGIES
 
-MERGED, LEGACY = STRATEGIES["merged"], STRATEGIES["legacy"]
+LEGACY = STRATEGIES["legacy"]
 CALM = {"D/loss": 0.4, "G/loss": 0.6, "D/accuracy": 0.7, "G/adversarial": 0.2}
 STRONG = {"D/loss": 0.05, "G/loss": 1.2, "D/accuracy": 1.0, "G/adversarial": 0.64}
 WINNING = {"D/loss": 0.1, "G/loss": 1.2, "D/accuracy": 1.0, "G/adversarial": 0.6}  # not enough for a skip
@@ -27,8 +23,8 @@ def skips(rows):
 
 
 def test_table_of_strategies_is_the_documents():
-    balance = [f for f in asdict(MERGED) if f not in ("curriculum", "mixed_precision", "body_hand_attention")]
-    assert {f: getattr(MERGED, f) for f in balance} == {
+    assert set(asdict(MERGED)) == {*NUMBERS, *INGREDIENTS}
+    assert {f: getattr(MERGED, f) for f in NUMBERS} == {
         "d_strong_below": 0.08,
         "g_weak_above": 0.90,
         "max_skips": 20,
@@ -39,15 +35,13 @@ def test_table_of_strategies_is_the_documents():
         "label_noise": 0.005,
         "label_offset": 0.02,
     }
-    for f in balance:
+    for f in NUMBERS:
         assert getattr(STRATEGIES["baseline_branch"], f) == getattr(MERGED, f)
         assert getattr(STRATEGIES["enhanced_branch"], f) == getattr(LEGACY, f)
     assert [STRATEGIES[n].curriculum for n in STRATEGIES] == [False, False, True, True]
 
 
-def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="allowed: legacy, baseline_branch"):
-        strategy("medium")
+def test_unknown_rules_are_refused():
     with pytest.raises(ValueError, match="literal, repaired"):
         Balance(MERGED, "fixed")
 
@@ -121,9 +115,9 @@ def test_repaired_rates_recover_exactly_to_one():
 
 def test_repaired_adds_the_opposite_rule():
     rows = replay(Balance(MERGED, "repaired", check_every=20), [G_AHEAD] * 400)
-    assert rows[-1]["d_turns"] == Limits().max_d_turns
+    assert rows[-1]["d_turns"] == LIMITS.max_d_turns
     assert rows[-1]["g_turns"] == 1
-    assert rows[-1]["lr_g_scale"] == Limits().g_lr_floor
+    assert rows[-1]["lr_g_scale"] == LIMITS.g_lr_floor
     literal = replay(Balance(MERGED, "literal", check_every=20), [G_AHEAD] * 400)
     assert literal[-1]["d_turns"] == 1
 
@@ -144,7 +138,7 @@ def test_a_skipped_d_leaves_no_stale_loss_in_the_average():
 
 def test_a_persons_hold_is_where_the_rules_go_on_from():
     balance = Balance(MERGED, check_every=20)
-    held = Limits().start() | {"lr_d_scale": 0.5, "d_turns": 2}
+    held = LIMITS.start() | {"lr_d_scale": 0.5, "d_turns": 2}
     for step in range(20):
         balance(step, {"D/loss": 0.15, "G/loss": 0.4}, held)
     move = balance(20, {"D/loss": 0.15, "G/loss": 0.4}, held)
@@ -154,10 +148,50 @@ def test_a_persons_hold_is_where_the_rules_go_on_from():
 
 def test_thresholds_that_are_numbers_of_the_run_are_followed():
     balance = Balance(MERGED)
-    values = Limits().start() | {"d_strong_below": 0.5, "g_weak_above": 0.5}
+    values = LIMITS.start() | {"d_strong_below": 0.5, "g_weak_above": 0.5}
     seen = {"D/loss": 0.4, "G/loss": 0.6}
     assert balance(1, seen, values)["d_turns"] == 0
-    assert Balance(MERGED)(1, seen, Limits().start())["d_turns"] == 1
+    assert Balance(MERGED)(1, seen, LIMITS.start())["d_turns"] == 1
+
+
+def perfect(real, fake):
+    """What a D that meets its labels exactly leaves to be seen."""
+    against_g = (real - fake) ** 2
+    return {"D/loss": 0.0, "D/accuracy": 1.0, "G/adversarial": against_g, "G/loss": against_g}
+
+
+class Copied(Balance):
+    """The fault as it was: labels are those of the start, whatever a person moves."""
+
+    def _follow(self, values):
+        super()._follow({k: v for k, v in values.items() if k not in ("real_label", "fake_label")})
+
+
+def turns_of_d(rules, **moved):
+    """D's turns against a perfect D after a person moved some numbers of a run under repaired rules."""
+    p = MotionBalance(rules="repaired")
+    numbers = Numbers.of(p).drive(rules(p.balance, p.rules, p.limits))
+    assert all(numbers.move(0, name, value, "person").applied for name, value in moved.items())
+    labels = numbers.values()
+    numbers.advance(1, perfect(labels["real_label"], labels["fake_label"]))
+    return numbers["d_turns"].value
+
+
+def test_the_skip_rule_follows_the_labels_in_force():
+    """At 0.7 and 0.1 G's term against a perfect D is 0.36: below 0.9 · 0.64, so a copy of the start is silent."""
+    assert turns_of_d(Balance) == turns_of_d(Copied) == 0
+    assert turns_of_d(Balance, real_label=0.7) == 0
+    assert turns_of_d(Copied, real_label=0.7) == 1, "the planted fault: never skipped again"
+
+
+@given(st.floats(0.2, 1.0), st.floats(0.0, 0.15))
+def test_a_perfect_d_is_skipped_whatever_the_labels(real, fake):
+    assert turns_of_d(Balance, real_label=real, fake_label=fake) == 0
+
+
+def test_the_invariant_of_skips_follows_the_number_in_force():
+    check, skipped = Invariants(MERGED), LIMITS.start() | {"d_turns": 0, "max_skips": 2}
+    assert [len(check(step, skipped)) for step in range(4)] == [0, 0, 1, 1]
 
 
 def test_rules_say_what_the_losses_have_to_log():
@@ -188,7 +222,7 @@ def test_invariants_hold_on_any_trace_and_a_resumed_rule_goes_on_the_same(trace,
     assert [v for row in rows for v in check(row["step"], row)] == []
 
     first, second = fresh(), fresh()
-    values, seen = Limits().start(), {}
+    values, seen = LIMITS.start(), {}
     for step, loss in enumerate(trace):
         if step == len(trace) // 2:
             second.load_state_dict(json.loads(json.dumps(first.state_dict())))
@@ -199,7 +233,7 @@ def test_invariants_hold_on_any_trace_and_a_resumed_rule_goes_on_the_same(trace,
 
 
 def test_invariants_name_what_broke():
-    start, check = Limits().start(), Invariants(LEGACY, steps_per_epoch=10, mixed_from=10)
+    start, check = LIMITS.start(), Invariants(LEGACY, steps_per_epoch=10, mixed_from=10)
     assert check(0, start, mixed=False) == []
     assert "lr_d_scale is 0.05" in check(1, start | {"lr_d_scale": 0.05})[0]
     for step in range(2, 7):
@@ -210,6 +244,6 @@ def test_invariants_name_what_broke():
 
 
 def test_epoch_line_shows_the_documents_columns():
-    values = Limits().start() | {"detail_weight": 0.3, "physics_weight": 0.5}
+    values = LIMITS.start() | {"detail_weight": 0.3, "physics_weight": 0.5}
     line = epoch_line(10, 500, values, True)
     assert line == "Epoch 10/500 | detail weight 0.300 | physics weight 0.500 | mixed precision on | turns G=4, D=1"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gannb.experiments.motion.curriculum import Stages
-from gannb.experiments.motion_balance.balance import STRATEGIES
 from gannb.experiments.motion_balance.figures import curriculum_figure, replay_figure, replay_table
+from gannb.experiments.motion_balance.strategies import STRATEGIES
 
 WINNING = [{"D/loss": 0.01, "G/loss": 0.7, "G/adversarial": 0.62, "D/accuracy": 1.0}] * 60
 

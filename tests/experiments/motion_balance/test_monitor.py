@@ -5,9 +5,11 @@ from torch import nn
 
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
-from gannb.experiments.motion_balance.balance import Balance, Invariants, Limits, strategy
+from gannb.experiments.motion_balance.balance import Balance
+from gannb.experiments.motion_balance.invariants import Invariants
 from gannb.experiments.motion_balance.monitor import Monitor, before_and_after, columns, unanswered
 from gannb.experiments.motion_balance.params import MotionBalance
+from gannb.experiments.motion_balance.strategies import LIMITS, MERGED
 from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
@@ -81,7 +83,5 @@ def test_before_and_after_compares_equal_turns_only(tmp_path) -> None:
 
 
 def test_a_limit_that_is_passed_is_named() -> None:
-    broken = Invariants(strategy("merged"), Limits())(
-        0, {"d_turns": 1, "g_turns": 9, "lr_d_scale": 0.05, "lr_g_scale": 1}
-    )
+    broken = Invariants(MERGED, LIMITS)(0, {"d_turns": 1, "g_turns": 9, "lr_d_scale": 0.05, "lr_g_scale": 1})
     assert len(broken) == 2 and "g_turns is 9" in broken[0]

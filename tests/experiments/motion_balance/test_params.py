@@ -5,8 +5,8 @@ import pytest
 from gannb.config.faults import ParameterError
 from gannb.config.presets import HOME
 from gannb.config.yaml_files import read_yaml
-from gannb.experiments.motion_balance.balance import STRATEGIES
 from gannb.experiments.motion_balance.params import EXTENSIONS, MotionBalance, variants
+from gannb.experiments.motion_balance.strategies import STRATEGIES
 
 
 def preset(name: str) -> MotionBalance:
