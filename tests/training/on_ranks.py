@@ -18,11 +18,12 @@ from gannb.control.alarms import Lasting
 from gannb.control.commands import Command
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
+from gannb.losses.adversarial import least_squares
 from gannb.random import seeded
 from gannb.training.interrupt import Paused
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
-from tests.training.regimes import POINTS, Strict, number, open_run, square
+from tests.training.regimes import POINTS, Strict, number, open_run
 
 STEPS = 20
 
@@ -37,14 +38,14 @@ def build(run, dtype=torch.float64):
         return turn.G(turn.draws.randn("z", len(turn.batch), 4).to(dtype))
 
     def d_loss(turn):
-        return square(turn.D(turn.batch), turn.now.real_label) + square(turn.D(fake(turn)), 0.1)
+        return least_squares(turn.D(turn.batch), turn.now.real_label) + least_squares(turn.D(fake(turn)), 0.1)
 
     moving = [number("real_label", 0.9, 0, 1), number("lr", 1e-2, 1e-9, 1), number("lr_d_scale", 1.0, 0.1, 1)]
     numbers = Numbers([*moving, number("d_turns", 1, 0, 2), number("g_turns", 2, 1, 8)]).drive(Strict())
     return Trainer(
         [
             Player("D", D, d_loss, lr=lambda now: now.lr * now.lr_d_scale),
-            Player("G", G, lambda turn: square(turn.D(fake(turn)), 0.9), lr=lambda now: now.lr, ema=0.9),
+            Player("G", G, lambda turn: least_squares(turn.D(fake(turn)), 0.9), lr=lambda now: now.lr, ema=0.9),
         ],
         Batches(POINTS.to(dtype), 16, seed=0),
         numbers,

@@ -16,13 +16,14 @@ from gannb.control.parameter import DynamicParameter
 from gannb.control.schedules import Schedule
 from gannb.data.batches import Batches
 from gannb.experiments.schedules.meta.lookahead import LookAhead
+from gannb.losses.adversarial import LOSSES, least_squares
+from gannb.losses.penalties import PENALTIES, gradient_penalty
 from gannb.random import generator, seeded
 from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 from gannb.training.turn import Turn
 
-F = nn.functional
 POINTS = torch.randn(96, 2, generator=generator("toy")) * 0.1 + torch.tensor([[1.0, 1.0], [-1.0, -1.0]]).repeat(48, 1)
 
 
@@ -34,14 +35,6 @@ class Toy(Experiment):
     epochs: int = param(4, "passes over the data", low=1, grows=True)
     real_label: float = param(0.9, "target for real points", low=0, high=1, moves=True)
     lr: float = param(1e-2, "learning rate", low=0, high=1, open_low=True, moves=True)
-
-
-def bce(logits: torch.Tensor, target: torch.Tensor | float) -> torch.Tensor:
-    return (F.softplus(logits) - target * logits).mean()
-
-
-def square(scores: torch.Tensor, target: torch.Tensor | float) -> torch.Tensor:
-    return (scores - target).square().mean()
 
 
 def networks(*, norm: bool = False, batch_norm: bool = False, width: int = 16) -> tuple[nn.Module, nn.Module]:
@@ -71,14 +64,17 @@ def sagan(run: Run) -> Trainer:
     def d_loss(turn: Turn) -> torch.Tensor:
         real = turn.D(turn.batch + 0.1 * turn.draws.randn("noise", *turn.batch.shape))
         turn.log(real=real.sigmoid().mean())
-        return bce(real, turn.now.real_label) + bce(turn.D(fake(turn)), turn.now.fake_label)
+        return LOSSES["bce"].d(real, turn.D(fake(turn)), turn.now.real_label, turn.now.fake_label)
+
+    def g_loss(turn: Turn) -> torch.Tensor:
+        return LOSSES["bce"].g(turn.D(fake(turn)))
 
     numbers = Numbers([number("real_label", 0.9, 0, 1), number("fake_label", 0.0, 0, 1), number("lr", 2e-3, 1e-9, 1)])
     numbers.drive(Schedule("real_label", lambda step: 0.8 + 0.1 * math.cos(step / 40)))
     return Trainer(
         [
             Player("D", D, d_loss, lr=lambda now: now.lr, clip_norm=1.0),
-            Player("G", G, lambda turn: bce(turn.D(fake(turn)), 1.0), lr=lambda now: now.lr, clip_norm=1.0, ema=0.99),
+            Player("G", G, g_loss, lr=lambda now: now.lr, clip_norm=1.0, ema=0.99),
         ],
         Batches(POINTS, 16, seed=0),
         numbers,
@@ -129,8 +125,13 @@ def balance(run: Run) -> Trainer:
             number("g_turns", 4, 1, 8),
         ]
     ).drive(Strict())
-    d_loss = lambda turn: square(turn.D(turn.batch), turn.now.real_label) + square(turn.D(fake(turn)), 0.1)  # noqa: E731
-    g_loss = lambda turn: square(turn.D(fake(turn)), turn.now.real_label)  # noqa: E731
+
+    def d_loss(turn: Turn) -> torch.Tensor:
+        return LOSSES["least_squares"].d(turn.D(turn.batch), turn.D(fake(turn)), turn.now.real_label, 0.1)
+
+    def g_loss(turn: Turn) -> torch.Tensor:
+        return LOSSES["least_squares"].g(turn.D(fake(turn)), turn.now.real_label)
+
     return Trainer(
         [
             Player("D", D, d_loss, lr=lambda now: now.lr * now.lr_d_scale),
@@ -150,20 +151,21 @@ def wgan(run: Run) -> Trainer:
     D = nn.Sequential(*(layer for layer in D if not isinstance(layer, nn.Dropout)))
 
     def d_loss(turn: Turn) -> torch.Tensor:
-        made = fake(turn)
-        mix = turn.draws.rand("mix", len(made), 1)
-        between = (mix * turn.batch + (1 - mix) * made).requires_grad_()
-        (slope,) = torch.autograd.grad(turn.D(between).sum(), between, create_graph=True)
-        penalty = ((slope.square().sum(1) + 1e-12).sqrt() - 1).square().mean()
-        apart = turn.D(turn.batch).mean() - turn.D(made).mean()
-        turn.log(W=apart, penalty=penalty)
-        return turn.now.gp_weight * penalty - apart
+        generated = fake(turn)
+        mix = turn.draws.rand("mix", len(generated))
+        penalty, _ = gradient_penalty(turn.D, turn.batch, generated, mix)
+        loss = LOSSES["wasserstein"].d(turn.D(turn.batch), turn.D(generated))
+        turn.log(W=-loss, penalty=penalty)
+        return loss + turn.now.gp_weight * penalty
+
+    def g_loss(turn: Turn) -> torch.Tensor:
+        return LOSSES["wasserstein"].g(turn.D(fake(turn)))
 
     numbers = Numbers([number("gp_weight", 10.0, 0, 100), number("lr", 1e-3, 1e-9, 1), number("n_critic", 5, 1, 10)])
     return Trainer(
         [
             Player("D", D, d_loss, lr=lambda now: now.lr),
-            Player("G", G, lambda turn: -turn.D(fake(turn)).mean(), lr=lambda now: now.lr),
+            Player("G", G, g_loss, lr=lambda now: now.lr),
         ],
         Batches(POINTS, 16, seed=0),
         numbers,
@@ -177,7 +179,10 @@ def single(run: Run) -> Trainer:
     """One player."""
     with seeded(0, "model"):
         model = nn.Sequential(nn.Linear(2, 16), nn.GELU(), nn.Linear(16, 2))
-    loss = lambda turn: square(turn.model(turn.batch), turn.batch) * turn.now.weight  # noqa: E731
+
+    def loss(turn: Turn) -> torch.Tensor:
+        return least_squares(turn.model(turn.batch), turn.batch) * turn.now.weight
+
     player = Player("model", model, loss, lr=lambda now: now.lr, betas=(0.9, 0.999), weight_decay=0.01)
     numbers = Numbers([number("weight", 1.0, 0, 10), number("lr", 1e-3, 1e-9, 1)])
     return Trainer([player], Batches(POINTS, 16, seed=0), numbers, run, checkpoint_every=5)
@@ -229,13 +234,16 @@ def schedules(run: Run) -> Trainer:
         return points + turn.now.noise * turn.draws.randn(stream, *points.shape)
 
     def d_loss(turn: Turn) -> torch.Tensor:
-        return bce(turn.D(noisy(turn, turn.batch, "a")), 1.0) + bce(turn.D(noisy(turn, fake(turn), "b")), 0.0)
+        return LOSSES["non_saturating"].d(turn.D(noisy(turn, turn.batch, "a")), turn.D(noisy(turn, fake(turn), "b")))
+
+    def g_loss(turn: Turn) -> torch.Tensor:
+        return LOSSES["non_saturating"].g(turn.D(noisy(turn, fake(turn), "b")))
 
     controller = Learned()
     numbers = Numbers([number("noise", 0.5, 0, 1), number("lr", 2e-3, 1e-9, 1)]).drive(controller)
     players = [
         Player("D", D, d_loss, lr=lambda now: now.lr),
-        Player("G", G, lambda turn: bce(turn.D(noisy(turn, fake(turn), "b")), 1.0), lr=lambda now: now.lr),
+        Player("G", G, g_loss, lr=lambda now: now.lr),
     ]
     trainer = Trainer(players, Batches(POINTS, 16, seed=0), numbers, run, checkpoint_every=5)
     controller.ahead = LookAhead(trainer)
@@ -243,21 +251,24 @@ def schedules(run: Run) -> Trainer:
 
 
 def lazy(run: Run) -> Trainer:
-    """R1 on every fourth step only."""
+    """Pairs, with R1 and R2 on every fourth step only."""
     G, D = networks()
 
     def d_loss(turn: Turn) -> torch.Tensor:
-        loss = bce(turn.D(turn.batch), 1.0) + bce(turn.D(fake(turn)), 0.0)
+        generated = fake(turn)
+        loss = LOSSES["relativistic"].d(turn.D(turn.batch), turn.D(generated))
         if turn.due(4):
-            points = turn.batch.clone().requires_grad_()
-            (slope,) = torch.autograd.grad(turn.D(points).sum(), points, create_graph=True)
-            loss = loss + 4 * turn.now.gamma / 2 * slope.square().sum(1).mean()
+            mix = turn.draws.rand("mix", len(generated))
+            loss = loss + 4 * turn.now.gamma * PENALTIES["r1_r2"](turn.D, turn.batch, generated, mix)
         return loss
+
+    def g_loss(turn: Turn) -> torch.Tensor:
+        return LOSSES["relativistic"].g(turn.D(turn.batch), turn.D(fake(turn)))
 
     numbers = Numbers([number("gamma", 0.1, 0, 10), number("lr", 2e-3, 1e-9, 1)])
     players = [
         Player("D", D, d_loss, lr=lambda now: now.lr, betas=(0.0, 0.99 ** (4 / 5))),
-        Player("G", G, lambda turn: bce(turn.D(fake(turn)), 1.0), lr=lambda now: now.lr, ema=0.998),
+        Player("G", G, g_loss, lr=lambda now: now.lr, ema=0.998),
     ]
     return Trainer(players, Batches(POINTS, 16, seed=0), numbers, run, checkpoint_every=5)
 
@@ -268,18 +279,21 @@ def growing(run: Run) -> Trainer:
         G, D = nn.GRU(3, 1, batch_first=True), nn.Conv1d(1, 1, 4, 2)
     clips = torch.randn(48, 32, 4, generator=generator("clips"))
 
-    def made(turn: Turn) -> torch.Tensor:
+    def generated(turn: Turn) -> torch.Tensor:
         return turn.G(turn.batch[:, : turn.now.frames, :3])[0].transpose(1, 2)
 
     def d_loss(turn: Turn) -> torch.Tensor:
         real = turn.batch[:, : turn.now.frames, 3:].transpose(1, 2)
-        return F.relu(1 - turn.D(real)).mean() + F.relu(1 + turn.D(made(turn))).mean()
+        return LOSSES["hinge"].d(turn.D(real), turn.D(generated(turn)))
+
+    def g_loss(turn: Turn) -> torch.Tensor:
+        return LOSSES["hinge"].g(turn.D(generated(turn)))
 
     numbers = Numbers([number("frames", 8, 8, 32), number("lr", 2e-3, 1e-9, 1)])
     numbers.drive(Schedule("frames", lambda step: 8 if step < 7 else 16 if step < 14 else 32, label="growing"))
     players = [
         Player("D", D, d_loss, lr=lambda now: now.lr),
-        Player("G", G, lambda turn: -turn.D(made(turn)).mean(), lr=lambda now: now.lr),
+        Player("G", G, g_loss, lr=lambda now: now.lr),
     ]
     return Trainer(players, Batches(clips, 8, seed=0), numbers, run, checkpoint_every=5)
 

@@ -8,11 +8,12 @@ from gannb.comparison.two_runs import compare
 from gannb.control.commands import Command
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
+from gannb.losses.adversarial import bce
 from gannb.runs.folder import RunError
 from gannb.training.checkpoint import CheckpointError
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
-from tests.training.regimes import POINTS, REGIMES, bce, fake, networks, open_run
+from tests.training.regimes import POINTS, REGIMES, fake, networks, open_run
 
 
 def toy(folder, **given):

@@ -10,12 +10,13 @@ from torch import nn
 
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
+from gannb.losses.adversarial import bce
 from gannb.random import seeded
 from gannb.training.checkpoint import Checkpoint
 from gannb.training.player import Player
 from gannb.training.precision import Precision, full_precision
 from gannb.training.trainer import Trainer
-from tests.training.regimes import POINTS, bce, number, open_run
+from tests.training.regimes import POINTS, number, open_run
 
 
 def build(run, kind="fp16", from_epoch=0, overflow_at=()):

@@ -10,10 +10,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
 from gannb.experiments.schedules.meta.lookahead import LookAhead
+from gannb.losses.adversarial import bce
 from gannb.random import seeded
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
-from tests.training.regimes import POINTS, bce, number, open_run
+from tests.training.regimes import POINTS, number, open_run
 
 
 def build(run, **more):
