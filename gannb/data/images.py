@@ -1,12 +1,10 @@
-"""Images as one tensor with names, and readers for folders and `.npz` files that say what they used and skipped."""
+"""Images as one tensor with names, read from a folder or an `.npz` file by `gannb.data.image_files`."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
 import math
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,45 +13,14 @@ from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageSequence, UnidentifiedImageError
 from torch import Tensor
 
+from gannb.data.image_files import ImageFiles, NoUsableImages, Report, resized, to_channels
 from gannb.random import key
 from gannb.tables import Table
 
 Fit = Literal["crop", "resize"]
-_DEPTHS = (8, 10, 12, 14, 16, 32)
 _WANTED = 300  # images that a folder of large frames is cropped into
-
-
-class NoUsableImages(ValueError):
-    """A folder or file holds no image that could be used; the message names reasons."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a reader used and skipped.
-
-    Attributes:
-        used: (name, size and format as found) of each image that was used.
-        skipped: (name, reason) of each file that was not.
-    """
-
-    used: tuple[tuple[str, str], ...] = ()
-    skipped: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def table(self) -> Table:
-        """Formats with their counts, then every skipped file with its reason."""
-        rows = [(f"{count} used", what) for what, count in Counter(what for _, what in self.used).items()]
-        rows += [(f"skipped {name}", reason) for name, reason in self.skipped]
-        return Table(("files", "what they are"), rows)
-
-    def __repr__(self) -> str:
-        return repr(self.table)
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
 
 @dataclass(frozen=True)
@@ -62,7 +29,7 @@ class Images:
 
     Attributes:
         pixels: the images.
-        names: one a picture, such as `frame_003.png` or, for the second crop of a frame, `frame_003.png#1`.
+        names: one per image, such as `frame_003.png` or, for the second crop of a frame, `frame_003.png#1`.
         source: where they came from, in a word.
         report: what the reader used and skipped.
 
@@ -84,7 +51,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, index: slice | int | Sequence[int] | Tensor) -> Images:
+    def __getitem__(self, index: slice | int | Sequence[int] | np.ndarray | Tensor) -> Images:
         """Some of the images, still with their names; a single index keeps the batch dimension."""
         if isinstance(index, int):
             index = [index]
@@ -170,23 +137,22 @@ def read_images(
     exclude: Sequence[str] = (),
     array: str | None = None,
 ) -> Images:
-    """Read a folder (with its subfolders) of anything Pillow reads, or an `.npz` file.
-
-    Files come in natural order (`frame_2` before `frame_10`), every page of a stack as an image of its own. What
-    cannot be used is named in the report and skipped. Sixteen-bit images are scaled by the bit depth (8, 10, 12, 14,
-    16) that holds the brightest of them; images in floating point by their own lowest and highest value.
+    """Read a folder or an `.npz` file, as `ImageFiles` does; what cannot be used is named in the report and skipped.
 
     Args:
         path: the folder or file.
-        size: height and width of the images made.
+        size: height and width of the images in pixels.
         channels: 1 makes colour grey, 3 repeats grey.
         fit: "resize" shrinks or enlarges the middle square; "crop" keeps the pixels as they are.
-        crops: with "crop", how many a picture: 1 is the middle, more are at random places that follow from `seed`.
+        crops: with "crop", how many per picture: 1 is the middle, more are at random places that follow from `seed`.
             By default enough for 300 images in all, but no more than would fit side by side.
         stretch: raise each picture's contrast so that its 0.5 % darkest pixels are black and brightest white.
         seed: of the random places.
         exclude: names to leave out; `read_exclusions` reads them from a file.
         array: which array of an `.npz` file, where it holds several.
+
+    Returns:
+        Images `[N, channels, size, size]`.
 
     Raises:
         FileNotFoundError: no such folder or file.
@@ -194,47 +160,32 @@ def read_images(
         ValueError: another value of `fit`, `channels`, `crops`, or an excluded name that is not there.
     """
     _check(channels, fit, crops)
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise FileNotFoundError(f"no folder or file {str(path)!r} to read images from")
-    if path.is_dir():
-        pictures, skipped = _from_folder(path, channels)
-    elif path.suffix == ".npz":
-        pictures, skipped = _from_npz(path, channels, array), []
-    else:
-        raise ValueError(f"{path.name}: allowed are a folder of images and an .npz file")
-    made, names, used = [], [], []
-    for picture in pictures:
-        if fit == "crop" and min(picture.values.shape[:2]) < size:
-            skipped.append((picture.name, f"{picture.what} is smaller than {size}×{size}; fit='resize' would take it"))
+    files = ImageFiles(path if array is None else f"{path}:{array}")
+    skipped, names, used = list(files.skipped), list[str](), list[tuple[str, str]]()
+    images: list[np.ndarray] = []
+    for picture, values in files.read():
+        name, what = picture.name, files.what(picture)
+        if fit == "crop" and min(picture.shape[:2]) < size:
+            skipped.append((name, f"{what} is smaller than {size}×{size}; fit='resize' would take it"))
             continue
-        values = _stretched(picture.values) if stretch else picture.values
-        count = crops or (_crops_wanted(values, size, len(pictures)) if fit == "crop" else 1)
-        tiles = list(_tiles(values, size, fit, count, key(seed, "crops", picture.name)))
-        made += tiles
-        names += [picture.name if len(tiles) == 1 else f"{picture.name}#{i}" for i in range(len(tiles))]
-        used.append((picture.name, picture.what))
-    if not made:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:5]) or "it is empty"
-        raise NoUsableImages(f"no usable image in {path.name!r} ({reasons})")
-    pixels = torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).contiguous() * 2 - 1
-    images = Images(pixels, tuple(names), path.name, Report(tuple(used), tuple(skipped)))
-    return images.without(exclude) if exclude else images
+        values = to_channels(values, channels)
+        values = _stretched(values) if stretch else values
+        count = crops or (_crops_wanted(values, size, len(files)) if fit == "crop" else 1)
+        tiles = list(_tiles(values, size, fit, count, key(seed, "crops", name)))
+        images += tiles
+        names += [name if len(tiles) == 1 else f"{name}#{i}" for i in range(len(tiles))]
+        used.append((name, what))
+    if not images:
+        raise NoUsableImages(f"no usable image in {files.name!r} ({'; '.join(f'{n}: {r}' for n, r in skipped[:5])})")
+    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous() * 2 - 1
+    found = Images(pixels, tuple(names), files.path.name, Report(tuple(used), tuple(skipped)))
+    return found.without(exclude) if exclude else found
 
 
 def read_exclusions(path: str | Path) -> list[str]:
-    """Read an exclusion list: one image name a line; empty lines and what follows `//` are left out."""
+    """Read an exclusion list: one image name per line; empty lines and what follows `//` are left out."""
     lines = (line.partition("//")[0].strip() for line in Path(path).expanduser().read_text("utf-8").splitlines())
     return [line for line in lines if line]
-
-
-@dataclass
-class _Picture:
-    """A picture on its way: values `[H, W, C]` in [0, 1], float32."""
-
-    name: str
-    what: str
-    values: np.ndarray
 
 
 def _check(channels: int, fit: str, crops: int | None) -> None:
@@ -246,95 +197,10 @@ def _check(channels: int, fit: str, crops: int | None) -> None:
         raise ValueError(f"crops={crops} with fit={fit!r}; allowed are 1 or, with fit='crop', more")
 
 
-def _natural(path: Path) -> list[tuple[int, str | int]]:
-    return [(0, int(part)) if part.isdigit() else (1, part.lower()) for part in re.split(r"(\d+)", str(path)) if part]
-
-
-def _from_folder(folder: Path, channels: int) -> tuple[list[_Picture], list[tuple[str, str]]]:
-    pictures: list[_Picture] = []
-    skipped: list[tuple[str, str]] = []
-    files = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    for file in sorted((f for f in files if not any(part.startswith(".") for part in f.parts)), key=_natural):
-        try:
-            pictures += _open(folder / file, file.as_posix(), channels)
-        except UnidentifiedImageError:
-            skipped.append((file.as_posix(), "not an image that Pillow reads"))
-        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as fault:
-            skipped.append((file.as_posix(), f"broken: {fault}"))
-    _scale_deep(pictures)
-    return pictures, skipped
-
-
-def _open(path: Path, name: str, channels: int) -> Iterator[_Picture]:
-    with Image.open(path) as opened:
-        pages = [_values(page, channels) for page in ImageSequence.Iterator(opened)]
-    for index, (values, mode) in enumerate(pages):
-        height, width = values.shape[:2]
-        yield _Picture(name if len(pages) == 1 else f"{name}[{index}]", f"{width}×{height} {mode}", values)
-
-
-def _values(page: Image.Image, channels: int) -> tuple[np.ndarray, str]:
-    """Values `[H, W, C]`, and the mode in words; 8-bit images in [0, 1], deeper integers as they are."""
-    if page.mode == "F":
-        values = np.asarray(page, dtype=np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError("it holds values that are not finite")
-        span = float(np.ptp(values)) or 1.0
-        return np.repeat(((values - values.min()) / span)[..., None], channels, axis=2), "grey, floating point"
-    if page.mode.startswith("I"):
-        return np.repeat(np.asarray(page).astype(np.float32)[..., None], channels, axis=2), "grey, 16-bit"
-    kind = "grey" if page.mode in ("1", "L", "LA") else "colour"
-    values = np.asarray(page.convert("L" if channels == 1 else "RGB"), dtype=np.float32) / 255
-    return values.reshape(*values.shape[:2], channels), f"{kind}, 8-bit"
-
-
-def _scale_deep(pictures: list[_Picture]) -> None:
-    """Scale what has more than 8 bits by the smallest depth that holds the brightest of them all."""
-    deep = [picture for picture in pictures if "16-bit" in picture.what]
-    brightest = max((float(picture.values.max()) for picture in deep), default=0.0)
-    depth = next(depth for depth in _DEPTHS if brightest < 2**depth)
-    for picture in deep:
-        picture.values = picture.values.clip(0) / np.float32(2**depth - 1)
-
-
-def _from_npz(path: Path, channels: int, array: str | None) -> list[_Picture]:
-    with np.load(path, allow_pickle=False) as stored:
-        fitting = [name for name in stored.files if stored[name].ndim in (3, 4)]
-        if array is None and len(fitting) == 1:
-            array = fitting[0]
-        if array not in fitting:
-            given = f"array {array!r}" if array else "no array chosen"
-            raise ValueError(
-                f"{path.name}: {given}; with the shape of images there are: {', '.join(fitting) or 'none'}"
-            )
-        values = stored[array]
-    if values.ndim == 4 and values.shape[-1] not in (1, 3) and values.shape[1] in (1, 3):
-        values = values.transpose(0, 2, 3, 1)
-    if values.ndim == 4 and values.shape[-1] not in (1, 3):
-        raise ValueError(f"{path.name}: {array} has shape {values.shape}; allowed are [N, H, W] and [N, H, W, C]")
-    values = values.reshape(*values.shape[:3], -1)
-    what = f"{values.shape[2]}×{values.shape[1]} {'grey' if values.shape[3] == 1 else 'colour'}, {values.dtype}"
-    unit = _unit(values, f"{path.name}: {array}")
-    if channels == 1 and unit.shape[3] == 3:
-        unit = unit @ np.array([[0.299], [0.587], [0.114]], dtype=np.float32)  # ITU-R 601, as Pillow's "L"
-    unit = np.repeat(unit, channels // unit.shape[3], axis=3)
-    return [_Picture(f"{array}[{index}]", what, one) for index, one in enumerate(unit)]
-
-
-def _unit(values: np.ndarray, where: str) -> np.ndarray:
-    """To float32 in [0, 1]: integers by their type's range, floats from [0, 1] or [-1, 1]."""
-    if np.issubdtype(values.dtype, np.integer):
-        return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
-    values = values.astype(np.float32)
-    low, high = float(values.min()), float(values.max())
-    if not (np.isfinite([low, high]).all() and low >= -1 and high <= 1):
-        raise ValueError(f"{where} holds values from {low:g} to {high:g}; allowed are 0 … 1 and -1 … 1")
-    return (values + 1) / 2 if low < 0 else values
-
-
 def _stretched(values: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values, [0.5, 99.5])
-    return ((values - low) / max(float(high - low), 1e-6)).clip(0, 1).astype(np.float32)
+    stretched: np.ndarray = ((values - low) / max(float(high - low), 1e-6)).clip(0, 1).astype(np.float32)
+    return stretched
 
 
 def _crops_wanted(values: np.ndarray, size: int, pictures: int) -> int:
@@ -351,13 +217,4 @@ def _tiles(values: np.ndarray, size: int, fit: Fit, crops: int, seed: int) -> It
         rng = np.random.default_rng(seed)
         places = [(rng.integers(height - side + 1), rng.integers(width - side + 1)) for _ in range(crops)]
     for top, left in places:
-        yield _resized(values[top : top + side, left : left + side], size)
-
-
-def _resized(tile: np.ndarray, size: int) -> np.ndarray:
-    """Bicubic with antialiasing, every channel in single precision."""
-    if tile.shape[0] == size:
-        return np.ascontiguousarray(tile)
-    bands = [Image.fromarray(np.ascontiguousarray(tile[..., band])) for band in range(tile.shape[2])]
-    smaller = [np.asarray(band.resize((size, size), Image.Resampling.BICUBIC)) for band in bands]
-    return np.stack(smaller, axis=2).clip(0, 1)
+        yield resized(values[top : top + side, left : left + side], size)

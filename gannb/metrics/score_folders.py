@@ -1,29 +1,30 @@
 """`gannb score REAL FAKE`: all scores of two folders of images (or `.npz` files), read batch by batch.
 
 Stricter than the readers that feed training: nothing is resized or turned grey unless asked for, since either changes
-a score. Files that cannot be read are named and left out.
+a score. Pixels are decoded as everywhere (`gannb.data.image_files`); files that cannot be read are named and left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from gannb.data.image_files import ImageFiles, Picture, resized, to_channels
+from gannb.metrics.evaluator import evaluate
 from gannb.metrics.score import Scores
-from gannb.metrics.sources import BATCH, ImageSource, TensorImages, evenly
+from gannb.metrics.sources import BATCH, evenly
 
-GREY_MODES = ("1", "L", "LA", "La", "F")
 NAMED = 5  # files named in a message, at most
+READER = "3"  # changes whenever files come to be read differently: cached features of older readers are not used
+PIXELS = 2**25  # in a batch, at most
 
 
 @dataclass(frozen=True)
@@ -38,80 +39,57 @@ class Reading:
     resize: int | None = None
     channels: int | None = None
 
-    def open(self, path: Path) -> np.ndarray:
-        """One file as float32 `[H, W, C]` in [-1, 1]; raises OSError or ValueError where it cannot be read."""
-        with Image.open(path) as picture:
-            picture.load()
-            if picture.mode.startswith("I"):  # 16 bits a pixel
-                picture = Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
-            channels = self.channels or (1 if picture.mode in GREY_MODES else 3)
-            picture = picture.convert("L" if channels == 1 else "RGB")
-        if self.resize:
-            picture = picture.resize((self.resize, self.resize), Image.Resampling.BICUBIC)
-        values = np.asarray(picture, dtype=np.float32) / 127.5 - 1
-        return values.reshape(*values.shape[:2], channels)
+    def shape(self, picture: Picture) -> tuple[int, int, int]:
+        """Channels, height and width of an image once read."""
+        height, width, channels = picture.shape
+        return self.channels or channels, self.resize or height, self.resize or width
 
 
-@dataclass
-class FolderImages:
-    """The images of a folder and its subfolders, in order of their names.
+class FileImages:
+    """The images of a folder or an `.npz` file, as `evaluate` takes them.
 
     Args:
-        folder: where they are.
-        reading: how to read them.
-        files: those that can be read.
-        left_out: the others, by name, with the reason.
-        digest: hash of the files' bytes and of how they are read.
-    """
-
-    folder: Path
-    reading: Reading
-    files: list[Path] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
-    digest: str = ""
-
-    @property
-    def n(self) -> int:
-        """How many images."""
-        return len(self.files)
-
-    def batches(self) -> Iterator[Tensor]:
-        """All images `[b, C, H, W]` in [-1, 1]."""
-        for start in range(0, self.n, BATCH):
-            yield self._stack(self.files[start : start + BATCH])
-
-    def some(self, most: int) -> Tensor:
-        """At most `most` images, evenly spread."""
-        return self._stack([self.files[int(i)] for i in evenly(self.n, most)])
-
-    def fingerprint(self) -> str:
-        """The digest."""
-        return self.digest
-
-    def _stack(self, files: Sequence[Path]) -> Tensor:
-        return torch.from_numpy(np.stack([self.reading.open(file) for file in files])).permute(0, 3, 1, 2)
-
-
-def open_images(path: str | Path, reading: Reading | None = None, progress: bool = False) -> ImageSource:
-    """Images of a folder, or of an `.npz` file (`file.npz:array` picks one of several arrays).
-
-    Every file of a folder is read once, so that what cannot be used is known before time is spent.
+        path: the folder, the file, or `file.npz:array`.
+        reading: what is done to them.
+        progress: show a bar while they are looked through.
 
     Raises:
         FileNotFoundError: no such folder or file.
         ValueError: no image that can be read, or images of different sizes or channels.
     """
-    reading = reading or Reading()
-    name, _, array = str(path).partition(".npz:")
-    where = Path(name + ".npz") if array else Path(path)
-    where = where.expanduser()
-    if not where.exists():
-        raise FileNotFoundError(f"there is no folder or file {str(path)!r}")
-    if where.is_dir():
-        return _open_folder(where, reading, progress)
-    if where.suffix == ".npz":
-        return _open_npz(where, array, reading)
-    raise ValueError(f"{where.name}: a folder of images or an .npz file is needed")
+
+    def __init__(self, path: str | Path, reading: Reading | None = None, progress: bool = False) -> None:
+        self.files, self.reading = ImageFiles(path, progress), reading or Reading()
+        self.n = len(self.files)
+        shapes = [self.reading.shape(picture) for picture in self.files.pictures]
+        self.shape = shapes[0]
+        if len(counts := Counter(shapes)) > 1:
+            example = {shape: picture.name for shape, picture in zip(shapes, self.files.pictures)}
+            found = ", ".join(
+                f"{count} of {_words(s)} (such as {example[s]})" for s, count in counts.most_common(NAMED)
+            )
+            raise ValueError(f"{self.files.name} holds different images: {found}. {_remedy(counts)}")
+
+    def batches(self) -> Iterator[Tensor]:
+        """All images `[b, C, H, W]` in [-1, 1]."""
+        size = max(1, min(BATCH, PIXELS // (self.shape[1] * self.shape[2])))
+        for start in range(0, self.n, size):
+            yield self._stack(range(start, min(start + size, self.n)))
+
+    def some(self, most: int) -> Tensor:
+        """At most `most` images `[n, C, H, W]`, evenly spread."""
+        return self._stack(evenly(self.n, most).tolist())
+
+    def fingerprint(self) -> str:
+        """A hash of the files and of how they are read."""
+        return f"{self.files.digest()}-{READER}-{self.reading.resize}-{self.reading.channels}"
+
+    def _stack(self, places: Iterable[int]) -> Tensor:
+        images = []
+        for picture, values in self.files.read(places):
+            values = to_channels(values, self.reading.channels or picture.shape[2])
+            images.append(resized(values, self.reading.resize) if self.reading.resize else values)
+        return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) * 2 - 1
 
 
 def score_folders(
@@ -138,12 +116,10 @@ def score_folders(
         reading: how files become images.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_images` and `Evaluator`.
+        ValueError: images that differ; and as `FileImages` and `Evaluator`.
     """
-    from gannb.metrics.evaluator import evaluate
-
-    sources = [open_images(path, reading, progress) for path in (real, fake, train) if path is not None]
-    shapes = {str(path): tuple(source.some(1).shape[1:]) for path, source in zip((real, fake, train), sources)}
+    sources = [FileImages(path, reading, progress) for path in (real, fake, train) if path is not None]
+    shapes = {str(path): source.shape for path, source in zip((real, fake, train), sources)}
     if len(set(shapes.values())) > 1:
         found = "; ".join(f"{path}: {_words(shape)}" for path, shape in shapes.items())
         raise ValueError(f"the images differ ({found}). {_remedy(shapes.values())}")
@@ -156,7 +132,7 @@ def score_folders(
         scores=("default", "extrapolated", "lpips") if lpips else ("default", "extrapolated"),
         progress=progress,
     )
-    notes = [*scores.notes, *_notes(sources)]
+    notes = [*scores.notes, *map(_note, sources)]
     if reading and reading.resize:
         notes.append(f"all images were resized to {reading.resize}×{reading.resize} (bicubic, antialiased)")
     if reading and reading.channels:
@@ -195,7 +171,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Score, print the table, write the JSON; 0 done, 2 the input cannot be scored (said on stderr)."""
+    """Score, print the table, write the JSON: 0 when done, 2 where what raises says why the input cannot be scored."""
     channels = {"grey": 1, "colour": 3, None: None}[args.channels]
     try:
         if args.resize is not None and args.resize < 8:
@@ -220,89 +196,12 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Reading
-
-
-def _open_folder(folder: Path, reading: Reading, progress: bool) -> FolderImages:
-    from tqdm.auto import tqdm
-
-    found = FolderImages(folder, reading)
-    digest = hashlib.blake2b(repr(reading).encode(), digest_size=16)
-    sizes: Counter[tuple[int, ...]] = Counter()
-    examples: dict[tuple[int, ...], str] = {}
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    for path in tqdm(paths, desc=f"reading {folder.name}", unit="file", disable=not progress):
-        name = path.relative_to(folder).as_posix()
-        try:
-            image = reading.open(path)
-        except UnidentifiedImageError:
-            found.left_out[name] = "not an image"
-        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as damage:
-            found.left_out[name] = str(damage)
-        else:
-            found.files.append(path)
-            shape = (image.shape[2], *image.shape[:2])
-            sizes[shape] += 1
-            examples.setdefault(shape, name)
-            digest.update(image.tobytes())
-    if not found.files:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in list(found.left_out.items())[:NAMED])
-        raise ValueError(f"{folder} holds no image that can be read ({reasons or 'it is empty'})")
-    if len(sizes) > 1:
-        counts = ", ".join(f"{count} of {_words(s)} (such as {examples[s]})" for s, count in sizes.most_common(NAMED))
-        raise ValueError(f"{folder} holds different images: {counts}. {_remedy(sizes)}")
-    found.digest = f"{digest.hexdigest()}"
-    return found
-
-
-def _open_npz(path: Path, array: str, reading: Reading) -> TensorImages:
-    with np.load(path, allow_pickle=False) as stored:
-        pictures = [name for name in stored.files if stored[name].ndim in (3, 4)]
-        chosen = array or (pictures[0] if len(pictures) == 1 else "")
-        if chosen not in pictures:
-            held = ", ".join(f"{name} {stored[name].shape}" for name in stored.files)
-            raise ValueError(
-                f"{path.name}: choose one array of images as {path.name}:NAME; it holds {held or 'nothing'}"
-            )
-        values = stored[chosen]
-    if values.ndim == 3:
-        values = values[..., None]
-    if values.shape[-1] not in (1, 3) and values.shape[1] in (1, 3):
-        values = values.transpose(0, 2, 3, 1)
-    if values.shape[-1] not in (1, 3):
-        raise ValueError(f"{path.name}: {chosen} has shape {values.shape}; [N, H, W, C] or [N, H, W] is needed")
-    images = torch.from_numpy(np.ascontiguousarray(_minus_one_to_one(values, f"{path.name}: {chosen}")))
-    return TensorImages(_as_read(images.permute(0, 3, 1, 2), reading), f"{path.name}: {chosen}")
-
-
-def _minus_one_to_one(values: np.ndarray, where: str) -> np.ndarray:
-    if values.dtype == np.uint8:
-        return values.astype(np.float32) / 127.5 - 1
-    if not np.issubdtype(values.dtype, np.floating):
-        raise ValueError(f"{where} holds {values.dtype}; uint8, or floats in [0, 1] or [-1, 1], are needed")
-    # Floats without a negative value are in [0, 1]: images in [-1, 1] have dark places.
-    return values.astype(np.float32) if (values < 0).any() else values.astype(np.float32) * 2 - 1
-
-
-def _as_read(images: Tensor, reading: Reading) -> Tensor:
-    if reading.channels == 3:
-        images = images.expand(-1, 3, -1, -1)
-    elif reading.channels == 1 and images.shape[1] == 3:
-        weights = torch.tensor([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's "L"
-        images = torch.einsum("nchw,c->nhw", images, weights)[:, None]
-    if reading.resize:
-        size = (reading.resize, reading.resize)
-        images = torch.nn.functional.interpolate(images, size, mode="bicubic", antialias=True).clamp(-1, 1)
-    return images
-
-
 def _words(shape: Sequence[int]) -> str:
     channels, height, width = shape
     return f"{width}×{height} {'grey' if channels == 1 else 'colour'}"
 
 
-def _remedy(shapes: object) -> str:
+def _remedy(shapes: Iterable[tuple[int, int, int]]) -> str:
     shapes = list(shapes)
     advice = []
     if len({shape[1:] for shape in shapes}) > 1:
@@ -313,12 +212,12 @@ def _remedy(shapes: object) -> str:
     return "; ".join(advice)
 
 
-def _notes(sources: Sequence[ImageSource]) -> Iterator[str]:
-    for source in sources:
-        if isinstance(source, FolderImages) and source.left_out:
-            named = [f"{name} ({reason})" for name, reason in list(source.left_out.items())[:NAMED]]
-            more = f" and {len(source.left_out) - NAMED} more" if len(source.left_out) > NAMED else ""
-            yield f"left out of {source.folder.name}: {', '.join(named)}{more}"
+def _note(source: FileImages) -> str:
+    """What was read and what was not, in a line."""
+    report = source.files.report()
+    lines = [f"{count}: {what}" for count, what in report.lines[: NAMED + 1]]
+    more = f"; and {len(report.lines) - len(lines)} more" if len(report.lines) > len(lines) else ""
+    return f"{source.files.name}: {'; '.join(lines)}{more}"
 
 
 def _check_writable(path: Path | None) -> None:

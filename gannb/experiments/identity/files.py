@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from math import pi
 from pathlib import Path
 from typing import Literal
@@ -12,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gannb.data.arrays import ANY, ArrayError, Arrays
 from gannb.experiments.identity.faces import WIDTH, FaceDataError, Faces
 from gannb.runs.files import write_with
 
@@ -63,10 +62,10 @@ def save_cleaned(source: str | Path, cleaned: Tensor, path: str | Path) -> Path:
     """
     source = Path(source).expanduser()
     try:
-        with np.load(source, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except ValueError as error:
-        raise FaceDataError(f"{source} holds an array of objects ({error}); save numbers or plain strings") from error
+        archive = Arrays(source)
+        arrays = {name: archive.read(name, ANY, finite=False) for name in archive.headers}
+    except ArrayError as fault:
+        raise FaceDataError(f"{fault}; save numbers or plain strings") from fault
     if len(arrays["features"]) != len(cleaned):
         raise FaceDataError(f"{source} has {len(arrays['features'])} rows, there are {len(cleaned)} cleaned features")
     return _write(path, arrays | {"features": cleaned.float().cpu().numpy()})
@@ -83,19 +82,12 @@ def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; give an .npz with {', '.join(wanted)}")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise FaceDataError(f"{path} is a single array; save the arrays by name: np.savez(path, features=…)")
-        with archive:
-            found = {name: archive[name] for name in archive.files if name in {"features", "identity", "pose"}}
-            holds = ", ".join(archive.files) or "nothing"
-    except FaceDataError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-        raise FaceDataError(
-            f"{path} cannot be read as plain arrays ({error}); write numbers, not objects, with np.savez"
-        ) from error
+        archive = Arrays(path)
+        found = {n: archive.read(n, ANY, finite=False) for n in ("features", "identity", "pose") if n in archive}
+    except ArrayError as fault:
+        raise FaceDataError(str(fault)) from fault
     if missing := [name for name in wanted if name not in found]:
+        holds = ", ".join(archive.headers)
         raise FaceDataError(f"{path} lacks {', '.join(missing)}: it holds {holds}; needed are {', '.join(wanted)}")
     return found
 

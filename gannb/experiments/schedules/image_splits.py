@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from gannb.data import particles
+from gannb.data.arrays import Arrays
 from gannb.data.images import Images, read_images
 from gannb.random import generator
 
@@ -173,16 +173,14 @@ def _lsun(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
 
 
 def _npz(path: Path, size: int, channels: int) -> tuple[_Labelled, _Labelled | None]:
-    with np.load(path, allow_pickle=False) as stored:
-        names = set(stored.files)
-        classes = {name: torch.from_numpy(stored[name]).long() for name in ("y_train", "y_test") if name in names}
-    if "x_train" not in names:
+    arrays = Arrays(path)
+    if "x_train" not in arrays:
         return _images(path, size, channels), None
-    parts = [
-        _Labelled(_images(path, size, channels, array=f"x_{part}").images, classes.get(f"y_{part}"))
-        for part in ("train", "test")
-        if f"x_{part}" in names
-    ]
+    parts = []
+    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
+        if x in arrays:
+            images = _images(path, size, channels, array=x).images
+            parts.append(_Labelled(images, arrays.classes(y, len(images)) if y in arrays else None))
     return parts[0], parts[1] if len(parts) > 1 else None
 
 

@@ -9,13 +9,13 @@ stand, zero being a straight finger.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from gannb.data.arrays import ArrayError, Arrays
 from gannb.experiments.motion.data.clips import MotionDataError
 from gannb.experiments.motion.data.retarget import check_finite, standardise
 from gannb.experiments.motion.kinematics import forward_kinematics
@@ -41,14 +41,12 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {
-                name: file[name] for name in file.files if name in ("poses", "mocap_frame_rate", "mocap_framerate")
-            }
-            found = file.files
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as fault:
-        raise MotionDataError(f"{path.name}: not a angles_of npz ({fault}); copy it again") from fault
-    return from_arrays(arrays, path.name, found)
+        file = Arrays(path)
+        names = [name for name in ("poses", "mocap_frame_rate", "mocap_framerate") if name in file]
+        arrays = {name: file.read(name, finite=False) for name in names}
+    except ArrayError as fault:
+        raise MotionDataError(f"{fault}; copy it again") from fault
+    return from_arrays(arrays, path.name, list(file.headers))
 
 
 def from_arrays(

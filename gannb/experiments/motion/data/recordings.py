@@ -8,13 +8,13 @@ read is named with the reason and the rest go on.
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from gannb.data.arrays import ArrayError, Arrays
 from gannb.experiments.motion.data import beat2, bvh, speech
 from gannb.experiments.motion.data.clips import FPS, MotionDataError, Recording
 from gannb.experiments.motion.data.retarget import standardise
@@ -189,15 +189,14 @@ def export(path: str | Path, pose: np.ndarray, angles: np.ndarray | None = None)
 
 def _is_export(path: Path) -> bool:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return "positions" in file.files
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError):
+        return "positions" in Arrays(path)
+    except ArrayError:
         return False  # beat2.read says what is wrong with it
 
 
 def _read_export(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    with np.load(path, allow_pickle=False) as file:
-        positions, fps = file["positions"], float(file["fps"]) if "fps" in file.files else FPS
+    file = Arrays(path)
+    positions, fps = file.read("positions", finite=False), float(file.read("fps")) if "fps" in file else FPS
     if positions.ndim != 3 or positions.shape[1:] != (len(JOINTS), 3):
         raise MotionDataError(f"{path.name}: `positions` has shape {positions.shape}, expected [F, {len(JOINTS)}, 3]")
     return *standardise(positions.astype(np.float64), fps, path.name), ()

@@ -102,5 +102,5 @@ def test_bad_files_are_named(tmp_path, arrays, words):
 
 def test_what_is_not_an_npz_is_named(tmp_path):
     (tmp_path / "a.npz").write_text("no")
-    with pytest.raises(MotionDataError, match=r"a\.npz: not a angles_of npz"):
+    with pytest.raises(MotionDataError, match=r"a\.npz is no readable"):
         beat2.read(tmp_path / "a.npz")
