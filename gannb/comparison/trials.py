@@ -18,7 +18,7 @@ from gannb.runs.folder import Run
 from gannb.tables import Table
 
 ENOUGH = 5
-"""Seeds from which on a comparison is said to decide anything (contradictions S4)."""
+"""Seeds from which on a comparison is said to decide anything (S4)."""
 
 COSTS = ("steps", "seconds", "cpu_seconds")
 _KEPT = ("value", "error", "floor", "reason")  # of a score; the protocol is one for all trials
