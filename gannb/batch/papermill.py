@@ -31,6 +31,7 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from gannb.batch.connection import own_connection
+from gannb.runs import leftovers
 from gannb.runs.locations import claims_file
 
 EXECUTED = "notebook.ipynb"
@@ -57,7 +58,7 @@ class Failure:
 
     def __str__(self) -> str:
         where = f"in code cell {self.cell}: {self.error}" if self.cell else f"because {self.error}"
-        return f"{where}\n\n{self.traceback}" if self.traceback else where
+        return f"{where}\n\n{self.traceback}" if "\n" in self.traceback else where
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def execute(notebook: Path, values: Mapping[str, Any], base: Path, *, progress: 
         progress: show a bar over cells and, within the one that trains, over steps.
     """
     base.mkdir(parents=True, exist_ok=True)
-    target = base / f".{notebook.stem}-{os.getpid()}.ipynb"
+    leftovers.clean(base)
+    target = leftovers.hidden(base, notebook.stem, ".ipynb")
     execution = Execution(progress)
     failure = run(notebook, target, values, execution)
     folder = find_folder(execution.kernel, [base, Path(values.get("resume") or base).parent])
@@ -133,13 +135,16 @@ def run(notebook: Path, target: Path, values: Mapping[str, Any], execution: Exec
                 store_widget_state=False, execution=execution, environment=environment,
             )  # fmt: skip
     except PapermillExecutionError as error:
-        if execution.interrupted:
+        if execution.interrupted or (error.ename == "Paused" and error.evalue.startswith("interrupted")):
+            execution.interrupted = True  # by us, or by a signal to the kernel itself
             return None
         plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
         number = error.exec_count or error.cell_index
         return Failure(number, f"{error.ename}: {error.evalue}", error.source, plain)
     except DeadKernelError:
         return None if execution.interrupted else Failure(0, "the kernel died (out of memory?)")
+    except OSError as error:
+        return Failure(0, f"the notebook could not be written to {target} ({error.strerror or error})")
     return None
 
 

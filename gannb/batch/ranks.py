@@ -15,6 +15,7 @@ from typing import Any
 
 from gannb.batch import papermill
 from gannb.batch.papermill import EXECUTED, Execution, Failure, Outcome, failed_path, find_folder
+from gannb.runs import leftovers
 
 
 def execute(notebook: Path, values: Mapping[str, Any], base: Path, *, progress: bool = True, ranks: int = 1) -> Outcome:
@@ -30,7 +31,8 @@ def execute(notebook: Path, values: Mapping[str, Any], base: Path, *, progress: 
     if ranks == 1:
         return papermill.execute(notebook, values, base, progress=progress)
     base.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=base, prefix=".ranks-") as name:
+    leftovers.clean(base)
+    with tempfile.TemporaryDirectory(dir=base, prefix=f"{leftovers.hidden(base, 'ranks').name}-") as name:
         folder = Path(name)
         job = {"notebook": str(notebook), "values": dict(values), "progress": progress}
         (folder / "job.json").write_text(json.dumps(job))
@@ -55,13 +57,18 @@ def _outcome(folder: Path, notebook: Path, code: int, base: Path, resumed: Path)
 
 
 def _wait(command: list[str]) -> int:
-    """Run torchrun to its end. Ctrl+C is for the ranks, which pause and write checkpoints; torchrun waits for them."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # torchrun inherits it
+    """Run torchrun to its end. Signals go to the ranks, which pause and write checkpoints; torchrun waits for them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # torchrun inherits it, and Ctrl+C reaches the ranks
+    environment = os.environ | {"TORCHELASTIC_SIGNALS_TO_HANDLE": "SIGTERM,SIGHUP,SIGQUIT"}
+    process = subprocess.Popen(command, env=environment)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: process.terminate())
     try:
-        environment = os.environ | {"TORCHELASTIC_SIGNALS_TO_HANDLE": "SIGTERM,SIGHUP,SIGQUIT"}
-        return subprocess.Popen(command, env=environment).wait()
+        return process.wait()
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _one_rank(folder: Path) -> int:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gannb.config.yaml_files import dump_yaml
+from gannb.runs.leftovers import hidden
+
+
+class WriteError(OSError):
+    """A file that could not be written; it is as it was before."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
 
 
 def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> Path:
@@ -21,11 +34,11 @@ def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> Path:
         sync: have it on disk before returning; off for what is written often and worth little.
 
     Raises:
-        OSError: it could not be written, such as on a full disk; the file is as it was before.
+        WriteError: it could not be written, such as on a full disk; the file is as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = hidden(path.parent, path.name, ".part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with aside.open("wb") as file:
             file.write(content)
             file.flush()
@@ -33,10 +46,10 @@ def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> Path:
                 os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OSError(
-            error.errno, f"could not write {path.name} ({error.strerror}); the file before it is untouched"
-        ) from error
+        with suppress(OSError):  # of a vanished folder
+            aside.unlink(missing_ok=True)
+        message = f"could not write {path} ({error.strerror}); the file before it is untouched"
+        raise WriteError(error.errno, message) from error
     if sync:
         sync_folder(path.parent)
     return path
@@ -84,7 +97,7 @@ def append(path: Path, text: str, *, sync: bool = False) -> None:
 
     Raises:
         FileNotFoundError: the file is gone; it is not made anew, because what it held would be missing.
-        OSError: it could not be written, such as on a full disk; the file is as it was before.
+        WriteError: it could not be written, such as on a full disk; the file is as it was before.
     """
     handle = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
@@ -96,16 +109,49 @@ def append(path: Path, text: str, *, sync: bool = False) -> None:
                 os.fsync(handle)
         except OSError as error:
             os.ftruncate(handle, before)
-            raise OSError(error.errno, f"could not add to {path.name} ({error.strerror}); it is as before") from error
+            message = f"could not add to {path} ({error.strerror}); it is as before"
+            raise WriteError(error.errno, message) from error
     finally:
         os.close(handle)
 
 
 def drop_torn_line(path: Path) -> None:
     """Take away a last line that a kill cut short, so that the next one starts on its own."""
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        write_bytes(path, content[: content.rfind(b"\n") + 1])
+    with path.open("rb+") as file:
+        if not file.seek(0, os.SEEK_END):
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            whole = content.rfind(b"\n") + 1
+        file.truncate(whole)
+
+
+def rows_from_end(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a JSON-lines file from the last whole one to the first, each with the offset of its start.
+
+    Raises:
+        ValueError: a damaged row.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        end = content.rfind(b"\n")
+        while end >= 0:
+            start = content.rfind(b"\n", 0, end) + 1
+            try:
+                yield start, json.loads(content[start:end])
+            except ValueError as error:
+                raise ValueError(f"{path.name}: a line near the end is damaged ({error})") from error
+            end = start - 1
+
+
+def cut_rows(path: Path, unwanted: Callable[[dict[str, Any]], bool]) -> None:
+    """Cut a JSON-lines file before the first of the last rows that are all unwanted."""
+    ends = path.stat().st_size
+    for start, row in rows_from_end(path):
+        if not unwanted(row):
+            break
+        ends = start
+    os.truncate(path, ends)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -16,11 +16,15 @@ import torch
 from gannb import distributed
 from gannb.config.experiment import Experiment
 from gannb.config.yaml_files import read_yaml
-from gannb.runs import environment, files, interventions, locations
+from gannb.runs import environment, files, interventions, leftovers, locations
 from gannb.runs.history import History
 
 _locks: dict[tuple[int, int], IO] = {}
 """Lock files that this process holds, by device and inode: a notebook may open its own run twice, or move it."""
+
+
+OPENED = 1
+"""The number of a run's first event, which says that it was opened."""
 
 
 class RunError(ValueError):
@@ -50,8 +54,7 @@ class Run:
         self.folder, self.params, self.device, self.resumed = folder, params, device, resumed
         self.history = History(folder / "metrics.jsonl")
         self.writes = distributed.rank() == 0
-        rows = files.read_lines(folder / "events.jsonl")
-        self._seq = rows[-1]["seq"] if rows else 0
+        self._seq = self._last_seq()
 
     @classmethod
     def open(cls, params: Experiment) -> Self:
@@ -80,7 +83,13 @@ class Run:
         return run
 
     def path(self, *parts: str) -> Path:
-        """A file of this run; its folder is made."""
+        """A file of this run; its folder is made.
+
+        Raises:
+            RunError: the run folder is gone.
+        """
+        if not self.folder.is_dir():
+            raise self._gone("the run folder")
         path = self.folder.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
@@ -121,9 +130,9 @@ class Run:
     def cut(self, step: int, seq: int) -> None:
         """Remove what came after a checkpoint: rows after its step, events after its last one."""
         if self.writes:
-            self._keep("metrics.jsonl", lambda row: row["step"] <= step)
-            self._keep("events.jsonl", lambda row: row["seq"] <= seq)
-        self._seq = seq
+            files.cut_rows(self.folder / "metrics.jsonl", lambda row: row["step"] > step)
+            files.cut_rows(self.folder / "events.jsonl", lambda row: row["seq"] > seq)
+        self._seq = distributed.share(self._last_seq())
 
     def summarise(self, **fields: Any) -> dict[str, Any]:
         """Write `summary.json`: configuration, duration and results."""
@@ -147,16 +156,16 @@ class Run:
         try:
             files.append(self.folder / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         except FileNotFoundError as error:
-            what = name if self.folder.is_dir() else "the run folder"
-            raise RunError(
-                f"{what} of {self.folder.name} is gone: it was moved or deleted while the run went on; "
-                f"put it back and go on with resume={self.folder.name!r}"
-            ) from error
+            raise self._gone(name if self.folder.is_dir() else "the run folder") from error
 
-    def _keep(self, name: str, wanted: Any) -> None:
-        rows = files.read_lines(self.folder / name)
-        kept = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows if wanted(row))
-        files.write_bytes(self.folder / name, kept.encode())
+    def _gone(self, what: str) -> RunError:
+        return RunError(
+            f"{what} of {self.folder} is gone: it was moved or deleted while the run went on; "
+            f"put it back and go on with resume={self.folder.name!r}"
+        )
+
+    def _last_seq(self) -> int:
+        return next((row["seq"] for _, row in files.rows_from_end(self.folder / "events.jsonl")), 0)
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
@@ -174,7 +183,8 @@ def _threads(params: Experiment, resumed: Path | None) -> int:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the files that rows are appended to; each ends in a whole line."""
+    """Make the files that rows are appended to, each ending in a whole line; remove what a kill left."""
+    leftovers.clean_run(folder)
     for name in ("events.jsonl", "metrics.jsonl"):
         (folder / name).touch()
         files.drop_torn_line(folder / name)
@@ -189,6 +199,10 @@ def _fresh(params: Experiment) -> Path:
             folder.mkdir(parents=True)
         except FileExistsError:
             continue
+        except OSError as error:
+            raise RunError(
+                f"cannot make a run folder in {base} ({error.strerror}); name another place by runs=… or $GANNB_RUNS"
+            ) from error
         return folder
     raise RunError(f"no free folder name for {stamp} in {base}")
 
@@ -202,9 +216,9 @@ def _resumable(params: Experiment) -> Path:
         except FileNotFoundError as error:
             raise RunError(f"resume: {error}; it was moved or deleted") from error
     lost = [name for name in ("params.yaml", "events.jsonl", "metrics.jsonl") if not (folder / name).is_file()]
-    if not lost and any(e["kind"] == "checkpoint" for e in files.read_lines(folder / "events.jsonl")):
-        left = any((folder / "checkpoints").glob("step-*.safetensors"))
-        lost = ["interventions.yaml"] * (not (folder / "interventions.yaml").is_file()) + ["checkpoints/"] * (not left)
+    left = any((folder / "checkpoints").glob("step-*.safetensors"))
+    if left or (not lost and any(e["kind"] == "checkpoint" for e in files.read_lines(folder / "events.jsonl"))):
+        lost += ["interventions.yaml"] * (not (folder / "interventions.yaml").is_file()) + ["checkpoints/"] * (not left)
     if lost:
         raise RunError(
             f"resume: {folder.name} is not a complete run folder, it has no {', '.join(lost)}; nothing was changed"

@@ -7,6 +7,8 @@ import threading
 from types import FrameType
 from typing import Any, Self
 
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
 
 class Paused(KeyboardInterrupt):
     """The run stands at a step boundary, saved; the same call goes on. It stops the cells after it from running."""
@@ -16,24 +18,24 @@ class Paused(KeyboardInterrupt):
 
 
 class Interrupt:
-    """Catches SIGINT while a block runs and keeps it as a flag; a second one within a step waits too.
+    """Catches SIGINT, SIGTERM and SIGHUP while a block runs; a second one within a step waits too.
 
     Attributes:
-        asked: whether an interrupt came.
+        received: "interrupted", with the signal's name unless it was SIGINT; empty where none came.
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self._before: Any = None
+        self.received = ""
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._note)
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
-    def _note(self, _signal: int, _frame: FrameType | None) -> None:
-        self.asked = True
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.received = "interrupted" if number == signal.SIGINT else f"interrupted by {signal.Signals(number).name}"

@@ -12,6 +12,7 @@ from gannb import distributed
 from gannb.control.alarms import Alarm
 from gannb.control.commands import Command, Inbox
 from gannb.control.parameter import Move
+from gannb.runs.folder import OPENED
 from gannb.runs.interventions import Interventions
 from gannb.training import origin
 from gannb.training.checkpoint import Checkpoint, CheckpointError
@@ -52,17 +53,22 @@ class Session:
         if self._started:
             return
         state, run, params = self.state, self.state.run, self.state.run.params
-        if params.branch and not run.resumed:
+        fresh = distributed.share(not run.resumed or not state.checkpoints.by_step())
+        if fresh and run.resumed:
+            run.cut(0, OPENED)  # it was killed before its first checkpoint was on disk
+        if params.branch and fresh:
             origin.branch(state, params.branch)
         header = origin.header(state)
         replayed = []
-        if params.replay and not run.resumed:  # a resumed replay goes on by itself
+        if params.replay and fresh:  # a resumed replay goes on by itself
             replayed = origin.commands_to_replay(run, Path(params.replay).expanduser(), header)
         self.log = Interventions(run.path("interventions.yaml"), header) if run.writes else None
         checkpoint, faults = origin.newest(state, self.log, header) if run.resumed else (None, [])
         if checkpoint:
             state.load(checkpoint)
             run.cut(state.step, checkpoint.state["seq"])
+            if run.seq < checkpoint.state["seq"]:
+                run.event("checkpoint", state.step)
             self.load_state_dict(checkpoint.state["session"])
             run.event("resumed", state.step, faults=faults)
         else:  # from the first step on there is something to resume, to roll back to, to branch from
@@ -90,13 +96,13 @@ class Session:
             command, relog = self._planned.popleft()
             self.execute(command, log=relog)
         while True:
-            commands, interrupted = self.inbox.take(), interrupt.asked
+            commands, interrupted = self.inbox.take(), interrupt.received
             if distributed.ranks() > 1:  # everyone must do the same at the same step
                 commands, interrupted = distributed.share((commands, interrupted))
             single = sum(self.execute(command) for command in commands)  # all of them are executed
             self.notify()
             if interrupted:
-                self._end_call("interrupted")
+                self._end_call(interrupted)
             if self.stopped or single or not self.paused:
                 return not self.stopped
             if not self.live:

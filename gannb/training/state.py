@@ -80,18 +80,22 @@ class TrainingState:
         self.run.event("move", move.step, name=move.name, old=move.old, new=move.new, by=move.by, outcome=move.outcome)
 
     def checkpoint(self, by: str = "") -> Path | None:
-        """Write a checkpoint of this step boundary; None on ranks that write nothing."""
-        self.recorder.write()
-        self.run.event("checkpoint", self.step, **({"by": by} if by else {}))
-        return self.checkpoints.write(self.save(), self.step) if self.run.writes else None
+        """Write a checkpoint of this step boundary, then its event; None on ranks that write nothing.
 
-    def save(self) -> Checkpoint:
-        """All that is needed to go on from this step boundary."""
+        A kill between the two leaves a checkpoint that `start` adds the event of; no event is without its checkpoint.
+        """
+        self.recorder.write()
+        path = self.checkpoints.write(self.save(self.run.seq + 1), self.step) if self.run.writes else None
+        self.run.event("checkpoint", self.step, **({"by": by} if by else {}))
+        return path
+
+    def save(self, seq: int | None = None) -> Checkpoint:
+        """All that is needed to go on from this step boundary; `seq` is the number of the checkpoint's own event."""
         state = {
             "step": self.step,
             "seconds": self.seconds,
             "processor_seconds": self.processor_seconds,
-            "seq": self.run.seq,
+            "seq": self.run.seq if seq is None else seq,
             "session": self.session.state_dict(),
             "best": self.best,
             "recorder": self.recorder.state_dict(),

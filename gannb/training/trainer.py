@@ -119,15 +119,26 @@ class Trainer(TrainingState):
             Paused: the kernel was interrupted, or the run was paused with nobody there to go on. It is saved, and
                 the same call goes on.
             CheckpointError: the resumed run had alarms that this trainer has not.
-            RunError: a step failed half way before; the checkpoints are whole, the players here are not.
+            RunError: a file could not be written, such as on a full disk; or a step failed half way before, so that
+                the checkpoints are whole, but the players here are not.
         """
         if self._within is not None:
             raise RunError(
                 f"step {self._within} failed half way, so the networks here stand between two steps; "
                 f"go on from the newest checkpoint: open the run again with resume={self.run.folder.name!r}"
             )
-        self.start()._load_saved_alarms()
         self.target = steps or epochs * self.batches.per_epoch
+        try:
+            self._fit(quiet)
+        except files.WriteError as error:
+            folder = self.run.folder
+            raise RunError(
+                f"{error}; when there is room again, go on with resume={str(folder)!r}, "
+                f"or `gannb run {self.run.params.name} --resume {folder}`"
+            ) from error
+
+    def _fit(self, quiet: bool) -> None:
+        self.start()._load_saved_alarms()
         self.session.resume()
         self.session.running = True
         per_epoch, live = self.batches.per_epoch, self.session.live

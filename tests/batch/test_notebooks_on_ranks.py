@@ -84,7 +84,7 @@ def test_an_interrupt_pauses_all_ranks_and_the_run_goes_on_exactly(
 
     def interrupt_ranks() -> None:
         wait_for_steps(tmp_path, 30)
-        (job,) = (tmp_path / "runs" / "spots").glob(".ranks-*")
+        (job,) = (tmp_path / "runs" / "spots").glob(".ranks@*")
         for command in Path("/proc").glob("[0-9]*/cmdline"):  # what Ctrl+C reaches: the ranks among others
             if f"gannb.batch.ranks\0{job}" in command.read_text().replace("-m\0", ""):
                 os.kill(int(command.parent.name), signal.SIGINT)
@@ -102,7 +102,7 @@ def test_a_rank_that_dies_ends_all_and_the_run_goes_on_exactly(straight: tuple[P
 
     def kill_rank_1() -> None:
         wait_for_steps(tmp_path, 70)  # past the first checkpoint
-        (job,) = (tmp_path / "runs" / "spots").glob(".ranks-*")
+        (job,) = (tmp_path / "runs" / "spots").glob(".ranks@*")
         os.kill(int((job / "kernel-1").read_text()), signal.SIGKILL)
 
     threading.Thread(target=kill_rank_1, daemon=True).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import pytest
 from gannb.control.commands import Command
 from gannb.runs import files
 from gannb.runs.folder import RunError
+from gannb.training.interrupt import Paused
 from tests.training.regimes import REGIMES, open_run
 
 STEPS = 14
@@ -32,6 +34,8 @@ def whole(tmp_path_factory):
 FULL = """
 import resource, sys, torch
 torch.set_num_threads(1)
+from gannb.runs.folder import RunError
+from gannb.training.interrupt import Paused
 from tests.training.regimes import REGIMES, open_run
 trainer = REGIMES["single"](open_run(sys.argv[1]))
 trainer.fit(steps=5)
@@ -41,8 +45,8 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
     trainer.fit(steps=14)
-except OSError as error:
-    print("OSError:", error)
+except RunError as error:
+    print(error)
 try:
     trainer.fit(steps=14)
 except Exception as error:
@@ -54,9 +58,11 @@ def test_a_disk_that_fills_up_is_said_and_the_run_goes_on_from_its_checkpoint(wh
     """A real limit on file sizes: the next checkpoint cannot be written."""
     command = [sys.executable, "-c", FULL, str(tmp_path)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    assert "could not write step-00000010.safetensors (File too large); the file before it is untouched" in done.stdout
-    assert "RunError step 9 failed half way" in done.stdout and "resume=" in done.stdout
+    (said,) = [line for line in done.stdout.splitlines() if line.startswith("could not write")]
     (folder,) = (tmp_path / "toy").iterdir()
+    assert str(folder / "checkpoints" / "step-00000010.safetensors") in said and "(File too large)" in said
+    assert said.endswith(f"or `gannb run toy --resume {folder}`")
+    assert "RunError step 9 failed half way" in done.stdout and "resume=" in done.stdout
     assert not list(folder.rglob("*.part")), "no halves are left lying about"
     again = make(tmp_path, resume=str(folder)).start()
     assert again.step == 5
@@ -79,7 +85,9 @@ def test_half_a_row_on_a_full_disk_is_taken_back(name, whole, tmp_path, monkeypa
     trainer.session.inbox.put(Command("move", "weight", 1.0))
     with monkeypatch.context() as m:
         m.setattr(files.os, "write", full)
-        with pytest.raises(OSError, match=rf"could not add to {name} \(No space left on device\)"):
+        with pytest.raises(
+            RunError, match=rf"could not add to \S+/{name} \(No space left on device\).*when there is room"
+        ):
             trainer.fit(steps=STEPS)
     assert (trainer.run.folder / name).read_bytes() == before
     again = make(tmp_path, resume=str(trainer.run.folder))
@@ -156,3 +164,69 @@ def test_killed_before_its_first_checkpoint_it_starts_again(whole, tmp_path):
     again = make(tmp_path, resume=str(run.folder))
     again.fit(steps=STEPS)
     assert again.weights() == whole.weights()
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing after it runs."""
+
+
+@pytest.mark.parametrize("moment", ["before", "within", "after"])
+def test_killed_at_its_first_checkpoint_it_is_resumed(moment, whole, tmp_path, monkeypatch):
+    """No event says that a checkpoint is there before it is."""
+    trainer = make(tmp_path)
+    replace = files.Path.replace
+
+    def killed(aside, target):
+        if target.suffix != ".safetensors":
+            return replace(aside, target)
+        if moment == "before":
+            aside.unlink()
+        if moment == "after":
+            replace(aside, target)
+        raise Killed
+
+    with monkeypatch.context() as m, pytest.raises(Killed):
+        m.setattr(files.Path, "replace", killed)
+        trainer.fit(steps=STEPS)
+    assert trainer.run.events("checkpoint") == []
+    again = make(tmp_path, resume=str(trainer.run.folder))
+    assert not list(trainer.run.folder.rglob("*.part")), "the next start cleans up"
+    again.fit(steps=STEPS)
+    assert again.weights() == whole.weights()
+    assert [e["step"] for e in again.run.events("checkpoint")][:3] == [0, 5, 10]
+
+
+def test_a_branch_and_a_replay_killed_at_their_first_checkpoint_are_branched_and_replayed(whole, tmp_path, monkeypatch):
+    steered = make(tmp_path / "steered")
+    steered.watchers.append(lambda t: t.step == 3 and t.session.inbox.put(Command("move", "weight", 0.5)))
+    steered.fit(steps=STEPS)
+    log = str(steered.run.folder / "interventions.yaml")
+    for given, steps in ({"branch": str(whole.run.folder)}, 20), ({"replay": log}, STEPS):
+        straight = make(tmp_path / "straight", **given)
+        straight.fit(steps=steps)
+        trainer = make(tmp_path / "killed", **given)
+        with monkeypatch.context() as m, pytest.raises(Killed):
+            m.setattr(type(trainer.checkpoints), "write", lambda *_: (_ for _ in ()).throw(Killed))
+            trainer.fit(steps=steps)
+        again = make(tmp_path / "killed", **given, resume=str(trainer.run.folder))
+        again.fit(steps=steps)
+        assert again.weights() == straight.weights()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_terminated_it_saves_and_says_so(number, whole, tmp_path):
+    trainer = make(tmp_path)
+    trainer.watchers.append(lambda t: t.step == 7 and os.kill(os.getpid(), number))
+    with pytest.raises(Paused, match=rf"interrupted by {number.name} at step \d+ .*; saved"):
+        trainer.fit(steps=STEPS)
+    assert trainer.checkpoints.by_step()[0][0] == trainer.step > 0
+    assert signal.getsignal(number) == signal.SIG_DFL, "a second one ends the process"
+    again = make(tmp_path, resume=str(trainer.run.folder))
+    again.fit(steps=STEPS)
+    assert again.weights() == whole.weights()
+
+
+def test_a_place_without_room_for_runs_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"cannot make a run folder in .*file/toy \(Not a directory\); name another"):
+        open_run(tmp_path / "file")

@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def change(self) -> Tensor:
-        """after − before, `[N]`."""
+        """After − before, `[N]`."""
         return self.after - self.before
 
     @property
