@@ -9,15 +9,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.experiments.motion.networks.discriminator import Discriminator
 from gannb.experiments.motion_wgan_gp import penalties as P
-from gannb.experiments.motion_wgan_gp.checklist import (
-    CHECKS,
-    LOSS_CHECKS,
-    Checklist,
-    check,
-    check_losses,
-    compare,
-    plain_norms,
-)
+from gannb.experiments.motion_wgan_gp.checklist import Checklist, check, check_losses, compare
+from gannb.experiments.motion_wgan_gp.checks import CHECKS, LOSS_CHECKS, plain_norms
 from gannb.losses import adversarial as L
 from gannb.losses.penalties import gradient_penalty
 from gannb.networks.toys import PointCritic, SequenceCritic
