@@ -1,8 +1,8 @@
-"""An audio encoder that learns from speech alone, from any folder of it, before it is taken into a generator.
+"""Pretraining of the audio encoder on speech alone, from any folder of it, before a generator takes it.
 
-    python -m gannb.experiments.motion.audio_pretraining FOLDER ears.safetensors --width 64
+    python -m gannb.experiments.motion.audio_pretraining FOLDER encoder.safetensors --width 64
 
-Self-supervised: stretches of the log-mel are hidden and have to be said from what stands around them (as in masked
+Self-supervised: stretches of the log-mel are masked and reconstructed from what stands around them (as in masked
 prediction: Devlin et al. 2019; for speech, Liu et al. 2021, TERA). No motion and no transcript is needed.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import safetensors
 import safetensors.torch
+import soundfile
 import torch
 from torch import Tensor, nn
 
@@ -26,22 +27,23 @@ from gannb.random import Draws, key, seeded
 from gannb.runs.files import write_bytes
 
 FRAMES, BATCH, RATE = 64, 16, 2e-3
-HIDDEN, SPAN = 0.3, 2
-"""Share of the pose frames that is hidden, and how many are hidden together."""
+MASKED, SPAN = 0.3, 2
+"""Share of the pose frames that is masked, and how many are masked together."""
+METADATA = "audio_encoder"
 
 
 class PretrainingError(ValueError):
-    """Speech that cannot be learnt from, or an encoder's file that does not fit."""
+    """Speech that cannot be used, or an encoder's file that does not fit."""
 
 
 @dataclass(frozen=True)
 class PretrainedEncoder:
-    """An encoder that has learnt to listen.
+    """An encoder after pretraining.
 
     Attributes:
         encoder: the network.
-        losses: mean absolute error on what was hidden, by step, in standard deviations.
-        files: how many files it heard.
+        losses: mean absolute error on the masked frames, by step, in standard deviations.
+        files: number of files it was trained on.
         faults: file → why it was left out.
     """
 
@@ -51,11 +53,10 @@ class PretrainedEncoder:
     faults: dict[str, str]
 
     def save(self, path: str | Path) -> Path:
-        """Write the weights, to be taken in by `load_encoder`."""
-        encoder = self.encoder
-        told = {"n_mels": encoder.n_mels, "width": encoder.out.out_features, "files": self.files}
-        tensors = {name: t.contiguous() for name, t in encoder.state_dict().items()}
-        return write_bytes(Path(path), safetensors.torch.save(tensors, {"ears": json.dumps(told)}))
+        """Write the weights, for `initialise`."""
+        tensors = {name: t.contiguous() for name, t in self.encoder.state_dict().items()}
+        metadata = {METADATA: json.dumps(_sizes(self.encoder) | {"files": self.files})}
+        return write_bytes(Path(path), safetensors.torch.save(tensors, metadata))
 
 
 def pretrain(
@@ -65,7 +66,8 @@ def pretrain(
 
     Args:
         folder: of `.wav`, `.ogg` or `.flac`.
-        n_mels, width: as the generator will have them.
+        n_mels: mel bands, as the generator will have them.
+        width: channels, likewise.
         steps: of Adam, on batches of 16 stretches of 64 pose frames.
         seed: of everything.
 
@@ -73,48 +75,55 @@ def pretrain(
         FileNotFoundError: no such folder, or no sound file in it.
         PretrainingError: no file can be used; every reason is named.
     """
-    heard, faults = read_folder(Path(folder), n_mels)
-    together = torch.cat(heard)
-    center, spread = together.mean(0), together.std(0).clamp_min(1e-3)
+    mels, faults = read_folder(Path(folder), n_mels)
+    together = torch.cat(mels)
     with seeded(seed, "ears"):
-        encoder = AudioEncoder(width, n_mels, center, spread)
+        encoder = AudioEncoder(width, n_mels, together.mean(0), together.std(0).clamp_min(1e-3))
         decoder = nn.Conv1d(width, MEL_FRAMES * n_mels, 3, padding=1)
 
     def loss(step: int) -> Tensor:
         draws = Draws(seed, step, "ears")
-        mel = _stretches(heard, draws)
+        mel = _stretches(mels, draws)
         return masked_error(encoder, decoder, mel, mask(mel, draws))
 
     losses = minimise(loss, nn.ModuleList([encoder, decoder]), steps=steps, rate=RATE)
-    return PretrainedEncoder(encoder.eval(), losses, len(heard), faults)
+    return PretrainedEncoder(encoder.eval(), losses, len(mels), faults)
 
 
-def initialise(encoder: AudioEncoder, source: str, *, seed: int = 0, steps: int = 300) -> None:
-    """Let a generator's encoder learn to listen first, in place; its own scale of the data stays.
+def initialise(encoder: AudioEncoder, source: str | Path, *, seed: int = 0, steps: int = 300) -> None:
+    """Initialise a generator's encoder with pretrained weights, in place; its own scale of the data stays.
 
     Args:
         encoder: the generator's.
-        source: a folder of speech, a file that `PretrainedEncoder.save` wrote, or "synthetic".
-        seed, steps: of the learning, where it happens here.
+        source: a file that `PretrainedEncoder.save` wrote, a folder of speech, or "synthetic": synthetic voices that
+            are in no corpus.
+        seed: of the pretraining, where it happens here.
+        steps: of the pretraining.
 
     Raises:
-        FileNotFoundError, PretrainingError: what is wrong with the source.
+        FileNotFoundError: no such file or folder.
+        PretrainingError: the file is of no audio encoder, or of another size; the folder holds no usable speech.
     """
-    if source != "synthetic" and Path(source).expanduser().is_file():
-        load_encoder(encoder, source)
-        return
-    told = {"n_mels": encoder.n_mels, "width": encoder.out.out_features, "steps": steps, "seed": seed}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = synthetic_voices(Path(temporary), seed) if source == "synthetic" else Path(source).expanduser()
-        learnt = pretrain(folder, **told).encoder.state_dict()
-    kept = {name: t for name, t in encoder.state_dict().items() if name.startswith("scale.")}
-    encoder.load_state_dict(learnt | kept)
+    path = Path(source).expanduser()
+    if source != "synthetic" and (path.is_file() or path.suffix == ".safetensors"):
+        weights = _load(path, _sizes(encoder))
+    else:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = synthetic_voices(Path(temporary), seed) if source == "synthetic" else path
+            weights = pretrain(folder, **_sizes(encoder), steps=steps, seed=seed).encoder.state_dict()
+    scale = {name: t for name, t in encoder.state_dict().items() if name.startswith("scale.")}
+    encoder.load_state_dict(weights | scale)
 
 
 def synthetic_voices(folder: Path, seed: int, count: int = 6, seconds: float = 30.0) -> Path:
-    """Write sound files of synthetic voices, pitches from low to high, into a folder; returns the folder."""
-    import soundfile
+    """Write sound files of synthetic voices, pitches from low to high.
 
+    Args:
+        folder: where to; it is returned.
+        seed: of the voices.
+        count: number of files.
+        seconds: of each.
+    """
     for number in range(count):
         voice = speech.Voice(pitch=90 + 25 * number, rate=3.8 + 0.3 * number, accents=0.2)
         address = key(seed, "ears", number)
@@ -123,106 +132,101 @@ def synthetic_voices(folder: Path, seed: int, count: int = 6, seconds: float = 3
     return folder
 
 
-def masked_error(encoder: AudioEncoder, decoder: nn.Module, mel: Tensor, hidden: Tensor) -> Tensor:
-    """Mean absolute error, in standard deviations, of what is said of the hidden pose frames.
+def masked_error(encoder: AudioEncoder, decoder: nn.Module, mel: Tensor, masked: Tensor) -> Tensor:
+    """Mean absolute error of the reconstruction of masked pose frames, in standard deviations, a scalar.
 
     Args:
-        encoder, decoder: speech to features, and features `[B, C, T]` back to `[B, 4 · n_mels, T]`.
+        encoder: log-mel to features `[B, C, T]`.
+        decoder: features back to `[B, 4 · n_mels, T]`.
         mel: log-mel `[B, 4T, n_mels]`.
-        hidden: `[B, T]`, True where a pose frame is hidden.
+        masked: `[B, T]`, True where a pose frame is masked.
     """
     scale = encoder.scale
-    said = decoder(encoder(torch.where(hidden.repeat_interleave(MEL_FRAMES, 1)[..., None], scale.center, mel)))
+    rebuilt = decoder(encoder(torch.where(masked.repeat_interleave(MEL_FRAMES, 1)[..., None], scale.center, mel)))
     true = scale(mel).unflatten(1, (-1, MEL_FRAMES)).flatten(2).transpose(1, 2)
-    return (said - true).abs().transpose(1, 2)[hidden].mean()
+    return (rebuilt - true).abs().transpose(1, 2)[masked].mean()
 
 
 def mask(mel: Tensor, draws: Draws) -> Tensor:
-    """Which pose frames are hidden `[B, T]`: pairs of neighbours, about a third, at least one pair a clip."""
+    """Masked pose frames `[B, T]` of log-mels `[B, 4T, n_mels]`: pairs, about a third, at least one pair per clip."""
     count, frames = len(mel), mel.shape[1] // MEL_FRAMES
     chance = draws.rand("hide", count, -(-frames // SPAN))
-    pairs = (chance < HIDDEN) | (chance == chance.amin(dim=1, keepdim=True))
+    pairs = (chance < MASKED) | (chance == chance.amin(dim=1, keepdim=True))
     return pairs.repeat_interleave(SPAN, dim=1)[:, :frames]
 
 
 def read_folder(folder: Path, n_mels: int) -> tuple[list[Tensor], dict[str, str]]:
-    """Log-mels of every sound file below a folder, by name, and why some were left out; raises as `pretrain`."""
+    """Log-mels `[M, n_mels]` of every sound file below a folder, by name, and why some were left out.
+
+    Raises:
+        FileNotFoundError: no such folder, or no sound file in it.
+        PretrainingError: no file can be used; every reason is named.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder of speech")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in speech.SUFFIXES)
     if not files:
         raise FileNotFoundError(f"{folder}: no {', '.join(speech.SUFFIXES)} file in it")
-    heard, faults = [], {}
+    mels, faults = [], {}
     for path in files:
         try:
             mel = torch.from_numpy(speech.log_mel(speech.read(path), n_mels))
-        except speech.SpeechError as fault:
-            faults[path.name] = str(fault)
-            continue
-        if len(mel) >= FRAMES * MEL_FRAMES:
-            heard.append(mel)
-        else:
-            faults[path.name] = (
-                f"{len(mel) / MEL_FRAMES / speech.POSE_FPS:.1f} s; at least {FRAMES / speech.POSE_FPS:.1f} s"
-            )
-    if not heard:
-        raise PretrainingError(
-            "\n  ".join([f"{folder}: no speech can be used", *(f"{n}: {r}" for n, r in faults.items())])
-        )
-    return heard, faults
+            seconds, least = len(mel) / MEL_FRAMES / speech.POSE_FPS, FRAMES / speech.POSE_FPS
+            if seconds < least:
+                raise speech.SpeechError(f"{seconds:.1f} s; at least {least:.1f} s")
+            mels.append(mel)
+        except Exception as fault:  # whatever a damaged file raises: it is named, and the rest go on
+            faults[path.name] = str(fault) or type(fault).__name__
+    if not mels:
+        reasons = "".join(f"\n  {name}: {reason}" for name, reason in faults.items())
+        raise PretrainingError(f"{folder}: no speech can be used{reasons}")
+    return mels, faults
 
 
-def load_encoder(encoder: AudioEncoder, path: str | Path) -> None:
-    """Give a generator's encoder what another learnt; its own scale of the data stays.
+def _sizes(encoder: AudioEncoder) -> dict[str, int]:
+    return {"n_mels": encoder.n_mels, "width": encoder.out.out_features}
 
-    Raises:
-        FileNotFoundError: no such file.
-        PretrainingError: no encoder's file, or one with other mel bands or widths.
-    """
-    path = Path(path).expanduser()
+
+def _load(path: Path, sizes: dict[str, int]) -> dict[str, Tensor]:
+    """The weights in a file of `PretrainedEncoder.save`, of an encoder of these sizes; raises as `initialise`."""
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file of an audio encoder; make one with gannb.experiments.motion.audio_pretraining"
-        )
+        raise FileNotFoundError(f"{path}: no such file of an audio encoder; write one with {__name__}")
     try:
         with safetensors.safe_open(path, "pt") as file:
-            told = json.loads((file.metadata() or {}).get("ears", "{}"))
+            written = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (safetensors.SafetensorError, ValueError) as error:
         raise PretrainingError(f"{path.name}: not a file of an audio encoder ({error})") from error
-    mine = {"n_mels": encoder.n_mels, "width": encoder.out.out_features}
-    if {name: told.get(name) for name in mine} != mine:
-        raise PretrainingError(f"{path.name}: written with {told or 'no metadata'}, this generator has {mine}")
-    kept = {name: t for name, t in encoder.state_dict().items() if name.startswith("scale.")}
-    encoder.load_state_dict(tensors | kept)
+    if {name: written.get(name) for name in sizes} != sizes:
+        raise PretrainingError(f"{path.name}: written with {written or 'no sizes'}, this generator has {sizes}")
+    return tensors
 
 
-def _stretches(heard: list[Tensor], draws: Draws) -> Tensor:
+def _stretches(mels: list[Tensor], draws: Draws) -> Tensor:
     """A batch of stretches `[BATCH, 256, n_mels]`, each second of speech as likely as any other."""
-    room = torch.tensor([len(mel) // MEL_FRAMES - FRAMES + 1 for mel in heard])
+    room = torch.tensor([len(mel) // MEL_FRAMES - FRAMES + 1 for mel in mels])
     ends = room.cumsum(0)
     places = draws.randint("place", BATCH, high=int(ends[-1]))
     which = torch.searchsorted(ends, places, right=True)
     firsts = (places - (ends - room)[which]) * MEL_FRAMES
-    return torch.stack([heard[w][f : f + FRAMES * MEL_FRAMES] for w, f in zip(which.tolist(), firsts.tolist())])
+    return torch.stack([mels[w][f : f + FRAMES * MEL_FRAMES] for w, f in zip(which.tolist(), firsts.tolist())])
 
 
 def main() -> None:
-    """Train on a folder and write the encoder."""
+    """Pretrain on a folder and write the encoder."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", help="of speech")
     parser.add_argument("out", help="the file to write")
-    parser.add_argument("--width", type=int, default=64, help="C of the generator that will take it")
-    parser.add_argument("--n-mels", type=int, default=speech.N_MELS)
-    parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    ears = pretrain(args.folder, n_mels=args.n_mels, width=args.width, steps=args.steps, seed=args.seed)
-    for name, reason in ears.faults.items():
+    for option, default in {"--width": 64, "--n-mels": speech.N_MELS, "--steps": 500, "--seed": 0}.items():
+        parser.add_argument(option, type=int, default=default)
+    args = vars(parser.parse_args())
+    out = args.pop("out")
+    trained = pretrain(**args)
+    for name, reason in trained.faults.items():
         print(f"left out: {name}: {reason}")
-    first, last = (sum(part) / len(part) for part in (ears.losses[:20], ears.losses[-20:]))
-    print(f"{ears.files} files; error on what was hidden {first:.3f} → {last:.3f} standard deviations")
-    print(ears.save(args.out))
+    first, last = (sum(part) / len(part) for part in (trained.losses[:20], trained.losses[-20:]))
+    print(f"{trained.files} files; error on masked frames {first:.3f} → {last:.3f} standard deviations")
+    print(trained.save(out))
 
 
 if __name__ == "__main__":

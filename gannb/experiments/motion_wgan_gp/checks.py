@@ -1,4 +1,4 @@
-"""The checks of `checklist`: of a gradient penalty on critics whose slope is known, of a critic, and of the two losses."""
+"""The checks of `checklist`: of a penalty on critics whose slope is known, of a critic, and of the two losses."""
 
 from __future__ import annotations
 

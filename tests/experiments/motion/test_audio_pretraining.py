@@ -29,17 +29,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ears(folder):
+def trained(folder):
     return audio_pretraining.pretrain(folder, n_mels=MELS, width=WIDTH, steps=40)
 
 
-def test_it_learns_to_say_what_is_hidden(ears):
-    assert np.mean(ears.losses[-8:]) < 0.8 * np.mean(ears.losses[:3])
+def test_it_learns_to_reconstruct_what_is_masked(trained):
+    assert np.mean(trained.losses[-8:]) < 0.8 * np.mean(trained.losses[:3])
 
 
-def test_what_cannot_be_used_is_named(ears):
-    assert ears.files == 2 and set(ears.faults) == {"short.wav", "broken.wav"}
-    assert "1.0 s; at least 4.3 s" in ears.faults["short.wav"]
+def test_what_cannot_be_used_is_named(trained):
+    assert trained.files == 2 and set(trained.faults) == {"short.wav", "broken.wav"}
+    assert "1.0 s; at least 4.3 s" in trained.faults["short.wav"]
 
 
 def test_nothing_of_what_is_hidden_reaches_the_encoder():
@@ -59,23 +59,23 @@ def test_a_third_is_hidden_in_pairs_and_never_nothing():
     assert torch.equal(hidden[:, ::2], hidden[:, 1::2])
 
 
-def test_a_generator_takes_it_in_and_keeps_its_own_scale(ears, tmp_path):
-    path = ears.save(tmp_path / "ears.safetensors")
+def test_a_generator_takes_it_in_and_keeps_its_own_scale(trained, tmp_path):
+    path = trained.save(tmp_path / "encoder.safetensors")
     G = Generator(MELS, width=WIDTH, mel_center=torch.full((MELS,), -2.0))
-    audio_pretraining.load_encoder(G.audio, path)
-    assert torch.equal(G.audio.out.weight, ears.encoder.out.weight)
+    audio_pretraining.initialise(G.audio, path)
+    assert torch.equal(G.audio.out.weight, trained.encoder.out.weight)
     assert torch.equal(G.audio.scale.center, torch.full((MELS,), -2.0))
 
 
-def test_what_does_not_fit_is_said(ears, tmp_path):
-    path = ears.save(tmp_path / "ears.safetensors")
+def test_what_does_not_fit_is_said(trained, tmp_path):
+    path = trained.save(tmp_path / "encoder.safetensors")
     with pytest.raises(audio_pretraining.PretrainingError, match=r"'width': 16.*this generator has .*'width': 32"):
-        audio_pretraining.load_encoder(AudioEncoder(32, MELS), path)
+        audio_pretraining.initialise(AudioEncoder(32, MELS), path)
     (tmp_path / "no.safetensors").write_text("nothing")
     with pytest.raises(audio_pretraining.PretrainingError, match="not a file of an audio encoder"):
-        audio_pretraining.load_encoder(AudioEncoder(WIDTH, MELS), tmp_path / "no.safetensors")
+        audio_pretraining.initialise(AudioEncoder(WIDTH, MELS), tmp_path / "no.safetensors")
     with pytest.raises(FileNotFoundError, match="no such file of an audio encoder"):
-        audio_pretraining.load_encoder(AudioEncoder(WIDTH, MELS), tmp_path / "absent.safetensors")
+        audio_pretraining.initialise(AudioEncoder(WIDTH, MELS), tmp_path / "absent.safetensors")
 
 
 def test_a_folder_without_speech_is_an_error(tmp_path):
@@ -88,9 +88,9 @@ def test_a_folder_without_speech_is_an_error(tmp_path):
         audio_pretraining.pretrain(tmp_path)
 
 
-def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_up_voices(ears, folder, tmp_path, monkeypatch):
+def test_a_generator_may_learn_to_listen_from_a_folder_a_file_or_made_up_voices(trained, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(audio_pretraining, "synthetic_voices", lambda _, seed: folder)
-    path = ears.save(tmp_path / "ears.safetensors")
+    path = trained.save(tmp_path / "encoder.safetensors")
     for source in (str(folder), str(path), "synthetic"):
         encoder = AudioEncoder(WIDTH, MELS, torch.full((MELS,), -2.0))
         before = encoder.out.weight.clone()

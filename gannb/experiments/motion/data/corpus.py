@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from gannb.experiments.motion.data.recordings import Fault
 from gannb.experiments.motion.data.speech import MELS_PER_FRAME, N_MELS, log_mel
 from gannb.experiments.motion.skeleton import JOINTS
 from gannb.random import key
-from gannb.runs.files import write_text
+from gannb.runs.files import write_json
 from gannb.tables import Table
 
 POSE_TYPE, MEL_TYPE = np.dtype("<f4"), np.dtype("<f2")  # half a percent of a log-mel step is below the noise
@@ -40,13 +42,14 @@ class Take:
     lengths: list[float]
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """Mean and deviation of the training clips, for z-scores and back.
+class Statistics(NamedTuple):
+    """Mean and deviation of the training clips, by which networks scale their data.
 
     Attributes:
-        pose_mean, pose_std: `[52, 3]` metres; a deviation is at least 1 cm, so that what stands still stays near 0.
-        mel_mean, mel_std: `[n_mels]`.
+        pose_mean: `[52, 3]` metres.
+        pose_std: `[52, 3]` metres; at least 1 cm, so that what stands still stays near 0.
+        mel_mean: `[n_mels]`.
+        mel_std: `[n_mels]`.
     """
 
     pose_mean: Tensor
@@ -54,20 +57,8 @@ class Statistics:
     mel_mean: Tensor
     mel_std: Tensor
 
-    def normalise(self, clips: Clips) -> Clips:
-        """Clips with pose and mel as z-scores."""
-        pose = (clips.pose - self.pose_mean.to(clips.pose)) / self.pose_std.to(clips.pose)
-        return clips._replace(pose=pose, mel=self.normalise_mel(clips.mel))
 
-    def normalise_mel(self, mel: Tensor) -> Tensor:
-        """Log-mel `[..., n_mels]` as z-scores."""
-        return (mel - self.mel_mean.to(mel)) / self.mel_std.to(mel)
-
-    def metres(self, pose: Tensor) -> Tensor:
-        """Pose z-scores `[..., 52, 3]` back to metres: what physics is measured on."""
-        return pose * self.pose_std.to(pose) + self.pose_mean.to(pose)
-
-
+@dataclass(frozen=True, eq=False, repr=False)
 class Corpus(torch.utils.data.Dataset):
     """Windows over recordings.
 
@@ -78,22 +69,19 @@ class Corpus(torch.utils.data.Dataset):
         n_mels: mel bands.
         frames: pose frames per clip.
         windows: `[W, 2]` int64, take and first frame within it.
-        speakers: their names; a clip's speaker is an index into them.
     """
 
-    def __init__(
-        self,
-        takes: Sequence[Take],
-        pose: np.ndarray | Path,
-        mel: np.ndarray | Path,
-        *,
-        n_mels: int,
-        frames: int,
-        windows: np.ndarray,
-        speakers: Sequence[str],
-    ) -> None:
-        self.takes, self._pose, self._mel = tuple(takes), pose, mel
-        self.n_mels, self.frames, self.windows, self.speakers = n_mels, frames, windows, tuple(speakers)
+    takes: Sequence[Take]
+    pose: np.ndarray | Path
+    mel: np.ndarray | Path
+    n_mels: int
+    frames: int
+    windows: np.ndarray
+
+    @cached_property
+    def speakers(self) -> tuple[str, ...]:
+        """Their names; a clip's speaker is an index into them."""
+        return tuple(sorted({take.speaker for take in self.takes}))
 
     # ------------------------------------------------------------------------------------------------------------
     # making one
@@ -108,20 +96,21 @@ class Corpus(torch.utils.data.Dataset):
         n_mels: int = N_MELS,
         cache: Path | None = None,
     ) -> Corpus:
-        """Hold recordings in memory; `stride` is the distance of windows in frames, `cache` keeps audio features.
+        """Hold recordings in memory.
+
+        Args:
+            recordings: at least one.
+            frames: pose frames per clip.
+            stride: frames between the beginnings of windows.
+            n_mels: mel bands.
+            cache: a folder that keeps audio features.
 
         Raises:
             MotionDataError: no recording is as long as one clip.
         """
-        takes, poses, mels = [], [], []
-        for recording in recordings:
-            takes.append(_take(recording, takes))
-            poses.append(recording.pose.astype(POSE_TYPE))
-            mels.append(_features(recording, n_mels, cache))
-        windows = _windows(takes, frames, stride)
-        speakers = sorted({take.speaker for take in takes})
-        arrays = np.concatenate(poses), np.concatenate(mels)
-        return cls(takes, *arrays, n_mels=n_mels, frames=frames, windows=windows, speakers=speakers)
+        takes: list[Take] = []
+        poses, mels = zip(*(_arrays(recording, takes, n_mels, cache) for recording in recordings))
+        return cls(takes, np.concatenate(poses), np.concatenate(mels), n_mels, frames, _windows(takes, frames, stride))
 
     @classmethod
     def build(
@@ -134,6 +123,12 @@ class Corpus(torch.utils.data.Dataset):
     ) -> list[Fault]:
         """Write a corpus to disk, one recording in memory at a time (`read_folder` feeds it); returns the faults.
 
+        Args:
+            folder: where to.
+            recordings: at least one, and faults among them.
+            n_mels: mel bands.
+            cache: a folder that keeps audio features.
+
         Raises:
             MotionDataError: not one recording could be read.
         """
@@ -145,19 +140,22 @@ class Corpus(torch.utils.data.Dataset):
                 if isinstance(recording, Fault):
                     faults.append(recording)
                     continue
-                takes.append(_take(recording, takes))
-                poses.write(recording.pose.astype(POSE_TYPE).tobytes())
-                mels.write(_features(recording, n_mels, cache).tobytes())
+                for file, array in zip((poses, mels), _arrays(recording, takes, n_mels, cache)):
+                    file.write(array.tobytes())
         if not takes:
             reasons = "".join(f"\n  {fault.name}: {fault.reason}" for fault in faults[:20])
             raise MotionDataError(f"{folder}: no recording to write{reasons}")
-        index = {"n_mels": n_mels, "takes": [asdict(take) for take in takes]}
-        write_text(folder / "corpus.json", json.dumps(index))
+        write_json(folder / "corpus.json", {"n_mels": n_mels, "takes": [asdict(take) for take in takes]})
         return faults
 
     @classmethod
     def open(cls, folder: str | Path, *, frames: int = FRAMES, stride: int = STRIDE) -> Corpus:
         """Open a corpus that `build` wrote; clips are mapped from disk when they are read.
+
+        Args:
+            folder: that of `build`.
+            frames: pose frames per clip.
+            stride: frames between the beginnings of windows.
 
         Raises:
             FileNotFoundError: no corpus there, or one that was not finished.
@@ -169,17 +167,16 @@ class Corpus(torch.utils.data.Dataset):
         index = json.loads((folder / "corpus.json").read_text())
         takes, n_mels = [Take(**take) for take in index["takes"]], index["n_mels"]
         total = takes[-1].start + takes[-1].frames
-        for name, size in (
-            ("pose.f32", total * len(JOINTS) * 3 * POSE_TYPE.itemsize),
-            ("mel.f16", total * MELS_PER_FRAME * n_mels * MEL_TYPE.itemsize),
-        ):
+        sizes = {
+            "pose.f32": len(JOINTS) * 3 * POSE_TYPE.itemsize,
+            "mel.f16": MELS_PER_FRAME * n_mels * MEL_TYPE.itemsize,
+        }
+        for name, size in sizes.items():
             found = (folder / name).stat().st_size if (folder / name).is_file() else 0
-            if found != size:
-                raise MotionDataError(f"{folder / name}: {found} bytes, its index says {size}; build the corpus again")
-        windows = _windows(takes, frames, stride)
-        speakers = sorted({take.speaker for take in takes})
-        paths = folder / "pose.f32", folder / "mel.f16"
-        return cls(takes, *paths, n_mels=n_mels, frames=frames, windows=windows, speakers=speakers)
+            if found != total * size:
+                said = f"its index says {total * size}; build the corpus again"
+                raise MotionDataError(f"{folder / name}: {found} bytes, {said}")
+        return cls(takes, *(folder / name for name in sizes), n_mels, frames, _windows(takes, frames, stride))
 
     # ------------------------------------------------------------------------------------------------------------
     # reading it
@@ -191,21 +188,13 @@ class Corpus(torch.utils.data.Dataset):
         """One clip, without a batch axis."""
         number, first = self.windows[index]
         take = self.takes[number]
-        pose, mel = self._read(take.start + int(first), self.frames)
-        speaker = torch.tensor(self.speakers.index(take.speaker))
-        return Clips(torch.from_numpy(pose), torch.from_numpy(mel), speaker, torch.tensor(take.lengths))
+        arrays = map(torch.from_numpy, self._read(take.start + int(first), self.frames))
+        return Clips(*arrays, torch.tensor(self.speakers.index(take.speaker)), torch.tensor(take.lengths))
 
     def clips(self, index: Iterable[int] | None = None) -> Clips:
         """Many clips as one batch; all of them when `index` is None."""
         chosen = [self[int(i)] for i in (range(len(self)) if index is None else index)]
         return Clips(*(torch.stack(parts) for parts in zip(*chosen, strict=True)))
-
-    def take(self, number: int) -> Clips:
-        """A whole recording as a batch of one."""
-        take = self.takes[number]
-        pose, mel = self._read(take.start, take.frames)
-        speaker = torch.tensor([self.speakers.index(take.speaker)])
-        return Clips(torch.from_numpy(pose)[None], torch.from_numpy(mel)[None], speaker, torch.tensor([take.lengths]))
 
     def split(self, held_out: float = 0.2, seed: int = 0) -> tuple[Corpus, Corpus]:
         """Split by recording, speaker by speaker: (training, held out); `held_out` is a share in (0, 1).
@@ -245,11 +234,10 @@ class Corpus(torch.utils.data.Dataset):
                     sums[name] = sums.get(name, 0) + np.stack([values.sum(0), (values**2).sum(0)])
                 count += len(pose)
         parts = []
-        for name, n, floor in (("pose", count, 0.01), ("mel", MELS_PER_FRAME * count, 1e-3)):
+        for name, n, least in (("pose", count, 0.01), ("mel", MELS_PER_FRAME * count, 1e-3)):
             mean, square = sums[name] / n
-            deviation = np.sqrt(np.maximum(square - mean**2, 0)).clip(floor)
-            parts += [torch.from_numpy(mean).float(), torch.from_numpy(deviation).float()]
-        return Statistics(*parts)
+            parts += [mean, np.sqrt(np.maximum(square - mean**2, 0)).clip(least)]
+        return Statistics(*(torch.from_numpy(part).float() for part in parts))
 
     def table(self) -> Table:
         """Clips, recordings and minutes of each speaker."""
@@ -267,15 +255,7 @@ class Corpus(torch.utils.data.Dataset):
         return repr(self.table())
 
     def _only(self, chosen: np.ndarray) -> Corpus:
-        return Corpus(
-            self.takes,
-            self._pose,
-            self._mel,
-            n_mels=self.n_mels,
-            frames=self.frames,
-            windows=self.windows[chosen],
-            speakers=self.speakers,
-        )
+        return replace(self, windows=self.windows[chosen])
 
     def _covered(self) -> list[tuple[int, int]]:
         """Stretches (start, frames) that the windows cover, without overlap."""
@@ -289,8 +269,8 @@ class Corpus(torch.utils.data.Dataset):
         return stretches
 
     def _read(self, start: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        pose = _slice(self._pose, POSE_TYPE, start, (frames, len(JOINTS), 3))
-        mel = _slice(self._mel, MEL_TYPE, start * MELS_PER_FRAME, (frames * MELS_PER_FRAME, self.n_mels))
+        pose = _slice(self.pose, POSE_TYPE, start, (frames, len(JOINTS), 3))
+        mel = _slice(self.mel, MEL_TYPE, start * MELS_PER_FRAME, (frames * MELS_PER_FRAME, self.n_mels))
         return pose, mel.astype(np.float32)
 
 
@@ -302,19 +282,15 @@ def _slice(source: np.ndarray | Path, kind: np.dtype, start: int, shape: tuple[i
     return source[start : start + shape[0]].copy()
 
 
-def _take(recording: Recording, before: list[Take]) -> Take:
-    start = before[-1].start + before[-1].frames if before else 0
-    return Take(recording.name, recording.speaker, start, recording.frames, recording.lengths.tolist())
-
-
-def _features(recording: Recording, n_mels: int, cache: Path | None) -> np.ndarray:
-    mel = log_mel(recording.speech, n_mels, cache)
-    needed = MELS_PER_FRAME * recording.frames
+def _arrays(recording: Recording, takes: list[Take], n_mels: int, cache: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Pose and mel of a recording as they are stored, and its take behind the others."""
+    mel, needed = log_mel(recording.speech, n_mels, cache), MELS_PER_FRAME * recording.frames
     if len(mel) < needed:
-        raise MotionDataError(
-            f"{recording.name}: {len(mel)} mel frames for {recording.frames} pose frames; use recording.trimmed()"
-        )
-    return mel[:needed].astype(MEL_TYPE)
+        found = f"{len(mel)} mel frames for {recording.frames} pose frames"
+        raise MotionDataError(f"{recording.name}: {found}; use recording.trimmed()")
+    start = takes[-1].start + takes[-1].frames if takes else 0
+    takes.append(Take(recording.name, recording.speaker, start, recording.frames, recording.lengths.tolist()))
+    return recording.pose.astype(POSE_TYPE), mel[:needed].astype(MEL_TYPE)
 
 
 def _windows(takes: list[Take], frames: int, stride: int) -> np.ndarray:
