@@ -5,14 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gannb.experiments.identity.networks import (
-    IdentityEnhancer,
-    IdentityTransformer,
-    PoseResidual,
-    TokenPooling,
-    YawGate,
-    clean,
-)
+from gannb.experiments.identity.layers import IdentityEnhancer, TokenPooling, YawGate
+from gannb.experiments.identity.networks import IdentityTransformer, PoseResidual, clean
 from gannb.random import seeded
 
 
