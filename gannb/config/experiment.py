@@ -145,6 +145,11 @@ class Experiment(BaseModel):
             for name, declared in moving.items()
         ]
 
+    def inactive(self) -> set[str]:
+        """The names of the parameters that have no effect under this configuration."""
+        declared = self.declarations().items()
+        return {name for name, field in declared if field.acts_when and not field.acts_when(self)}
+
     def settings(self) -> dict[str, Any]:
         """What makes this run this run: all fields but how it is carried out."""
         return {name: getattr(self, name) for name, declared in self.declarations().items() if not declared.execution}
@@ -156,9 +161,10 @@ class Experiment(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def table(self) -> Table:
-        """Name, value, range, meaning, moves? One row per parameter."""
+        """Name, value, range, moves?, meaning. One row per parameter; one without effect here is marked."""
+        inactive = self.inactive()
         rows = [
-            (n, repr(getattr(self, n)), d.unit, d.allowed, "yes" if d.moves else "", d.group, d.doc)
+            (n, repr(getattr(self, n)), d.unit, d.allowed, _moves(d, n in inactive), d.group, d.doc)
             for n, d in self.declarations().items()
             if not d.execution
         ]
@@ -171,6 +177,10 @@ class Experiment(BaseModel):
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+def _moves(declared: Declaration, inactive: bool) -> str:
+    return "no effect in this run" if inactive else "yes" if declared.moves else ""
 
 
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

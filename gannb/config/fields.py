@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ class Declaration(Quantity):
         moves: whether it may move while the network learns.
         grows: whether a resumed run may be given a larger value (more epochs), everything else being equal.
         execution: whether it says how a run is carried out; such fields do not count as "other parameters".
+        acts_when: of the parameters, whether this one has an effect under them; None: it always has. One without
+            effect gets no slider, and the listing marks it.
     """
 
     group: str = "run"
@@ -31,6 +34,7 @@ class Declaration(Quantity):
     moves: bool = False
     grows: bool = False
     execution: bool = False
+    acts_when: Callable[[Any], bool] | None = None
 
     @property
     def allowed(self) -> str:

@@ -122,8 +122,9 @@ class LiveView:
         self._pictured = -1
         self._speed = Throughput()
         trainer.session.live = frontend.delivers_during_cells(self.version)
-        numbers = trainer.numbers.parameters.values()
-        self.panel: Panel = Panel(numbers=[controls.describe(n) for n in numbers], colours=list(COLOURS))
+        inactive = trainer.run.params.inactive()
+        self.numbers = [number for number in trainer.numbers.parameters.values() if number.name not in inactive]
+        self.panel: Panel = Panel(numbers=[controls.describe(n) for n in self.numbers], colours=list(COLOURS))
         self.panel.on_msg(self._receive)
         self(trainer)
 
@@ -173,7 +174,7 @@ class LiveView:
             "epoch": round(trainer.step / trainer.batches.per_epoch, 2),
             "pictured": self._pictured,
             "rate": self._speed(trainer.step, session.running and not session.paused),
-            "numbers": [controls.current(number) for number in trainer.numbers.parameters.values()],
+            "numbers": [controls.current(number) for number in self.numbers],
             **self.run_log.packed(),
         }
 

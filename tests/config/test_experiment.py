@@ -188,3 +188,21 @@ def test_lists_of_numbers_take_what_yaml_and_papermill_make_of_them():
     assert told.sizes == [0.001, 2.0] and told.lengths == [16, 32]
     assert [type(n) for n in told.lengths] == [int, int]
     assert set(faults(lengths=[16, 0])) == set(faults(lengths=[1.5])) == {"lengths"}
+
+
+class Conditional(Experiment):
+    """Labels that only one of two losses has."""
+
+    name = "conditional"
+    loss: str = param("bce", "which", choices=("bce", "hinge"))
+    label: float = param(0.9, "a label", low=0, high=1, moves=True, acts_when=lambda p: p.loss == "bce")
+    lr: float = param(1e-2, "learning rate", low=0, high=1, moves=True)
+
+
+def test_a_parameter_without_effect_is_marked_in_the_listing():
+    assert Conditional().inactive() == set() and Conditional(loss="hinge").inactive() == {"label"}
+    table = Conditional(loss="hinge").table()
+    assert dict(zip(table.column("name"), table.column("moves"))) == {
+        "loss": "", "label": "no effect in this run", "lr": "yes",
+    }  # fmt: skip
+    assert [number.name for number in Conditional(loss="hinge").dynamic()] == ["label", "lr"], "losses still read it"

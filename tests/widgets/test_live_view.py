@@ -194,3 +194,11 @@ def test_the_last_samples_are_shown_however_long_they_take(trainer):
     trainer.watchers.append(view)
     trainer.fit(steps=5)
     assert (seen[0], seen[-1], view.panel.frame["pictured"]) == (0, 5, 5)
+
+
+def test_a_number_without_effect_is_not_offered(trainer, monkeypatch):
+    monkeypatch.setattr(type(trainer.run.params), "inactive", lambda p: {"real_label"})
+    view = LiveView(trainer)
+    names = [number["name"] for number in view.panel.numbers]
+    assert "real_label" not in names and len(names) == len(trainer.numbers.parameters) - 1
+    assert standing(view, "lr")["value"] == trainer.numbers["lr"].value

@@ -62,6 +62,26 @@ _WEIGHT = replace(WEIGHT, group="loss weights", high=100.0, slider=(0.0, 5.0))
 _LENGTH = replace(EPOCHS, low=0, high=10_000, slider=(0, 60), moves=True, grows=False)
 
 
+def _is_residual(v: Any) -> bool:
+    return v.model == "residual"
+
+
+def _is_transformer(v: Any) -> bool:
+    return v.model == "transformer" or bool(v.compared)  # which keep this run's sizes
+
+
+def _has_yaw_gate(v: Any) -> bool:
+    return v.model == "residual" or v.gate == "yaw"
+
+
+def _has_phases(v: Any) -> bool:
+    return v.phases != "none"
+
+
+_transformer = partial(_model, acts_when=_is_transformer)
+_length = partial(_phases, kind=_LENGTH, unit="epochs", acts_when=_has_phases)
+
+
 class Identity(Experiment):
     """Parameters of `05_identity`; defaults are the quick preset."""
 
@@ -87,14 +107,19 @@ class Identity(Experiment):
         "residual", "residual: ours, on the raw feature (I5); transformer: the document's",
         choices=("residual", "transformer"),
     )  # fmt: skip
-    rank: int = _model(16, "residual: directions of the learned pose subspace (ours)", low=1, high=256)
+    rank: int = _model(16, "directions of the learned pose subspace (ours)", low=1, high=256, acts_when=_is_residual)
     closed_below: float = _model(
-        20.0, "yaw below which a yaw-aware gate is shut; frontal ends at 15 (ours)", low=0.0, high=90.0, unit="°"
+        20.0,
+        "yaw below which a yaw-aware gate is shut; frontal ends at 15 (ours)",
+        low=0.0,
+        high=90.0,
+        unit="°",
+        acts_when=_has_yaw_gate,
     )
-    width: int = _model(64, "transformer: width of the tokens", low=8, high=2048)
-    depth: int = _model(1, "transformer: pose-aware layers (the document gives no number)", low=1, high=24)
-    pooling: str = _model("mean", "transformer: pooling of the tokens", choices=("mean", "weighted", "attention"))
-    gate: str = _model("learned", "transformer: yaw shuts the learned gate at yaw 0 (I11)", choices=("learned", "yaw"))
+    width: int = _transformer(64, "width of the tokens", low=8, high=2048)
+    depth: int = _transformer(1, "pose-aware layers (the document gives no number)", low=1, high=24)
+    pooling: str = _transformer("mean", "pooling of the tokens", choices=("mean", "weighted", "attention"))
+    gate: str = _transformer("learned", "yaw shuts the learned gate at yaw 0 (I11)", choices=("learned", "yaw"))
 
     removal: float = _enhancer(
         1.0, "share of the pose contamination that is removed (the document: 1, then 0.3)", PROBABILITY
@@ -118,8 +143,8 @@ class Identity(Experiment):
         "none", "λ_identity 5 and nothing else first, or a small λ_identity first (I10)",
         choices=("none", "identity-first", "small-identity-first"),
     )  # fmt: skip
-    phase_epochs: int = _phases(3, "length of the first phase (ours)", _LENGTH, unit="epochs")
-    ramp_epochs: int = _phases(3, "length of the ramp after it (ours)", _LENGTH, unit="epochs")
+    phase_epochs: int = _length(3, "length of the first phase (ours)")
+    ramp_epochs: int = _length(3, "length of the ramp after it (ours)")
 
     epochs: int = _training(12, "passes over the training faces (the document: 150)", EPOCHS)
     batch_size: int = _training(64, "faces per step (the document: 32)", low=2)

@@ -26,12 +26,38 @@ from gannb.config.rules import rule
 from gannb.networks import registry
 
 LOSSES = registered("gannb.losses.adversarial", "LOSSES")
+LABELLED = ("bce", "least_squares")
+"""The losses that have labels."""
 OPERATIONS = registered("gannb.data.augmentation", "OPERATIONS")
+WITHOUT_MAGNITUDE = ("hflip", "vflip", "quarter_turns")
+"""The operations that have no strength."""
+
+
+def _has_labels(v: Any) -> bool:
+    return v.loss in LABELLED
+
+
+def _has_mapping(v: Any) -> bool:
+    return registry.NETWORKS[v.network].mapping
+
+
+def _has_magnitude(v: Any) -> bool:
+    return not set(v.policy) <= set(WITHOUT_MAGNITUDE)
+
+
+def _augments(v: Any) -> bool:
+    return bool(v.policy)
+
+
+def _drops_rates(v: Any) -> bool:
+    return v.lr_drop_every > 0
+
 
 _data, _training, _optimiser, _networks, _loss, _augmentation, _evaluation = (
     partial(param, group=name)
     for name in ("data", "training", "optimiser", "networks", "loss", "augmentation", "evaluation")
 )
+_path_length = partial(_loss, kind=PENALTY, acts_when=_has_mapping)
 
 
 class ParticlesSagan(Experiment):
@@ -52,7 +78,7 @@ class ParticlesSagan(Experiment):
     lr_g: float = param(4e-4, "G's learning rate", RATE)
     lr_d: float = param(8e-4, "D's learning rate", RATE)
     lr_drop_every: int = _optimiser(0, "epochs between drops of both rates; 0: none", low=0)
-    lr_drop_factor: float = _optimiser(0.5, "factor of a drop", low=0, high=1, open_low=True)
+    lr_drop_factor: float = _optimiser(0.5, "factor of a drop", low=0, high=1, open_low=True, acts_when=_drops_rates)
     beta1: float = param(0.0, "Adam's first decay", BETA1)
     beta2: float = param(0.99, "Adam's second decay", BETA2)
     clip_norm: float = _optimiser(0.0, "largest gradient norm; 0 clips nothing", low=0)
@@ -68,20 +94,18 @@ class ParticlesSagan(Experiment):
     ndf: int = _networks(16, "width of D", low=1, high=512)
 
     loss: str = _loss("relativistic", "the adversarial loss (the document names none: bce)", choices=LOSSES)
-    real_label: float = _loss(0.9, "target for real images in D's loss", LABEL)
-    fake_label: float = _loss(0.0, "target for generated images in D's loss", LABEL)
+    real_label: float = _loss(0.9, "target for real images in D's loss", LABEL, acts_when=_has_labels)
+    fake_label: float = _loss(0.0, "target for generated images in D's loss", LABEL, acts_when=_has_labels)
     r1_weight: float = _loss(0.0, "weight of the R1 penalty (ours)", PENALTY)
     r1_every: int = _loss(8, "steps between R1 penalties (ours)", low=1)
-    path_length_weight: float = _loss(
-        0.0, "stylegan2: weight of the path length penalty (the paper: 2)", PENALTY, slider=(0, 4)
+    path_length_weight: float = _path_length(0.0, "weight of the path length penalty (the paper: 2)", slider=(0, 4))
+    path_length_every: int = _loss(
+        4, "steps between path length penalties (the paper: 4)", low=1, acts_when=_has_mapping
     )
-    path_length_every: int = _loss(4, "steps between path length penalties (the paper: 4)", low=1)
-    path_length_target: float = _loss(
-        0.0, "stylegan2: desired path length; follows the running mean", PENALTY, slider=(0, 2)
-    )
+    path_length_target: float = _path_length(0.0, "desired path length; follows the running mean", slider=(0, 2))
     augment: str = _augmentation("hflip,vflip,quarter_turns", "operations on real and generated images")
-    augment_probability: float = _augmentation(1.0, "probability of each operation", PROBABILITY)
-    augment_strength: float = _augmentation(1.0, "magnitude of each operation", PROBABILITY)
+    augment_probability: float = _augmentation(1.0, "probability of each operation", PROBABILITY, acts_when=_augments)
+    augment_strength: float = _augmentation(1.0, "magnitude of each operation", PROBABILITY, acts_when=_has_magnitude)
     adaptive: bool = _augmentation(False, "adapt the probability to D's overfitting, up to 0.8 (ours)")
 
     features: str = _evaluation("auto", "feature extractor: auto | inception | faed")

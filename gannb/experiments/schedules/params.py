@@ -73,8 +73,25 @@ _data, _comparison, _networks, _training, _numbers, _controller, _evaluation = (
     partial(param, group=name)
     for name in ("data", "comparison", "networks", "training", "numbers", "controller", "evaluation")
 )
+
+
+def _learns(v: Any) -> bool:
+    return "learned" in (v.variant, *v.variants) or bool(v.ablations)
+
+
+def _augments(v: Any) -> bool:
+    return bool(v.policy)
+
+
+def _latents_have_length(v: Any) -> bool:
+    return not registry.NETWORKS[v.network].mapping
+
+
+_controller = partial(_controller, acts_when=_learns)
 _SHARE = replace(PROBABILITY, low=0.01, high=0.5, moves=False)
 _VARIANCE = replace(WEIGHT, high=4.0, slider=(0.0, 1.0))
+_LATENT_VARIANCE = replace(_VARIANCE, acts_when=_latents_have_length)
+_AUGMENTATION = replace(PROBABILITY, acts_when=_augments)
 
 
 class Schedules(Experiment):
@@ -119,13 +136,13 @@ class Schedules(Experiment):
     )
     instance_noise: float = _numbers(1.0, "variance of the noise on D's inputs; the schedule's start", _VARIANCE)
     instance_noise_final: float = _numbers(0.01, "the schedule's end", low=0.0, high=4.0)
-    latent_scale: float = _numbers(1.0, "factor on the variance of G's input; the schedule's start", _VARIANCE)
+    latent_scale: float = _numbers(1.0, "factor on the variance of G's input; the schedule's start", _LATENT_VARIANCE)
     latent_scale_final: float = _numbers(0.01, "the schedule's end", low=0.0, high=4.0)
     noise_schedule: str = _numbers("exponential", "shape of the noise in `document`", choices=tuple(SHAPES))
-    augment_strength: float = _numbers(0.8, "magnitude of the augmentation; the schedule's start", PROBABILITY)
+    augment_strength: float = _numbers(0.8, "magnitude of the augmentation; the schedule's start", _AUGMENTATION)
     augment_strength_final: float = _numbers(0.1, "the schedule's end", low=0.0, high=1.0)
     augment_schedule: str = _numbers("linear", "its shape in `document`", choices=tuple(SHAPES))
-    augment_probability: float = _numbers(1.0, "probability of each operation, a separate number (S6)", PROBABILITY)
+    augment_probability: float = _numbers(1.0, "probability of each operation, a separate number (S6)", _AUGMENTATION)
     augment: str = _numbers("rotation,translation,brightness", "operations")
     augment_both: bool = _numbers(True, "real and generated images; false: real ones alone, which leaks (S6)")
     reg_weight: float = _numbers(10.0, "weight of the regulariser; the schedule's start", WEIGHT)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from gannb.control.numbers import Numbers
-from gannb.data.augmentation import augment
+from gannb.control.numbers import Now, Numbers
+from gannb.data.augmentation import OPERATIONS, augment
 from gannb.experiments.particles_sagan.losses import Losses
-from gannb.experiments.particles_sagan.params import ParticlesSagan
+from gannb.experiments.particles_sagan.params import LABELLED, WITHOUT_MAGNITUDE, ParticlesSagan
 from gannb.losses import adversarial
 from gannb.losses.path_length import path_length_penalty, path_lengths
 from gannb.losses.penalties import r1
@@ -80,3 +82,48 @@ def test_path_lengths_are_of_half_a_batch_and_logged() -> None:
     assert float(added.detach()) == pytest.approx(float(4 * 2.0 * path_length_penalty(lengths, 0.1).detach()), rel=1e-3)
     assert float(again.logged["path_length"]) == pytest.approx(float(lengths.mean().detach()), rel=1e-4)
     assert "path_length" not in turn_of(p, "G", 3).logged
+
+
+CONFIGURATIONS = [
+    {"loss": "relativistic"}, {"loss": "bce", "augment": ""}, {"loss": "least_squares", "augment": "brightness"},
+    {"loss": "hinge"}, {"loss": "bce", "network": "stylegan2"},
+]  # fmt: skip
+
+
+def losses_at(p: ParticlesSagan, **moved: float) -> tuple[float, float]:
+    """D's and G's loss at step 0 with some numbers moved."""
+    found = []
+    for who in ("D", "G"):
+        turn = turn_of(p, who)
+        plain = SimpleNamespace(**vars(turn.now.plain) | moved)
+        numbers = {name: torch.tensor(value) for name, value in moved.items()}
+        turn.now = Now({k: v for k, v in vars(turn.now).items() if k != "plain"} | numbers, plain)
+        found.append(float((Losses(p).d_loss if who == "D" else Losses(p).g_loss)(turn).detach()))
+    return tuple(found)
+
+
+@pytest.mark.parametrize("given", CONFIGURATIONS, ids=str)
+def test_exactly_the_numbers_that_are_declared_to_act_change_a_loss(given: dict[str, str]) -> None:
+    p = ParticlesSagan(**SMALL | given)
+    base = {"augment_probability": 0.5, "augment_strength": 0.5}
+    moves = {"real_label": 0.6, "fake_label": 0.2, "r1_weight": 3.0}
+    moves |= {"augment_probability": 0.9, "augment_strength": 0.9}
+    if p.network == "stylegan2":
+        base |= {"path_length_weight": 1.0}
+        moves |= {"path_length_weight": 2.0, "path_length_target": 1.0}
+    else:  # a rule refuses to move the weight there
+        assert {"path_length_weight", "path_length_target"} <= p.inactive()
+    before = losses_at(p, **base)
+    acting = {name for name, value in moves.items() if losses_at(p, **base | {name: value}) != before}
+    assert acting == moves.keys() - p.inactive()
+
+
+def test_the_losses_with_labels_and_the_operations_without_magnitude_are_those_of_the_registries() -> None:
+    assert set(LABELLED) == {name for name, pair in adversarial.LOSSES.items() if pair.labels}
+    images = torch.rand(4, 3, 16, 16, generator=generator("images"))
+
+    def same(name: str) -> bool:
+        weak, strong = (augment(images, Draws(0, 0, 0), (name,), strength=s, probability=1.0) for s in (0.2, 0.9))
+        return torch.equal(weak, strong)
+
+    assert set(WITHOUT_MAGNITUDE) == {name for name in OPERATIONS if same(name)}
