@@ -1,7 +1,6 @@
 """Scores side by side with pytorch-fid and torch-fidelity, in one run on one machine; prints ratios.
 
     python benchmarks/scores.py     # all parts; about 10 minutes on two idle cores
-    python benchmarks/scores.py --only frechet memory
 
 Every network has seeded random weights (speed does not depend on them), so no download is needed. Times are of this
 process: `seconds` by the clock, `cpu` by the processor, which other load on the machine disturbs less. Writes
@@ -232,13 +231,13 @@ class Wide(nn.Module):
 
 def memory(n: int) -> list[dict]:
     """Peak memory of all scores of `n` against `n` images, above what the process holds with its network loaded."""
-    from gannb.metrics.evaluator import evaluate
+    from gannb.metrics.evaluator import Evaluator
     from gannb.metrics.extractor import FeatureExtractor
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["GANNB_CACHE"] = cache
         extractor = FeatureExtractor("inception", Wide().eval().requires_grad_(False), lambda x: x, "none", "wide")
-        evaluate(generator=Endless(60, 1), real=Endless(60, 2), features=extractor)  # libraries load on first use
+        Evaluator(Endless(60, 2), features=extractor)(Endless(60, 1))  # libraries load on first use
         process, peak, done = psutil.Process(), [0], threading.Event()
         before = process.memory_info().rss
 
@@ -248,7 +247,7 @@ def memory(n: int) -> list[dict]:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        took = timed(lambda: float(evaluate(generator=Endless(n, 1), real=Endless(n, 2), features=extractor).fid))
+        took = timed(lambda: float(Evaluator(Endless(n, 2), features=extractor)(Endless(n, 1)).fid))
         done.set()
         watcher.join()
     above = (peak[0] - before) / 1e6
@@ -295,7 +294,7 @@ def _cpuinfo() -> list[str]:
 
 
 def markdown(parts: dict[str, dict]) -> str:
-    """The report: a table a part, each with the command, commit and machine it was measured with."""
+    """The report: a table per part, each with the command, commit and machine it was measured with."""
     lines = ["# Scores, side by side with their peers", ""]
     for part, found in parts.items():
         where = found["where"]

@@ -24,6 +24,21 @@ def cell_text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+class ShownAsTable:
+    """What shows itself as its `table`, in a notebook and elsewhere."""
+
+    @property
+    def table(self) -> Table:
+        """The table."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return repr(self.table)
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under named columns.
@@ -102,7 +117,7 @@ class Table:
 
         rows = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in body)
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
-        note = f"<p><small>{html.escape(self.note)}</small></p>" if self.note else ""
+        note = "".join(f"<p><small>{html.escape(line)}</small></p>" for line in self.note.splitlines())
         return f"<table>{caption}<thead><tr>{line(head, 'th')}</tr></thead><tbody>{rows}</tbody></table>{note}"
 
     def _texts(self) -> list[list[str]]:

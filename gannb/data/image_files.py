@@ -24,7 +24,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gannb.data.arrays import ArrayError, Arrays
 from gannb.data.decoder import Page, decode
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 DEPTHS = (8, 10, 12, 14, 16)
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601
@@ -35,8 +35,8 @@ class NoUsableImages(ValueError):
     """A folder or file holds no image that could be used; the message names reasons."""
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(ShownAsTable):
     """What a reader used and skipped.
 
     Attributes:
@@ -57,12 +57,6 @@ class Report:
     def table(self) -> Table:
         """The lines as a table."""
         return Table(("files", "what they are"), self.lines)
-
-    def __repr__(self) -> str:
-        return repr(self.table)
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
 
 @dataclass(frozen=True)

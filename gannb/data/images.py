@@ -17,14 +17,14 @@ from torch import Tensor
 
 from gannb.data.image_files import ImageFiles, NoUsableImages, Report, resized, to_channels
 from gannb.random import key
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 Fit = Literal["crop", "resize"]
 _WANTED = 300  # images that a folder of large frames is cropped into
 
 
-@dataclass(frozen=True)
-class Images:
+@dataclass(frozen=True, repr=False)
+class Images(ShownAsTable):
     """Images `[N, C, H, W]`, float32 in [-1, 1], in the order of their files.
 
     Attributes:
@@ -117,12 +117,6 @@ class Images:
         columns = ("images", "shape", "from", "lowest", "mean", "highest", "skipped", "hash")
         row = (n, f"{channels}×{height}×{width}", self.source, low, mean, high, len(self.report.skipped), self.hash)
         return Table(columns, [row])
-
-    def __repr__(self) -> str:
-        return repr(self.table)
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
 
 def read_images(

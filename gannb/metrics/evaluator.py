@@ -1,6 +1,6 @@
 """Evaluating a generator of images: every score from one pass over the images.
 
-scores = evaluate(generator=G, real=held_out, train=train)
+scores = Evaluator(held_out, train)(G)
 scores.faed_over_floor
 """
 
@@ -26,30 +26,6 @@ FIT_ON = 2000  # images that an autoencoder is fitted to, at most
 DEFAULT = "default"
 
 Generator = nn.Module | Callable[[int], Tensor] | Tensor | ImageSource
-
-
-def evaluate(
-    *,
-    generator: Generator,
-    real: Tensor | ImageSource,
-    train: Tensor | ImageSource | None = None,
-    features: str | FeatureExtractor = "auto",
-    precision: Precision | Literal["auto"] = "auto",
-    progress: bool = False,
-    **how: Any,
-) -> Scores:
-    """Compute the scores of a generator, from one pass over its images and one (cached) over the real ones.
-
-    Args:
-        generator: as `Evaluator.__call__`.
-        real: as `Evaluator`, shape `[N, C, H, W]`; so are the next four.
-        train: see there.
-        features: see there.
-        precision: see there.
-        progress: see there.
-        how: `n_fake`, `seed`, `latent_dim` and `scores` of `Evaluator.__call__`.
-    """
-    return Evaluator(real, train, features, precision=precision, progress=progress)(generator, **how)
 
 
 class Evaluator:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gannb.data.arrays import ArrayError, Arrays
 from gannb.runs.files import write_bytes, write_with
 
 
@@ -50,9 +50,9 @@ def load_arrays(kind: str, name: str) -> dict[str, np.ndarray] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as damage:
+        stored = Arrays(path)
+        return {name: stored.read(name) for name in stored.headers}
+    except (OSError, ArrayError) as damage:
         _discard(path, damage)
         return None
 

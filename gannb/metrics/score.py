@@ -10,13 +10,13 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from gannb.runs.files import write_text
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 
 class ScoreMissing(ValueError):
@@ -121,14 +121,8 @@ class Score:
 
     def as_dict(self) -> dict[str, Any]:
         """`{value, error, interval, floor, protocol, reason}`, JSON values only."""
-        return {
-            "value": self.value,
-            "error": self.error,
-            "interval": list(self.interval) if self.interval else None,
-            "floor": self.floor,
-            "protocol": dict(self.protocol),
-            "reason": self.reason,
-        }
+        stored = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "name"}
+        return stored | {"interval": list(self.interval) if self.interval else None, "protocol": dict(self.protocol)}
 
     @classmethod
     def from_dict(cls, name: str, stored: Mapping[str, Any]) -> Score:
@@ -142,7 +136,7 @@ def _digits(error: float) -> int:
     return min(8, max(0, 1 - math.floor(math.log10(error))))
 
 
-class Scores(Mapping[str, Score]):
+class Scores(ShownAsTable, Mapping[str, Score]):
     """Scores by name: a table in a notebook, plain text elsewhere, `scores.kid_faed` in code, JSON both ways.
 
     Args:
@@ -198,35 +192,15 @@ class Scores(Mapping[str, Score]):
     def table(self) -> Table:
         """One row per score that is available; the others are named below it with their reasons."""
         available = [score for score in self.values() if score.available]
-        rows = [self._row(score) for score in available]
-        columns = ["score", "value", "floor", "real", "fake", "split", "features"]
-        return Table(columns, rows, note="\n".join([*self.notes, *self._reasons()]))
-
-    @staticmethod
-    def _row(score: Score) -> list[Any]:
-        return [
-            score.name,
-            score.text,
-            score.floor,
-            *map(score.protocol.get, ("n_real", "n_fake", "split", "features")),
-        ]
-
-    def _reasons(self) -> list[str]:
+        protocol = ("n_real", "n_fake", "split", "features")
+        rows = [(score.name, score.text, score.floor, *map(score.protocol.get, protocol)) for score in available]
+        columns = ("score", "value", "floor", "real", "fake", "split", "features")
         reasons: dict[str, list[str]] = {}
         for score in self.values():
             if score.reason is not None:
                 reasons.setdefault(score.reason, []).append(score.name)
-        return [f"unavailable: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
-
-    def __repr__(self) -> str:
-        return repr(self.table)
-
-    def _repr_html_(self) -> str:
-        table = self.table
-        notes = table.note.splitlines()
-        return replace(table, note="")._repr_html_() + "".join(
-            f"<p><small>{_escape(note)}</small></p>" for note in notes
-        )
+        unavailable = [f"unavailable: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
+        return Table(columns, rows, note="\n".join([*self.notes, *unavailable]))
 
     def as_dict(self) -> dict[str, Any]:
         """`{"metrics": {name: {value, error, interval, floor, protocol, reason}}, "notes": […]}`."""
@@ -255,9 +229,3 @@ class Scores(Mapping[str, Score]):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as JSON, whole or not at all."""
         write_text(Path(path), self.to_json() + "\n")
-
-
-def _escape(text: str) -> str:
-    import html
-
-    return html.escape(text)

@@ -10,15 +10,15 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gannb.data.image_files import ImageFiles, Picture, resized, to_channels
-from gannb.metrics.evaluator import evaluate
+from gannb.data.image_files import ImageFiles, resized, to_channels
+from gannb.metrics.evaluator import Evaluator
 from gannb.metrics.score import Scores
 from gannb.metrics.sources import BATCH, evenly
 
@@ -27,30 +27,13 @@ READER = "3"  # changes whenever files come to be read differently: cached featu
 PIXELS = 2**25  # in a batch, at most
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How files become images.
-
-    Args:
-        resize: side of the square that every image is brought to (bicubic, antialiased); None keeps them as they are.
-        channels: 1 or 3 for all; None keeps them as they are.
-    """
-
-    resize: int | None = None
-    channels: int | None = None
-
-    def shape(self, picture: Picture) -> tuple[int, int, int]:
-        """Channels, height and width of an image once read."""
-        height, width, channels = picture.shape
-        return self.channels or channels, self.resize or height, self.resize or width
-
-
 class FileImages:
-    """The images of a folder or an `.npz` file, as `evaluate` takes them.
+    """The images of a folder or an `.npz` file, as `Evaluator` takes them.
 
     Args:
         path: the folder, the file, or `file.npz:array`.
-        reading: what is done to them.
+        resize: side of the square that every image is brought to (bicubic, antialiased); None keeps them as they are.
+        channels: 1 or 3 for all; None keeps them as they are.
         progress: show a bar while they are looked through.
 
     Raises:
@@ -58,17 +41,18 @@ class FileImages:
         ValueError: no image that can be read, or images of different sizes or channels.
     """
 
-    def __init__(self, path: str | Path, reading: Reading | None = None, progress: bool = False) -> None:
-        self.files, self.reading = ImageFiles(path, progress), reading or Reading()
+    def __init__(
+        self, path: str | Path, *, resize: int | None = None, channels: int | None = None, progress: bool = False
+    ) -> None:
+        self.files, self.resize, self.channels = ImageFiles(path, progress), resize, channels
         self.n = len(self.files)
-        shapes = [self.reading.shape(picture) for picture in self.files.pictures]
+        found = [picture.shape for picture in self.files.pictures]
+        shapes = [(channels or colours, resize or height, resize or width) for height, width, colours in found]
         self.shape = shapes[0]
         if len(counts := Counter(shapes)) > 1:
             example = {shape: picture.name for shape, picture in zip(shapes, self.files.pictures)}
-            found = ", ".join(
-                f"{count} of {_words(s)} (such as {example[s]})" for s, count in counts.most_common(NAMED)
-            )
-            raise ValueError(f"{self.files.name} holds different images: {found}. {_remedy(counts)}")
+            kinds = [f"{n} of {_words(s)} (such as {example[s]})" for s, n in counts.most_common(NAMED)]
+            raise ValueError(f"{self.files.name} holds different images: {', '.join(kinds)}. {_remedy(counts)}")
 
     def batches(self) -> Iterator[Tensor]:
         """All images `[b, C, H, W]` in [-1, 1]."""
@@ -82,13 +66,13 @@ class FileImages:
 
     def fingerprint(self) -> str:
         """A hash of the files and of how they are read."""
-        return f"{self.files.digest()}-{READER}-{self.reading.resize}-{self.reading.channels}"
+        return f"{self.files.digest()}-{READER}-{self.resize}-{self.channels}"
 
     def _stack(self, places: Iterable[int]) -> Tensor:
         images = []
         for picture, values in self.files.read(places):
-            values = to_channels(values, self.reading.channels or picture.shape[2])
-            images.append(resized(values, self.reading.resize) if self.reading.resize else values)
+            values = to_channels(values, self.channels or picture.shape[2])
+            images.append(resized(values, self.resize) if self.resize else values)
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) * 2 - 1
 
 
@@ -98,7 +82,8 @@ def score_folders(
     *,
     train: str | Path | None = None,
     features: str = "auto",
-    reading: Reading | None = None,
+    resize: int | None = None,
+    channels: int | None = None,
     lpips: bool = True,
     seed: int = 0,
     progress: bool = False,
@@ -113,30 +98,26 @@ def score_folders(
         lpips: also LPIPS diversity.
         seed: of every random draw.
         progress: show a bar over the images.
-        reading: how files become images.
+        resize: as `FileImages`.
+        channels: as `FileImages`.
 
     Raises:
         ValueError: images that differ; and as `FileImages` and `Evaluator`.
     """
-    sources = [FileImages(path, reading, progress) for path in (real, fake, train) if path is not None]
+    how: Any = {"resize": resize, "channels": channels, "progress": progress}
+    sources = [FileImages(path, **how) for path in (real, fake, train) if path is not None]
     shapes = {str(path): source.shape for path, source in zip((real, fake, train), sources)}
     if len(set(shapes.values())) > 1:
         found = "; ".join(f"{path}: {_words(shape)}" for path, shape in shapes.items())
         raise ValueError(f"the images differ ({found}). {_remedy(shapes.values())}")
-    scores = evaluate(
-        generator=sources[1],
-        real=sources[0],
-        train=sources[2] if train is not None else None,
-        features=features,
-        seed=seed,
-        scores=("default", "extrapolated", "lpips") if lpips else ("default", "extrapolated"),
-        progress=progress,
-    )
+    evaluator = Evaluator(sources[0], sources[2] if train is not None else None, features, progress=progress)
+    chosen = ("default", "extrapolated", "lpips") if lpips else ("default", "extrapolated")
+    scores = evaluator(sources[1], seed=seed, scores=chosen)
     notes = [*scores.notes, *map(_note, sources)]
-    if reading and reading.resize:
-        notes.append(f"all images were resized to {reading.resize}×{reading.resize} (bicubic, antialiased)")
-    if reading and reading.channels:
-        notes.append(f"all images were made {'grey' if reading.channels == 1 else 'colour'}")
+    if resize:
+        notes.append(f"all images were resized to {resize}×{resize} (bicubic, antialiased)")
+    if channels:
+        notes.append(f"all images were converted to {'grey' if channels == 1 else 'colour'}")
     return Scores(scores.values(), notes)
 
 
@@ -182,7 +163,8 @@ def main(args: argparse.Namespace) -> int:
             args.fake,
             train=args.train,
             features=args.features,
-            reading=Reading(args.resize, channels),
+            resize=args.resize,
+            channels=channels,
             lpips=not args.no_lpips,
             seed=args.seed,
             progress=True,

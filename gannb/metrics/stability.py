@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,6 @@ from torch import Tensor
 from gannb.metrics.frechet import check_features
 from gannb.metrics.score import Score
 from gannb.random import key
-from gannb.tables import Table
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Curves of one run
@@ -97,67 +97,25 @@ class OverTime:
         return next((step for step, value in zip(self.steps, self.values) if value <= target), None)
 
 
-def over_time(scores: Mapping[int, Score | float]) -> OverTime:
-    """One score by step, in order of steps; unavailable scores are left out.
+def alarm_rate(events: Sequence[Mapping[str, Any]], steps: int) -> Score:
+    """Alarms per thousand steps, collapse among them.
 
-    Raises:
-        ValueError: none is left, or two are of different names.
-    """
-    names = {score.name for score in scores.values() if isinstance(score, Score)}
-    if len(names) > 1:
-        raise ValueError(f"one score over time is needed; found {', '.join(sorted(names))}")
-    found = {step: float(scores[step]) for step in sorted(scores) if getattr(scores[step], "available", True)}
-    if not found:
-        raise ValueError("no score is available at any step")
-    return OverTime(tuple(found), tuple(found.values()))
+    Args:
+        events: of a run (`run.events()`).
+        steps: how long it was.
 
-
-@dataclass(frozen=True)
-class AlarmRecord:
-    """When which alarm rang in a run.
-
-    Attributes:
-        rung: step, alarm and what it said, in order.
-        steps: how long the run was.
-    """
-
-    rung: tuple[tuple[int, str, str], ...]
-    steps: int
-
-    @property
-    def first(self) -> int | None:
-        """The step at which the first alarm rang; None in a quiet run."""
-        return self.rung[0][0] if self.rung else None
-
-    @property
-    def score(self) -> Score:
-        """Alarms per thousand steps, with the first step and the count of each alarm as protocol."""
-        names = [name for _, name, _ in self.rung]
-        protocol = {"steps": self.steps, "first": self.first, **{name: names.count(name) for name in sorted({*names})}}
-        return Score("alarms_per_1000_steps", 1000 * len(names) / self.steps, protocol=protocol)
-
-    @property
-    def table(self) -> Table:
-        """One row per alarm that rang."""
-        return Table(("step", "alarm", "says"), self.rung, note=f"{len(self.rung)} alarms in {self.steps} steps")
-
-    def __repr__(self) -> str:
-        return repr(self.table) if self.rung else f"no alarm in {self.steps} steps"
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
-
-
-def alarm_record(events: Sequence[Mapping[str, Any]], steps: int) -> AlarmRecord:
-    """The alarms among a run's events (`run.events()`), collapse among them.
+    Returns:
+        Score `alarms_per_1000_steps`, with the first alarm's step and the count of each alarm in its protocol.
 
     Raises:
         ValueError: the run has no step.
     """
     if steps < 1:
-        raise ValueError(f"a run of {steps} steps has no record of alarms; at least 1 step is needed")
-    rung = [(event["step"], event["name"], event["says"]) for event in events if event["kind"] == "alarm"]
-    return AlarmRecord(tuple(sorted(rung)), steps)
+        raise ValueError(f"a run of {steps} steps has no rate of alarms; at least 1 step is needed")
+    alarms = [event for event in events if event["kind"] == "alarm"]
+    counts = dict(sorted(Counter(event["name"] for event in alarms).items()))
+    protocol = {"steps": steps, "first": min((event["step"] for event in alarms), default=None), **counts}
+    return Score("alarms_per_1000_steps", 1000 * len(alarms) / steps, protocol=protocol)
 
 
 def _finite(values: Sequence[float], name: str) -> np.ndarray:

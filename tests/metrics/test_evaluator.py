@@ -7,7 +7,7 @@ from torch import nn
 from gannb import metrics
 from gannb.metrics import evaluation
 from gannb.metrics.evaluation import Sample
-from gannb.metrics.evaluator import Evaluator, evaluate, image_scores
+from gannb.metrics.evaluator import Evaluator, image_scores
 from gannb.metrics.extractor import FeatureExtractor
 from gannb.metrics.feature_cache import weights_hash
 from gannb.metrics.features import classifier
@@ -88,14 +88,14 @@ def test_faed_is_never_called_fid(evaluator, blobs):
 
 
 def test_without_weights_the_reason_stands_beside_the_fallback(without_inception, data):
-    scores = evaluate(generator=data[0], real=data[1])
+    scores = Evaluator(data[1])(data[0])
     assert scores.faed.available and not scores.fid.available
     assert "pt_inception" in scores.fid.reason and "no network" in repr(scores)
     assert scores.copies.reason == "training images were not given"
 
 
 def test_inception_gives_fid_kid_and_inception_score(with_inception, blobs):
-    scores = evaluate(generator=blobs(12, 3), real=blobs(12, 2), features="auto")
+    scores = Evaluator(blobs(12, 2), features="auto")(blobs(12, 3))
     assert scores.fid.available and scores.kid.available and scores.inception_score.value >= 1
     assert scores.fid.protocol["channels"] == "grey, repeated" and "299×299" in scores.fid.protocol["resize"]
     assert "channel is repeated" in repr(scores)
@@ -103,7 +103,7 @@ def test_inception_gives_fid_kid_and_inception_score(with_inception, blobs):
 
 def test_a_classifier_gives_its_own_names(blobs):
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
-    scores = evaluate(generator=blobs(20, 3), real=blobs(20, 2), features=classifier(network, "mine", 16))
+    scores = Evaluator(blobs(20, 2), features=classifier(network, "mine", 16))(blobs(20, 3))
     assert (
         scores.fd_mine.available
         and scores.kid_mine.available
@@ -202,7 +202,7 @@ def test_a_score_in_a_module_of_its_own_is_found(evaluator, blobs, tmp_path, mon
 
 
 def test_few_images_give_reasons_instead_of_scores(blobs):
-    scores = evaluate(generator=blobs(2, 3), real=blobs(3, 2), features=mean_and_spread())
+    scores = Evaluator(blobs(3, 2), features=mean_and_spread())(blobs(2, 3))
     assert (
         scores.fd_toy.available
         and "3 generated" in scores.kid_toy.reason
@@ -235,11 +235,7 @@ def test_bad_generators_are_named(evaluator, fake, message):
 @pytest.mark.parametrize("features", ["faed", "toy"])
 def test_constant_real_images_are_an_error(features, blobs):
     with pytest.raises(ValueError, match="all alike"):
-        evaluate(
-            generator=blobs(10, 1),
-            real=torch.zeros(10, 1, 16, 16),
-            features=mean_and_spread() if features == "toy" else features,
-        )
+        Evaluator(torch.zeros(10, 1, 16, 16), features=mean_and_spread() if features == "toy" else features)
 
 
 def test_training_and_held_out_images_of_different_sizes(blobs):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gannb.metrics.score_folders import FileImages, Reading, add_parser, score_folders
+from gannb.metrics.score_folders import FileImages, add_parser, score_folders
 
 
 def save(folder, images, suffix="png"):
@@ -32,7 +32,7 @@ def folders(tmp_path, blobs):
 
 
 def test_folder_and_array_and_tensor_score_the_same(folders, tmp_path, blobs):
-    from gannb.metrics.evaluator import evaluate
+    from gannb.metrics.evaluator import Evaluator
 
     real, fake = folders
     by_folder = score_folders(real, fake, features="faed", lpips=False)
@@ -40,7 +40,7 @@ def test_folder_and_array_and_tensor_score_the_same(folders, tmp_path, blobs):
         np.savez(tmp_path / f"{name}.npz", images=((images + 1) * 127.5).round().byte().squeeze(1).numpy())
     by_array = score_folders(tmp_path / "real.npz", tmp_path / "fake.npz:images", features="faed", lpips=False)
     assert by_array.as_dict()["metrics"] == by_folder.as_dict()["metrics"]
-    by_tensor = evaluate(generator=blobs(50, 2), real=blobs(40, 1), features="faed")
+    by_tensor = Evaluator(blobs(40, 1), features="faed")(blobs(50, 2))
     assert by_tensor.faed.value == pytest.approx(by_folder.faed.value, rel=1e-9)
 
 
@@ -151,4 +151,4 @@ def test_floats_may_be_in_either_range(tmp_path):
 def test_reading_again_gives_the_same_fingerprint_and_another_reading_another(folders):
     real, _ = folders
     assert FileImages(real).fingerprint() == FileImages(real).fingerprint()
-    assert FileImages(real, Reading(resize=8)).fingerprint() != FileImages(real).fingerprint()
+    assert FileImages(real, resize=8).fingerprint() != FileImages(real).fingerprint()

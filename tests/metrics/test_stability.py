@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from gannb.metrics.score import Score
 from gannb.metrics.stability import (
-    alarm_record,
+    OverTime,
+    alarm_rate,
     birthday,
     gradient_norm_spread,
     loss_variance,
     modes,
-    over_time,
 )
 
 
@@ -46,14 +45,9 @@ def test_nan_in_a_curve_is_named(measure):
 
 
 def test_best_and_last_over_time():
-    scores = {300: Score("fid", 90.0), 100: Score("fid", 80.0), 200: Score("fid", 40.0), 250: Score.missing("fid", "-")}
-    found = over_time(scores)
-    assert (found.steps, found.best, found.last) == ((100, 200, 300), (200, 40.0), (300, 90.0))
+    found = OverTime((100, 200, 300), (80.0, 40.0, 90.0))
+    assert (found.best, found.last) == ((200, 40.0), (300, 90.0))
     assert found.last_over_best == 2.25 and found.reached(80) == 100 and found.reached(10) is None
-    with pytest.raises(ValueError, match="faed, fid"):
-        over_time({1: Score("fid", 1.0), 2: Score("faed", 1.0)})
-    with pytest.raises(ValueError, match="no score is available"):
-        over_time({1: Score.missing("fid", "-")})
 
 
 def test_mode_histogram():
@@ -89,19 +83,17 @@ def test_birthday_of_one_image_over_and_over():
     assert score.value < 15
 
 
-def test_the_record_of_alarms_counts_each_and_names_the_first():
+def test_the_rate_of_alarms_counts_each_and_names_the_first():
     events = [
         {"kind": "move", "step": 3, "name": "lr_d"},
         {"kind": "alarm", "step": 400, "name": "G/diversity collapses", "says": "alike"},
         {"kind": "alarm", "step": 120, "name": "G/loss explodes", "says": "high"},
         {"kind": "alarm", "step": 420, "name": "G/diversity collapses", "says": "alike"},
     ]
-    record = alarm_record(events, steps=2000)
-    assert record.first == 120
-    assert float(record.score) == 1.5
-    assert record.score.protocol["G/diversity collapses"] == 2
-    assert "420" in repr(record)
-    quiet = alarm_record(events[:1], steps=10)
-    assert (quiet.first, float(quiet.score)) == (None, 0.0) and "no alarm" in repr(quiet)
+    rate = alarm_rate(events, steps=2000)
+    assert float(rate) == 1.5 and rate.protocol["first"] == 120
+    assert rate.protocol["G/diversity collapses"] == 2
+    quiet = alarm_rate(events[:1], steps=10)
+    assert (quiet.protocol["first"], float(quiet)) == (None, 0.0)
     with pytest.raises(ValueError, match="at least 1 step"):
-        alarm_record([], steps=0)
+        alarm_rate([], steps=0)
