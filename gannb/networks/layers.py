@@ -111,6 +111,33 @@ def check_attention(places: Sequence[int], size: int) -> None:
         raise ValueError(f"attention at {wrong} for images of {size} pixels; allowed: {allowed}")
 
 
+def blur(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:
+    """Convolve `[N, C, H, W]` with [1, 3, 3, 1] along both axes, zeros beyond its edge.
+
+    Args:
+        x: the map.
+        padding: on each side; the result is 2·padding − 3 higher and wider.
+        gain: what the kernel, which sums to 1, is multiplied by.
+    """
+    return F.conv2d(x, _kernel(x, gain).expand(x.shape[1], 1, 4, 4), padding=padding, groups=x.shape[1])
+
+
+def downsample(x: Tensor) -> Tensor:
+    """Halve the height and width of `[N, C, H, W]`, smoothed by [1, 3, 3, 1], zeros beyond the edge."""
+    return F.conv2d(x, _kernel(x, 1.0).expand(x.shape[1], 1, 4, 4), stride=2, padding=1, groups=x.shape[1])
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Double the height and width of `[N, C, H, W]`, interpolating by [1, 3, 3, 1], zeros beyond the edge."""
+    kernel = _kernel(x, 4.0).expand(x.shape[1], 1, 4, 4)
+    return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+
+
+def _kernel(x: Tensor, gain: float) -> Tensor:
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 8
+    return (row[:, None] * row * gain)[None, None].to(x.dtype)
+
+
 @torch.no_grad()
 def spectral_norms(network: nn.Module) -> dict[str, float]:
     """The exact spectral norm of every convolution's and linear layer's weight, as a matrix `[out, rest]`.

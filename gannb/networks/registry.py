@@ -83,6 +83,7 @@ NETWORKS: dict[str, Network] = {
     "stylegan2": Network(
         {"spectral": SPECTRAL, "mapping_layers": Option("layers of the mapping network", "G", _layers)}, mapping=True
     ),
+    "r3gan": Network({"spectral": SPECTRAL, "blocks": Option("residual blocks per resolution", "GD", _layers)}),
 }
 """Name of the network and of its module → what may be chosen."""
 

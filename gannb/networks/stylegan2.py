@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gannb.networks.layers import blur, upsample
 from gannb.networks.registry import resolutions
 
 GAIN = math.sqrt(2)
@@ -321,25 +322,3 @@ def with_deviation(x: Tensor, group: int) -> Tensor:
     deviation = (grouped.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=(1, 2, 3))
     channel = deviation.repeat(group).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
     return torch.cat([x, channel.to(x.dtype)], dim=1)
-
-
-def blur(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:
-    """Convolve `[N, C, H, W]` with [1, 3, 3, 1] along both axes, zeros beyond its edge.
-
-    Args:
-        x: the map.
-        padding: on each side; the result is 2·padding − 3 higher and wider.
-        gain: what the kernel, which sums to 1, is multiplied by.
-    """
-    return F.conv2d(x, _kernel(x, gain).expand(x.shape[1], 1, 4, 4), padding=padding, groups=x.shape[1])
-
-
-def upsample(x: Tensor) -> Tensor:
-    """Double the height and width of `[N, C, H, W]`, interpolating by [1, 3, 3, 1], zeros beyond the edge."""
-    kernel = _kernel(x, 4.0).expand(x.shape[1], 1, 4, 4)
-    return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
-
-
-def _kernel(x: Tensor, gain: float) -> Tensor:
-    row = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 8
-    return (row[:, None] * row * gain)[None, None].to(x.dtype)

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from gannb.figures.tables import layer_table
 from gannb.losses import penalties
 from gannb.networks import stylegan2
-from gannb.networks.stylegan2 import ModulatedConvolution, blur, channels_at, upsample, with_deviation
+from gannb.networks.layers import blur, downsample, upsample
+from gannb.networks.stylegan2 import ModulatedConvolution, channels_at, with_deviation
 from gannb.random import generator, seeded
 
 
@@ -73,6 +74,7 @@ def test_the_filters_keep_a_constant_and_double_is_linear_interpolation():
     x = draw(2, 3, 6, 6)
     expected = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
     torch.testing.assert_close(upsample(x)[:, :, 1:-1, 1:-1], expected[:, :, 1:-1, 1:-1])
+    torch.testing.assert_close(downsample(x), blur(x, padding=1)[:, :, ::2, ::2])
 
 
 def test_equalised_layers_keep_the_variance():
