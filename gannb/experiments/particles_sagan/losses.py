@@ -8,7 +8,7 @@ from gannb.data.augmentation import augment
 from gannb.experiments.particles_sagan.params import ParticlesSagan
 from gannb.losses.adversarial import LOSSES
 from gannb.losses.path_length import path_length_penalty, path_lengths
-from gannb.losses.penalties import r1
+from gannb.losses.penalties import PENALTIES
 from gannb.training.turn import Turn
 
 
@@ -28,11 +28,13 @@ class Losses:
         return augment(images, turn.draws, self.p.policy, strength=strength, probability=probability)
 
     def d_loss(self, turn: Turn) -> Tensor:
-        """D's loss, 0-d: towards the two labels where the adversarial loss has labels, plus R1."""
-        real, fake = turn.D(self.view(turn, turn.batch)), turn.D(self.view(turn, self.generate(turn)))
+        """D's loss, 0-d: towards the two labels where the adversarial loss has labels, plus a penalty."""
+        real = turn.D(self.view(turn, turn.batch))
+        generated = self.view(turn, self.generate(turn))
+        fake = turn.D(generated)
         turn.log(real=real.sigmoid().mean(), fake=fake.sigmoid().mean(), sign_real=real.sign().mean())
         labels = (turn.now.real_label, turn.now.fake_label) if self.adversarial.labels else ()
-        return self.adversarial.d(real, fake, *labels) + self.r1_penalty(turn)
+        return self.adversarial.d(real, fake, *labels) + self.gradient_penalty(turn, generated)
 
     def g_loss(self, turn: Turn) -> Tensor:
         """G's loss, 0-d: of generated images, or of pairs of a real and a generated one, plus path lengths."""
@@ -40,11 +42,13 @@ class Losses:
         real = (turn.D(self.view(turn, turn.batch)),) if self.adversarial.paired else ()
         return self.adversarial.g(*real, fake) + self.path_penalty(turn)
 
-    def r1_penalty(self, turn: Turn) -> Tensor | float:
-        """R1 on real images, every `r1_every` steps; 0-d."""
-        if turn.now.plain.r1_weight == 0 or not turn.due(self.p.r1_every):
+    def gradient_penalty(self, turn: Turn, generated: Tensor) -> Tensor | float:
+        """The penalty on images `[N, C, H, W]` as D sees them, every `penalty_every` steps; 0-d."""
+        if turn.now.plain.penalty_weight == 0 or not turn.due(self.p.penalty_every):
             return 0.0
-        return self.p.r1_every * turn.now.r1_weight * r1(turn.D, self.view(turn, turn.batch))
+        real, mix = self.view(turn, turn.batch), turn.draws.rand("mix", len(generated))
+        penalty = PENALTIES[self.p.penalty](turn.D, real, generated, mix)
+        return self.p.penalty_every * turn.now.penalty_weight * penalty
 
     def path_penalty(self, turn: Turn) -> Tensor | float:
         """Path lengths of a StyleGAN2 on half a batch, every `path_length_every` steps; 0-d."""

@@ -26,6 +26,7 @@ from gannb.config.rules import rule
 from gannb.networks import registry
 
 LOSSES = registered("gannb.losses.adversarial", "LOSSES")
+PENALTIES = registered("gannb.losses.penalties", "PENALTIES")
 LABELLED = ("bce", "least_squares")
 """The losses that have labels."""
 OPERATIONS = registered("gannb.data.augmentation", "OPERATIONS")
@@ -96,8 +97,9 @@ class ParticlesSagan(Experiment):
     loss: str = _loss("relativistic", "the adversarial loss (the document names none: bce)", choices=LOSSES)
     real_label: float = _loss(0.9, "target for real images in D's loss", LABEL, acts_when=_has_labels)
     fake_label: float = _loss(0.0, "target for generated images in D's loss", LABEL, acts_when=_has_labels)
-    r1_weight: float = _loss(0.0, "weight of the R1 penalty (ours)", PENALTY)
-    r1_every: int = _loss(8, "steps between R1 penalties (ours)", low=1)
+    penalty: str = _loss("r1", "the gradient penalty", choices=PENALTIES)
+    penalty_weight: float = _loss(0.0, "weight of the gradient penalty (ours)", PENALTY)
+    penalty_every: int = _loss(8, "steps between gradient penalties (ours)", low=1)
     path_length_weight: float = _path_length(0.0, "weight of the path length penalty (the paper: 2)", slider=(0, 4))
     path_length_every: int = _loss(
         4, "steps between path length penalties (the paper: 4)", low=1, acts_when=_has_mapping

@@ -13,7 +13,7 @@ from gannb.experiments.particles_sagan.losses import Losses
 from gannb.experiments.particles_sagan.params import LABELLED, WITHOUT_MAGNITUDE, ParticlesSagan
 from gannb.losses import adversarial
 from gannb.losses.path_length import path_length_penalty, path_lengths
-from gannb.losses.penalties import r1
+from gannb.losses.penalties import r1, r2
 from gannb.networks import registry
 from gannb.random import Draws, generator, seeded
 from gannb.training.turn import Turn
@@ -63,12 +63,21 @@ def test_the_labels_move_with_their_numbers() -> None:
 
 
 def test_r1_comes_every_few_steps_and_as_much_stronger() -> None:
-    p = ParticlesSagan(loss="bce", augment="", r1_weight=0.5, r1_every=4, **SMALL)
+    p = ParticlesSagan(loss="bce", augment="", penalty_weight=0.5, penalty_every=4, **SMALL)
     bare = ParticlesSagan(loss="bce", augment="", **SMALL)
     for step, share in ((3, 0.0), (4, 4 * 0.5), (8, 4 * 0.5)):
         turn = turn_of(p, "D", step)
         added = Losses(p).d_loss(turn_of(p, "D", step)) - Losses(bare).d_loss(turn_of(bare, "D", step))
         assert float(added.detach()) == pytest.approx(share * float(r1(turn.D, turn.batch).detach()), rel=0.05)
+
+
+def test_both_penalties_of_r3gan_see_the_images_that_d_sees() -> None:
+    given = {"network": "r3gan", "augment": "", "latent_dim": 16, "image_size": 16, "precision": "fp32"}
+    p, bare = ParticlesSagan(penalty="r1_r2", penalty_weight=2.0, penalty_every=1, **given), ParticlesSagan(**given)
+    turn = turn_of(p, "D", 3)
+    added = Losses(p).d_loss(turn_of(p, "D", 3)) - Losses(bare).d_loss(turn_of(bare, "D", 3))
+    expected = r1(turn.D, turn.batch) + r2(turn.D, Losses(p).generate(turn))
+    assert float(added.detach()) == pytest.approx(2 * float(expected.detach()), rel=1e-3)
 
 
 def test_path_lengths_are_of_half_a_batch_and_logged() -> None:
@@ -106,7 +115,7 @@ def losses_at(p: ParticlesSagan, **moved: float) -> tuple[float, float]:
 def test_exactly_the_numbers_that_are_declared_to_act_change_a_loss(given: dict[str, str]) -> None:
     p = ParticlesSagan(**SMALL | given)
     base = {"augment_probability": 0.5, "augment_strength": 0.5}
-    moves = {"real_label": 0.6, "fake_label": 0.2, "r1_weight": 3.0}
+    moves = {"real_label": 0.6, "fake_label": 0.2, "penalty_weight": 3.0}
     moves |= {"augment_probability": 0.9, "augment_strength": 0.9}
     if p.network == "stylegan2":
         base |= {"path_length_weight": 1.0}
