@@ -10,11 +10,11 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from torch import Tensor
-from torch import distributed as dist
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -31,7 +31,12 @@ def ranks() -> int:
 
 def join() -> None:
     """Meet the other ranks, once (NCCL for CUDA tensors, gloo for all else); nothing where there is one rank."""
-    if ranks() > 1 and not dist.is_initialized():
+    if ranks() == 1:
+        return
+    import torch
+    from torch import distributed as dist
+
+    if not dist.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
@@ -40,6 +45,8 @@ def join() -> None:
 
 def _part() -> None:
     """Leave the others at the process's end: threads of a group that is still there can abort it, its work done."""
+    from torch import distributed as dist
+
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -48,6 +55,8 @@ def share(value: T) -> T:
     """Rank 0's value, on every rank. Commands, pauses and folder names travel this way."""
     if ranks() == 1:
         return value
+    from torch import distributed as dist
+
     join()
     box: list[Any] = [value if rank() == 0 else None]
     dist.broadcast_object_list(box, src=0)
@@ -58,6 +67,9 @@ def average_(gradients: Iterable[Tensor]) -> None:
     """Replace tensors (of any shape) by their mean over ranks, in place: one flattened all-reduce per dtype."""
     if ranks() == 1:
         return
+    import torch
+    from torch import distributed as dist
+
     join()
     by_kind: dict[torch.dtype, list[Tensor]] = {}
     for gradient in gradients:

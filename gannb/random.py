@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def key(*address: object) -> int:
@@ -26,6 +28,8 @@ def key(*address: object) -> int:
 
 def generator(*address: object, device: torch.device | str = "cpu") -> torch.Generator:
     """Make a private generator for an address; torch's global generator is left alone."""
+    import torch  # here and below: `key` alone needs no torch, and the command line is to start fast
+
     return torch.Generator(device=device).manual_seed(key(*address))
 
 
@@ -35,6 +39,8 @@ def seeded(*address: object) -> Iterator[None]:
 
     For what takes no generator of its own: weight initialisation (`with seeded(seed, "G"): G = …`) and dropout.
     """
+    import torch
+
     before = torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
     # Not torch.manual_seed: where CUDA is built in and not started, each call keeps a stack trace for later (1 ms).
@@ -86,10 +92,14 @@ class Draws:
 
     def randn(self, stream: str, n: int, *shape: int) -> Tensor:
         """Standard normal draws `[n, *shape]`."""
+        import torch
+
         return self._mine(torch.randn(n * self.ranks, *shape, generator=self.generator(stream), device=self.device))
 
     def rand(self, stream: str, n: int, *shape: int) -> Tensor:
         """Uniform draws in [0, 1) `[n, *shape]`."""
+        import torch
+
         return self._mine(torch.rand(n * self.ranks, *shape, generator=self.generator(stream), device=self.device))
 
     def randint(self, stream: str, n: int, *shape: int, low: int = 0, high: int) -> Tensor:
@@ -102,6 +112,8 @@ class Draws:
             low: the lowest integer.
             high: one above the highest.
         """
+        import torch
+
         size = (n * self.ranks, *shape)
         return self._mine(torch.randint(low, high, size, generator=self.generator(stream), device=self.device))
 

@@ -7,11 +7,13 @@ import os
 import sys
 import time
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from gannb import distributed
 from gannb.runs.files import write_bytes
+
+if TYPE_CHECKING:
+    import torch
 
 WARN_SECONDS = 120
 
@@ -72,6 +74,8 @@ class Progress:
         self._warned = True
         left = self._left(step, now)
         if left > WARN_SECONDS and self._bar is None:
+            import torch
+
             where = f"this {self.device.type.upper()}, {torch.get_num_threads()} threads"
             print(
                 f"about {duration(left)} on {where}; the quick preset takes about a minute", file=sys.stderr, flush=True
