@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import json
 import re
@@ -13,10 +12,11 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gannb.config.faults import Fault, ParameterError
+from gannb.config.faults import Fault, ParameterError, nearest
 from gannb.config.fields import Declaration, execution
 from gannb.config.parameter_cells import assigned
 from gannb.config.rules import Rule, rule
+from gannb.config.sources import cuda_devices
 from gannb.control.echo import shown
 from gannb.control.parameter import DynamicParameter, Quantity
 from gannb.tables import Table
@@ -52,7 +52,7 @@ class Experiment(BaseModel):
 
     @rule("device")
     def _device_is_known(p: Any) -> str | None:
-        return None if re.fullmatch(r"auto|cpu|cuda(:\d+)?", p.device) else "allowed: auto | cpu | cuda | cuda:N"
+        return None if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", p.device) else "allowed: auto | cpu | cuda | cuda:N"
 
     def __init__(self, /, **given: Any) -> None:
         values = {name: _plain(value, self._kind(name)) for name, value in given.items()}
@@ -71,7 +71,7 @@ class Experiment(BaseModel):
         fields = set(cls.model_fields)
         given = {name: namespace[name] for name in cls.model_fields if name in namespace}
         stray = {name: namespace.get(name) for name in assigned(namespace, fields) if name not in fields}
-        return cls(**given, **stray)
+        return cls(**given, **stray).on_this_machine()
 
     @classmethod
     @cache
@@ -99,14 +99,17 @@ class Experiment(BaseModel):
         declared = cls.declarations()
         values = {name: field.default for name, field in cls.model_fields.items()}
         values |= {name: value for name, value in given.items() if name in declared}
-        faults = [_unknown(name, given[name], declared) for name in given if name not in declared]
+        faults = [
+            Fault(name, shown(value), "no parameter of this name", nearest(name, declared, 0.5))
+            for name, value in given.items()
+            if name not in declared
+        ]
         faults += cls._wrong_types(values)
         typed = {name: value for name, value in values.items() if name not in {fault.field for fault in faults}}
         for name, declaration in declared.items():
-            if name in typed and declaration.fault(typed[name]):
-                near = difflib.get_close_matches(str(typed[name])[:100], declaration.choices, n=1)
-                wanted = f"allowed: {declaration.allowed}"
-                faults.append(Fault(name, shown(typed[name]), wanted, near[0] if near else ""))
+            if name in typed and (why := declaration.fault(typed[name])):
+                wanted = f"allowed: {declaration.allowed}" if declaration.allowed else why
+                faults.append(Fault(name, shown(typed[name]), wanted, nearest(typed[name], declaration.choices)))
         bad = {fault.field for fault in faults}
         for check in cls._rules():
             if check.reads.isdisjoint(bad) and (message := check(values)):
@@ -121,8 +124,29 @@ class Experiment(BaseModel):
             cls.__pydantic_validator__.validate_python(values, self_instance=cls.__new__(cls))
         except ValidationError as error:
             wrong = sorted({str(one["loc"][0]) for one in error.errors()})
-            return [Fault(name, shown(values[name]), f"allowed: {_type_name(cls._kind(name))}") for name in wrong]
+            return [Fault(name, shown(values[name]), f"allowed: {_TYPES[cls._kind(name)]}") for name in wrong]
         return []
+
+    def on_this_machine(self) -> Self:
+        """These parameters, once all that they name is found here: data, weights, logs, the CUDA device.
+
+        Raises:
+            ParameterError: everything that is not.
+        """
+        faults = []
+        for name, declared in self.declarations().items():
+            value, source = getattr(self, name), declared.source
+            if source and (why := source.fault(value)):
+                faults.append(
+                    Fault(name, shown(value), f"{why}; allowed: {source.allowed}", nearest(value, source.words))
+                )
+        devices = cuda_devices() if self.device.startswith("cuda") else None
+        if devices is not None and int(self.device.partition(":")[2] or 0) >= devices:
+            here = [f"cuda:{number}" for number in range(devices)]
+            faults.append(Fault("device", shown(self.device), f"allowed here: {' | '.join(['auto', 'cpu', *here])}"))
+        if faults:
+            raise ParameterError(self.name, faults)
+        return self
 
     def fault_in(self, values: Mapping[str, float], *moved: str) -> str | None:
         """What is wrong, across fields, after some numbers moved; None where nothing is.
@@ -183,6 +207,16 @@ def _moves(declared: Declaration, inactive: bool) -> str:
     return "no effect in this run" if inactive else "yes" if declared.moves else ""
 
 
+_TYPES = {
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    list[str]: "a list of strings",
+    list[int]: "a list of whole numbers",
+    list[float]: "a list of numbers",
+    dict[str, Any]: "a mapping of names to values",
+}
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -192,12 +226,12 @@ def _plain(value: Any, kind: Any) -> Any:
         return _TRUTH.get(value.lower(), value)
     if isinstance(value, str) and kind in (int, float):
         try:
-            value = float(value) if kind is float or not value.strip().lstrip("+-").isdigit() else int(value)
+            value = float(value) if kind is float or not value.strip().lstrip("+-").isdecimal() else int(value)
         except ValueError:
             return value
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < 1000:
         return float(value)
     if isinstance(value, tuple):
         value = list(value)
@@ -208,19 +242,3 @@ def _plain(value: Any, kind: Any) -> Any:
 
 def _quantity(declared: Declaration) -> dict[str, Any]:
     return {part.name: getattr(declared, part.name) for part in dataclasses.fields(Quantity)}
-
-
-def _unknown(name: str, value: Any, declared: Mapping[str, Declaration]) -> Fault:
-    near = difflib.get_close_matches(name[:100], declared, n=1, cutoff=0.5)
-    return Fault(name, shown(value), "no parameter of this name", near[0] if near else "")
-
-
-def _type_name(kind: Any) -> str:
-    names = {
-        int: "a whole number",
-        float: "a number",
-        str: "a string",
-        bool: "true or false",
-        dict[str, Any]: "a dictionary",
-    }
-    return names.get(kind, str(kind))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -24,8 +26,21 @@ class ParameterError(ValueError):
 
     def __init__(self, experiment: str, faults: list[Fault]) -> None:
         self.faults = faults
-        lines = "\n".join(f"  {fault}" for fault in faults)
-        super().__init__(f"{experiment}: {len(faults)} bad parameter{'s' * (len(faults) != 1)}\n{lines}")
+        lines = [str(fault) for fault in faults]
+        head = lines if len(lines) == 1 else [f"{len(lines)} bad parameters", *lines]
+        super().__init__(f"{experiment}: " + "\n  ".join(head))
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]  # in a notebook the faults say all; a traceback would bury them
+
+
+def nearest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The known name most like a given one; empty where none is.
+
+    Args:
+        name: as given; anything but text is like none.
+        known: names.
+        cutoff: how alike they have to be, from 0 to 1.
+    """
+    found = difflib.get_close_matches(name[:100], known, n=1, cutoff=cutoff) if isinstance(name, str) else []
+    return found[0] if found else ""

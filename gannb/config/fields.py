@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
+from gannb.config.sources import Source
 from gannb.control.parameter import Quantity
 
 
@@ -24,6 +25,7 @@ class Declaration(Quantity):
         choices: the strings allowed.
         moves: whether it may move while the network learns.
         grows: whether a resumed run may be given a larger value (more epochs), everything else being equal.
+        source: what it may name on this machine; None where it names nothing there.
         execution: whether it says how a run is carried out; such fields do not count as "other parameters".
         acts_when: of the parameters, whether this one has an effect under them; None: it always has. One without
             effect gets no slider, and the listing marks it.
@@ -33,6 +35,7 @@ class Declaration(Quantity):
     choices: tuple[str, ...] = ()
     moves: bool = False
     grows: bool = False
+    source: Source | None = None
     execution: bool = False
     acts_when: Callable[[Any], bool] | None = None
 
@@ -49,7 +52,11 @@ class Declaration(Quantity):
             return next((fault for one in value if (fault := self.fault(one))), None)
         if self.choices:
             return None if value in self.choices else "unknown"
-        return None if isinstance(value, bool | str | dict) else super().fault(value)
+        if isinstance(value, str):
+            return "text with a NUL character" if "\0" in value else None
+        if isinstance(value, int) and value.bit_length() > 63:
+            return "more than 63 bits"
+        return None if isinstance(value, bool | dict) else super().fault(value)
 
 
 ANY = Declaration()

@@ -18,7 +18,7 @@ def test_whatever_a_field_is_given_the_error_names_it(name: str) -> None:
     declared = presets.declaration(name)
     for field in declared.declarations():
         for bad in ({0: "no name"}, object()):
-            with pytest.raises(ParameterError, match=rf"(?m)^  {field}: given"):
+            with pytest.raises(ParameterError, match=rf"(?m)^(  |{name}: ){field}: given"):
                 declared(**{field: bad})
 
 
