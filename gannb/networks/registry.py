@@ -70,16 +70,18 @@ class Network:
 
     Attributes:
         options: by name, besides latent_dim, width, size and channels.
+        batch_norm: whether D has BatchNorm where it has no spectral norm.
         mapping: whether G has a mapping network (`mapping`, `synthesis`, `layers`), which normalises every latent.
     """
 
     options: Mapping[str, Option] = field(default_factory=dict)
+    batch_norm: bool = False
     mapping: bool = False
 
 
 NETWORKS: dict[str, Network] = {
-    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION}),
-    "sagan": Network({"spectral": SPECTRAL, **ATTENTION}),
+    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION}, batch_norm=True),
+    "sagan": Network({"spectral": SPECTRAL, **ATTENTION}, batch_norm=True),
     "stylegan2": Network(
         {"spectral": SPECTRAL, "mapping_layers": Option("layers of the mapping network", "G", _layers)}, mapping=True
     ),

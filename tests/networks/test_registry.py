@@ -26,6 +26,8 @@ def test_every_discriminator_takes_spectral(network: str) -> None:
     for spectral in (False, True):
         D = registry.discriminator(network, 8, 32, 1, spectral=spectral)
         assert any("parametrizations" in name for name in D.state_dict()) == spectral
+        has_batch_norm = any(isinstance(part, torch.nn.BatchNorm2d) for part in D.modules())
+        assert has_batch_norm == (registry.NETWORKS[network].batch_norm and not spectral)
 
 
 @pytest.mark.parametrize("network", [name for name, known in registry.NETWORKS.items() if known.mapping])

@@ -119,7 +119,7 @@ class Schedules(Experiment):
     latent_dim: int = param(32, "length of the latent", LATENT)
     latent: str = _networks("normal", "the latent's distribution", choices=("normal", "uniform"))
     width: int = _networks(16, "channels of G and D at half the image's height", low=1, high=512)
-    d_norm: str = _networks("spectral", "of D: BatchNorm as in DCGAN, or spectral (S8)", choices=("batch", "spectral"))
+    d_norm: str = _networks("spectral", "of D: the network's own, or spectral norm (S8)", choices=("own", "spectral"))
 
     epochs: int = _training(5, "passes over the training images (the document: 200)", EPOCHS, low=2)
     batch_size: int = _training(32, "images per step (the document: 64)", low=4, high=4096)
@@ -212,9 +212,9 @@ class Schedules(Experiment):
         bad = min(v.hidden, default=1) < 1 or (v.controller == "lstm" and not v.hidden)
         return "allowed: widths of 1 and more; an LSTM needs one" if bad else None
 
-    @rule("loss", "d_norm")
+    @rule("network", "loss", "d_norm")
     def _critic(v: Any) -> str | None:
-        if v.loss == "wasserstein" and v.d_norm == "batch":
+        if v.loss == "wasserstein" and v.d_norm == "own" and registry.NETWORKS[v.network].batch_norm:
             return "a critic's penalty is per sample, and BatchNorm couples the batch (W10): use d_norm 'spectral'"
         return None
 
@@ -225,10 +225,11 @@ class Schedules(Experiment):
             return f"{v.network} normalises every latent, so latent_scale would change nothing: use instance_noise"
         return None
 
-    @rule("method", "d_norm", "regulariser", "variant", "variants")
+    @rule("network", "method", "d_norm", "regulariser", "variant", "variants")
     def _third_derivative(v: Any) -> str | None:
         learns = v.method == "hypergradient" and "learned" in (v.variant, *v.variants)
-        if learns and v.d_norm == "batch" and v.regulariser != "spectral":
+        batch_norm = v.d_norm == "own" and registry.NETWORKS[v.network].batch_norm
+        if learns and batch_norm and v.regulariser != "spectral":
             return (
                 "a hypergradient through a penalty on D's slope takes three derivatives, which PyTorch's BatchNorm "
                 "lacks: use d_norm 'spectral', or method 'evolution' or 'policy'"

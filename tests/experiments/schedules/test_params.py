@@ -80,10 +80,10 @@ def test_an_unknown_variant_names_those_there_are() -> None:
         ({"state": []}, "at least one of"),
         ({"hidden": [0]}, "widths of 1 and more"),
         ({"hidden": [], "controller": "lstm"}, "an LSTM needs one"),
-        ({"loss": "wasserstein", "d_norm": "batch"}, "BatchNorm couples the batch"),
-        ({"d_norm": "batch"}, "three derivatives"),
-        ({"variant": "fixed", "d_norm": "batch"}, "three derivatives"),
-        ({"regulariser": "spectral", "d_norm": "batch"}, "needs d_norm 'spectral'"),
+        ({"loss": "wasserstein", "d_norm": "own"}, "BatchNorm couples the batch"),
+        ({"d_norm": "own"}, "three derivatives"),
+        ({"variant": "fixed", "d_norm": "own"}, "three derivatives"),
+        ({"regulariser": "spectral", "d_norm": "own"}, "needs d_norm 'spectral'"),
         ({"regulariser": "spectral", "reg_weight": 0.0}, "above 0"),
         ({"quality_weight": 0.0, "stability_weight": 0.0}, "needs a weight above 0"),
         ({"quality_weight": 0.0, "method": "policy"}, "decrease of the validation distance"),
@@ -103,8 +103,9 @@ def test_what_cannot_be_is_said(given: dict[str, object], says: str) -> None:
 
 
 def test_batch_norm_in_d_is_for_other_estimators() -> None:
-    assert Schedules(d_norm="batch", method="evolution").d_norm == "batch"
-    assert Schedules(d_norm="batch", variant="fixed", variants=["fixed", "cosine"]).d_norm == "batch"
+    assert Schedules(d_norm="own", method="evolution").d_norm == "own"
+    assert Schedules(d_norm="own", network="r3gan").network == "r3gan", "which has no BatchNorm"
+    assert Schedules(d_norm="own", variant="fixed", variants=["fixed", "cosine"]).d_norm == "own"
 
 
 @pytest.mark.parametrize("given", [{"instance_noise": "abc"}, {"reg_weight_final": None}, {"noise": "no such"}])
