@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,7 @@ ELSEWHERE = {
 
 
 class BadInput(ValueError):
-    """What was asked cannot be done; the message says what is allowed."""
+    """A request that cannot be carried out; the message says what is allowed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,13 +40,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     args = _parser(argv).parse_args(argv)
     try:
-        return args.command(args) or DONE
+        with _signals_interrupt():
+            return args.command(args) or DONE
     except BadInput as error:
-        print(f"gannb: {error}", file=sys.stderr)
-        return BAD_PARAMETERS
+        complaint, code = str(error), BAD_PARAMETERS
     except KeyboardInterrupt:
-        print("gannb: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        complaint, code = "interrupted", INTERRUPTED
+    except OSError as error:  # a full disk, a folder that is gone or cannot be written to
+        complaint, code = str(error), FAILED
+    except Exception as error:  # unforeseen: one line here, the traceback in a file
+        complaint, code = f"{type(error).__name__}: {error}\nthe traceback is in {_traceback()}", FAILED
+    print(f"gannb: {complaint}", file=sys.stderr)
+    return code
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Treat SIGTERM and SIGHUP as Ctrl+C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _traceback() -> str:
+    """A new file with the traceback of the error that is handled."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="gannb-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+    return file.name
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -112,7 +146,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _checked(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
-    """The parameters to inject, all valid, and where the experiment's run folders lie."""
+    """The parameters to inject, all valid, and where the experiment's run folders are."""
     from gannb.config import presets
     from gannb.config.faults import ParameterError
     from gannb.runs import locations
@@ -130,7 +164,14 @@ def _checked(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
         raise BadInput(f"--ranks: given {args.ranks}; allowed: 1 or more")
     if args.resume:
         _same_run(checked)
-    return {name: getattr(checked, name) for name in values}, locations.home(checked.runs) / args.name
+    base = locations.home(checked.runs) / args.name
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot write to {base} ({error.strerror}); name another folder by --runs") from error
+    if not os.access(base, os.W_OK):
+        raise BadInput(f"cannot write to {base} (it is read-only); name another folder by --runs")
+    return {name: getattr(checked, name) for name in values}, base
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -140,7 +181,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _read(declared: type, name: str, text: str) -> Any:
+def _read(declared: Any, name: str, text: str) -> Any:
     """A value as the declaration reads it: strings untouched, lists and truth values as YAML, numbers left to it."""
     kind = declared.model_fields[name].annotation if name in declared.model_fields else str
     if kind in (str, int, float):
@@ -151,7 +192,7 @@ def _read(declared: type, name: str, text: str) -> Any:
 
 
 def _execution(args: argparse.Namespace) -> dict[str, str]:
-    """How the run is carried out, with whole paths: a kernel may stand in another folder."""
+    """Execution options with absolute paths, because a kernel may have another working directory."""
     for flag, path in (("--replay", args.replay), ("--branch", args.branch)):
         if path and flag == "--replay" and not Path(path).expanduser().is_file():
             raise FileNotFoundError(f"{flag}: no file {path}")
@@ -161,7 +202,7 @@ def _execution(args: argparse.Namespace) -> dict[str, str]:
 
 
 def _resumed(args: argparse.Namespace) -> dict[str, Any]:
-    """The parameters of the run to go on with."""
+    """The parameters of the run to resume."""
     from gannb.config.yaml_files import read_yaml
     from gannb.runs import locations
 
@@ -181,12 +222,15 @@ def _same_run(params: Any) -> None:
 
 
 def _verdict(outcome: Any, name: str) -> tuple[str, int]:
-    """What to complain of, if anything, and the exit code."""
+    """The complaint, if any, and the exit code."""
     from gannb.batch.papermill import missing
 
     if outcome.interrupted:
-        on = f"go on with `gannb run {name} --resume {outcome.folder}`" if outcome.folder else "no run was opened"
-        return f"interrupted; {on}", INTERRUPTED
+        if outcome.folder is None:
+            return "interrupted; no run was opened", INTERRUPTED
+        steps = [int(path.stem.removeprefix("step-")) for path in outcome.folder.glob("checkpoints/step-*.safetensors")]
+        saved = f", saved at step {max(steps)}" if steps else ""
+        return f"interrupted{saved}; go on with `gannb run {name} --resume {outcome.folder}`", INTERRUPTED
     if outcome.failure:
         return f"{name} failed {outcome.failure}\nsee {outcome.executed}{_way_on(outcome.folder, name)}", FAILED
     if outcome.folder is None:
@@ -197,7 +241,7 @@ def _verdict(outcome: Any, name: str) -> tuple[str, int]:
 
 
 def _way_on(folder: Path | None, name: str) -> str:
-    """What a person can do after a failure: what was stored is not lost."""
+    """How to go on after a failure, where there is a checkpoint."""
     if folder is None or not any(folder.glob("checkpoints/step-*")):
         return ""
     return f"\ngo on from its newest checkpoint with `gannb run {name} --resume {folder}`"
