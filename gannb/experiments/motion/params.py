@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from gannb.config.experiment import Experiment
@@ -10,41 +11,34 @@ from gannb.config.kinds import WEIGHT
 from gannb.config.rules import rule
 from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Stages, weight
 
+_data, _networks, _curriculum = (partial(param, group=name) for name in ("data", "networks", "curriculum"))
+
 
 class Motion(Experiment):
     """Data and networks that `motion_balance` and `motion_wgan_gp` share; defaults are the quick preset."""
 
-    data: str = param(
-        "synthetic",
-        '"synthetic", a folder of motion (.bvh, .npz) and speech of the same names, or a built corpus',
-        group="data",
+    data: str = _data(
+        "synthetic", '"synthetic", a folder of motion (.bvh, .npz) and speech of the same names, or a built corpus'
     )
-    seconds: float = param(
-        20.0, "length of a synthetic recording (ours)", group="data", low=5.0, high=36000.0, unit="s"
-    )
-    recordings: int = param(2, "synthetic recordings per speaker (ours)", group="data", low=1, high=1000)
-    stride: int = param(32, "frames between the beginnings of clips (ours)", group="data", low=1, high=64)
-    held_out: float = param(
-        0.25, "share of recordings held out for evaluation (ours)", group="data", low=0.02, high=0.9
-    )
-    n_mels: int = param(64, "mel bands (ours)", group="data", low=8, high=256)
+    seconds: float = _data(20.0, "length of a synthetic recording (ours)", low=5.0, high=36000.0, unit="s")
+    recordings: int = _data(2, "synthetic recordings per speaker (ours)", low=1, high=1000)
+    stride: int = _data(32, "frames between the beginnings of clips (ours)", low=1, high=64)
+    held_out: float = _data(0.25, "share of recordings held out for evaluation (ours)", low=0.02, high=0.9)
+    n_mels: int = _data(64, "mel bands (ours)", low=8, high=256)
     seed: int = param(0, "every random draw follows from it", low=0)
 
-    width: int = param(
-        16, "C of G; 256 is the document's scale, 64 a laptop's (ours)", group="networks", low=16, high=1024
-    )
-    d_width: int = param(16, "C of D (ours)", group="networks", low=16, high=1024)
-    head: str = param(
+    width: int = _networks(16, "C of G; 256 is the document's scale, 64 a laptop's (ours)", low=16, high=1024)
+    d_width: int = _networks(16, "C of D (ours)", low=16, high=1024)
+    head: str = _networks(
         "angles", "coordinates, as the document, or angles within their limits and forward kinematics (ours)",
-        group="networks",
         choices=("coordinates", "angles"),
     )  # fmt: skip
-    body_hand: str = param(
-        "parallel", "body-hand attention: both at once, hands first, or none (M16)", group="networks",
+    body_hand: str = _networks(
+        "parallel", "body-hand attention: both at once, hands first, or none (M16)",
         choices=("parallel", "sequential", "off"),
     )  # fmt: skip
-    d_on_speech: bool = param(True, "D is conditioned on the speech (ours)", group="networks")
-    d_on_speaker: bool = param(True, "D is conditioned on the speaker (ours)", group="networks")
+    d_on_speech: bool = _networks(True, "D is conditioned on the speech (ours)")
+    d_on_speaker: bool = _networks(True, "D is conditioned on the speaker (ours)")
 
     @property
     def graph(self) -> str:
@@ -68,24 +62,20 @@ class Motion(Experiment):
 class Curriculum(Experiment):
     """The stages, the ends of the ramps, and the weights that they move (motion_balance §2)."""
 
-    curriculum: bool = param(True, "weights rise with the epoch; off: full weights from the start", group="curriculum")
-    ramp: str = param(
+    curriculum: bool = _curriculum(True, "weights rise with the epoch; off: full weights from the start")
+    ramp: str = _curriculum(
         "document", "the document's ramp, which doubles at the end of the warm-up, or a smooth one (ours, M2)",
-        group="curriculum", choices=("document", "smooth"),
+        choices=("document", "smooth"),
     )  # fmt: skip
-    warmup_epochs: int = param(
-        3, "end of the warm-up (the document: 10)", group="curriculum", low=0, high=10_000, slider=(0, 100)
-    )
-    curriculum_epochs: int = param(
-        10, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
+    warmup_epochs: int = _curriculum(3, "end of the warm-up (the document: 10)", low=0, high=10_000, slider=(0, 100))
+    curriculum_epochs: int = _curriculum(
+        10, "end of the curriculum, not its length (M3; the document: 50)", low=1, high=10_000,
         slider=(1, 500),
     )  # fmt: skip
-    detail_initial: float = param(DETAIL[0], "detail weight after the warm-up", group="curriculum", low=0.0, high=100.0)
-    detail_final: float = param(DETAIL[1], "detail weight at the end", group="curriculum", low=0.0, high=100.0)
-    physics_initial: float = param(
-        PHYSICS[0], "physics weight after the warm-up", group="curriculum", low=0.0, high=100.0
-    )
-    physics_final: float = param(PHYSICS[1], "physics weight at the end", group="curriculum", low=0.0, high=100.0)
+    detail_initial: float = _curriculum(DETAIL[0], "detail weight after the warm-up", low=0.0, high=100.0)
+    detail_final: float = _curriculum(DETAIL[1], "detail weight at the end", low=0.0, high=100.0)
+    physics_initial: float = _curriculum(PHYSICS[0], "physics weight after the warm-up", low=0.0, high=100.0)
+    physics_final: float = _curriculum(PHYSICS[1], "physics weight at the end", low=0.0, high=100.0)
     detail_weight: float = param(weight(0, *DETAIL), "of the detail terms: the curriculum moves it", WEIGHT)
     physics_weight: float = param(weight(0, *PHYSICS), "of bone and angle terms: the curriculum moves it", WEIGHT)
     absolute_weight: float = param(1.0, "of |generated - real| (ours)", WEIGHT)

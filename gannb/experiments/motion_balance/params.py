@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from gannb.config.fields import execution, param
@@ -48,6 +50,12 @@ def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
     }
 
 
+_balance, _curriculum, _extension, _training, _evaluation = (
+    partial(param, group=name) for name in ("balance", "curriculum", "extensions", "training", "evaluation")
+)
+_CONTRAST = replace(WEIGHT, high=100.0, slider=(0.0, 2.0))
+
+
 class MotionBalance(Motion, Curriculum):
     """Parameters of `01_motion_balance`; defaults are the quick preset.
 
@@ -57,10 +65,10 @@ class MotionBalance(Motion, Curriculum):
     name: ClassVar[str] = "motion_balance"
     filled: ClassVar[tuple[str, ...]] = (*STRATEGY_NUMBERS, "mixed_from", "body_hand")
 
-    strategy: str = param(
-        "merged", "the document's column of balance numbers and ingredients", group="balance", choices=tuple(STRATEGIES)
+    strategy: str = _balance(
+        "merged", "the document's column of balance numbers and ingredients", choices=tuple(STRATEGIES)
     )
-    rules: str = param("literal", "the rules as written, or repaired (M4-M11)", group="balance", choices=RULES)
+    rules: str = _balance("literal", "the rules as written, or repaired (M4-M11)", choices=RULES)
     d_strong_below: float = param(
         MERGED.d_strong_below, "D too strong: its loss below this …", SCALE, slider=(0.0, 1.0)
     )
@@ -68,19 +76,21 @@ class MotionBalance(Motion, Curriculum):
     max_skips: int = param(
         MERGED.max_skips, "skips before D is forced to play", SCALE, low=0, high=1000, slider=(0, 50)
     )
-    g_turns_up: int = param(MERGED.g_turns_up, "turns G gains when throttled", TURNS, group="balance")
+    g_turns_up: int = _balance(MERGED.g_turns_up, "turns G gains when throttled", TURNS)
     d_lr_factor: float = param(
-        MERGED.d_lr_factor, "D's rate is multiplied by this when throttled", SCALE, open_low=True, high=1.0,
+        MERGED.d_lr_factor,
+        "D's rate is multiplied by this when throttled",
+        SCALE,
+        open_low=True,
+        high=1.0,
         slider=(0.5, 1.0),
-    )  # fmt: skip
-    check_every: int = param(
-        6, "batches between checks of the throttle rule (M9; the document: 200)", group="balance", low=1, high=100_000
     )
-    window: int = param(5, "losses in its moving averages (ours: 10, M9)", group="balance", low=1, high=10_000)
-    d_turns: int = param(
-        Limits.d_turns, "D's turns per step; 0: skipped", TURNS, group="balance", high=Limits.max_d_turns
+    check_every: int = _balance(
+        6, "batches between checks of the throttle rule (M9; the document: 200)", low=1, high=100_000
     )
-    g_turns: int = param(Limits.g_turns, "G's turns per step", TURNS, group="balance", low=1, high=Limits.max_g_turns)
+    window: int = _balance(5, "losses in its moving averages (ours: 10, M9)", low=1, high=10_000)
+    d_turns: int = _balance(Limits.d_turns, "D's turns per step; 0: skipped", TURNS, high=Limits.max_d_turns)
+    g_turns: int = _balance(Limits.g_turns, "G's turns per step", TURNS, low=1, high=Limits.max_g_turns)
     lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", SCALE)
     lr_g_scale: float = param(1.0, "multiplies lr_g: what the rules move", SCALE)
 
@@ -93,69 +103,56 @@ class MotionBalance(Motion, Curriculum):
         LABEL,
     )
 
-    warmup_epochs: int = param(
-        _WARMUP, "end of the warm-up (the document: 10)", group="curriculum", low=0, high=10_000, slider=(0, 100)
+    warmup_epochs: int = _curriculum(
+        _WARMUP, "end of the warm-up (the document: 10)", low=0, high=10_000, slider=(0, 100)
     )
-    curriculum_epochs: int = param(
-        7, "end of the curriculum, not its length (M3; the document: 50)", group="curriculum", low=1, high=10_000,
-        slider=(1, 500),
-    )  # fmt: skip
+    curriculum_epochs: int = _curriculum(
+        7, "end of the curriculum, not its length (M3; the document: 50)", low=1, high=10_000, slider=(1, 500)
+    )
     detail_weight: float = param(
         weight(0, *DETAIL), "of adversarial, acceleration and jerk terms: the curriculum moves it", WEIGHT
     )
     absolute_weight: float = param(10.0, "of |generated - real| (ours)", WEIGHT)
     velocity_weight: float = param(5.0, "of the difference of velocities (ours)", WEIGHT)
 
-    speech_noise: float = param(
-        0.0, "share of clips with noise under the speech (an extension)", group="extensions", low=0.0, high=1.0
+    speech_noise: float = _extension(
+        0.0, "share of clips with noise under the speech (an extension)", low=0.0, high=1.0
     )
-    time_warp: float = param(
-        0.0, "the most by which time runs faster or slower, for speech and motion alike (an extension)",
-        group="extensions", low=0.0, high=0.9,
-    )  # fmt: skip
-    graph_layers: str = param(
-        "AGAGA",
-        "G's graph layers: attention, graph convolution, or a transformer T (an extension)",
-        group="extensions",
-    )
-    d_time_scales: list[int] = param(
-        [1], "frames that each discriminator averages over: 1, 2, 4 (an extension)", group="extensions", low=1, high=4
-    )
-    contrast_weight: float = param(
+    time_warp: float = _extension(
         0.0,
-        "of matching speech and motion of one moment (an extension)",
-        WEIGHT,
-        high=100.0,
-        slider=(0.0, 2.0),
-        group="extensions",
+        "the most by which time runs faster or slower, for speech and motion alike (an extension)",
+        low=0.0,
+        high=0.9,
     )
-    pretrain_audio: str = param(
-        "",
-        "speech on which the audio encoder is pretrained: a folder, a file of weights, synthetic; empty: none",
-        group="extensions",
+    graph_layers: str = _extension(
+        "AGAGA", "G's graph layers: attention, graph convolution, or a transformer T (an extension)"
+    )
+    d_time_scales: list[int] = _extension(
+        [1], "frames that each discriminator averages over: 1, 2, 4 (an extension)", low=1, high=4
+    )
+    contrast_weight: float = _extension(0.0, "of matching speech and motion of one moment (an extension)", _CONTRAST)
+    pretrain_audio: str = _extension(
+        "", "speech on which the audio encoder is pretrained: a folder, a file of weights, synthetic; empty: none"
     )
 
     epochs: int = param(9, "passes over the clips (the document: 500)", EPOCHS)
-    batch_size: int = param(16, "clips per step (ours)", group="training", low=2, high=4096)
+    batch_size: int = _training(16, "clips per step (ours)", low=2, high=4096)
     precision: str = param("bf16", "of forward passes, from mixed_from on (the document: fp16)", PRECISION)
-    mixed_from: int = param(
-        _WARMUP, "epoch from which precision holds, the warm-up's end; fp32 before; -1: never", group="training",
-        low=-1, high=100_000,
-    )  # fmt: skip
+    mixed_from: int = _training(
+        _WARMUP, "epoch from which precision holds, the warm-up's end; fp32 before; -1: never", low=-1, high=100_000
+    )
     lr_g: float = param(2e-3, "G's learning rate (ours; the log's 5e-6 is stated nowhere, M8)", RATE)
     lr_d: float = param(1e-3, "D's learning rate (ours, M8)", RATE)
     beta1: float = param(0.5, "Adam's first decay (ours)", BETA1, high=0.9999)
     beta2: float = param(0.999, "Adam's second decay (ours)", BETA2, high=0.99999)
     clip_norm: float = param(1.0, "largest gradient norm; 0 clips nothing (ours)", group="optimiser", low=0.0)
     ema: float = param(0.9, "decay of G's average; 0 keeps none (ours)", EMA)
-    evaluate_every: int = param(3, "epochs between evaluations on held-out clips (ours)", group="evaluation", low=1)
-    evaluated: int = param(
-        200, "held-out clips that are evaluated, at most (ours)", group="evaluation", low=4, high=100_000
+    evaluate_every: int = _evaluation(3, "epochs between evaluations on held-out clips (ours)", low=1)
+    evaluated: int = _evaluation(200, "held-out clips that are evaluated, at most (ours)", low=4, high=100_000)
+    compared: list[str] = _training(
+        ["repaired", "coordinates-head"], "variants that are trained beside this run (see `variant`)"
     )
-    compared: list[str] = param(
-        ["repaired", "coordinates-head"], "variants that are trained beside this run (see `variant`)", group="training"
-    )
-    seeds: int = param(1, "seeds per variant; intervals over seeds need 2 (ours: 5)", group="training", low=1, high=100)
+    seeds: int = _training(1, "seeds per variant; intervals over seeds need 2 (ours: 5)", low=1, high=100)
 
     threads: int = execution(
         1, "CPU threads; one is nearly as fast as two on networks this small; 0 leaves them to torch", low=0
