@@ -151,12 +151,12 @@ def slider(width: int) -> str:
     clocks = {"wall": time.perf_counter, "CPU": time.process_time}
     taken: dict[str, list[float]] = {f"{what}, {clock}": [] for what in ("clip", "page") for clock in clocks}
     for move in range(30):
-        told = {"amplitude": 1 + move / 60, "height": move / 30, "coupling": 0.3, "speed": 1.1}
+        values = {"amplitude": 1 + move / 60, "height": move / 30, "coupling": 0.3, "speed": 1.1}
         for clock, now in clocks.items():
             start = now()
-            desk.gesture(**told)
+            desk.gesture(**values)
             drawn = now()
-            desk.player(**told).page()
+            desk.player(**values).page()
             taken[f"clip, {clock}"].append(1e3 * (drawn - start))
             taken[f"page, {clock}"].append(1e3 * (now() - drawn))
     shown = [f"{name}: median {statistics.median(ms):.1f} ms" for name, ms in taken.items()]

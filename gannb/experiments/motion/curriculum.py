@@ -50,6 +50,13 @@ def weight(epoch: float, initial: float, final: float, stages: Stages = Stages()
     `document`: half of `initial` in the warm-up, then linear from `initial` to `final`. The weight doubles in one step
     at the end of the warm-up, though the text says it rises gradually (M2).
     `smooth`: leaves the warm-up's level without a jump or a kink and reaches `final` at the same epoch.
+
+    Args:
+        epoch: from 0; fractions allowed.
+        initial: the weight after the warm-up.
+        final: the weight at the end.
+        stages: where they begin and end, in epochs.
+        ramp: `document` or `smooth`.
     """
     start = 0.5 * initial
     if epoch < stages.warmup:
@@ -66,6 +73,11 @@ def label_offset(epoch: float, largest: float, warmup: int) -> float:
     """How far the labels are pulled together: from `largest` linearly to 0 over the warm-up.
 
     Used as real_label - offset and fake_label + offset. The document gives neither sign nor schedule: ours (M17).
+
+    Args:
+        epoch: from 0; fractions allowed.
+        largest: the offset at the start.
+        warmup: epochs until it is 0.
     """
     return largest * max(0.0, 1.0 - epoch / warmup) if warmup else 0.0
 

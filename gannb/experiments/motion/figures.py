@@ -38,10 +38,10 @@ def training_figure(runs: Mapping[str, Run], name: str, y_title: str, levels: Ma
         levels: name → y of a dashed line.
     """
     lines = {}
-    for arm, run in runs.items():
+    for variant, run in runs.items():
         if name in run.history:
             series = run.history[name]
-            lines[arm] = (series.steps, series.smooth(max(1, len(series) // 12)))
+            lines[variant] = (series.steps, series.smooth(max(1, len(series) // 12)))
     return curves(lines, y_title=y_title, levels=levels, max_points=80)
 
 
@@ -73,7 +73,8 @@ def style_figure(styles: SpeakerStyles, x: str = TRAITS[2], y: str = TRAITS[0]) 
 
     Args:
         styles: from `gannb.experiments.motion.metrics.speakers.speaker_styles`.
-        x, y: which of `TRAITS`.
+        x: which of `TRAITS` is drawn to the right.
+        y: which is drawn upwards.
     """
     columns = [TRAITS.index(x), TRAITS.index(y)]
     drawn = []

@@ -43,6 +43,9 @@ def forward_kinematics(angles: Tensor, lengths: Tensor | None = None) -> Tensor:
 
     Returns:
         `[..., 52, 3]` metres, the neck at the origin.
+
+    Raises:
+        ValueError: another number of angles or bones.
     """
     if angles.shape[-1] != len(ANGLES):
         raise ValueError(f"angles: last axis is {angles.shape[-1]}, expected {len(ANGLES)} (skeleton.ANGLES)")
@@ -67,8 +70,8 @@ def within_limits(raw: Tensor) -> Tensor:
 
 def _arm_positions(angles: Tensor, lengths: Tensor) -> Tensor:
     """Both arms and hands as left ones: angles `[..., 2, 27]`, lengths `[..., 2, 24]` → `[3, ..., 2, 24]`."""
-    arm, thumb, fingers = angles[..., :7], angles[..., 7:11], angles[..., 11:].unflatten(-1, (4, 4))
-    flexion, abduction, rotation, elbow, pronation, wrist, deviation = arm.unbind(-1)
+    limb, thumb, fingers = angles[..., :7], angles[..., 7:11], angles[..., 11:].unflatten(-1, (4, 4))
+    flexion, abduction, rotation, elbow, pronation, wrist, deviation = limb.unbind(-1)
 
     upper = _turn(_turn(_turn(_upright(flexion), 0, -flexion), 2, abduction), 1, -rotation)
     fore = _turn(upper, 0, -elbow)
@@ -176,7 +179,7 @@ def joint_angles(positions: Tensor) -> Tensor:
 
     Exact for poses within the limits, whatever the bone lengths, but for two blind spots: with the elbow straighter
     than `STRAIGHT` only the sum of shoulder rotation and pronation shows (it is given to pronation first), and with
-    the arm abducted by exactly 90 degrees only a sum of flexion and rotation. Differentiable; finite everywhere.
+    a shoulder abducted by exactly 90 degrees only a sum of flexion and rotation. Differentiable; finite everywhere.
     """
     return read(positions)[0]
 
@@ -191,10 +194,10 @@ def read(positions: Tensor) -> tuple[Tensor, Tensor]:
     joints = _axes_first(positions)
     chosen = joints.index_select(-1, _SIDE_JOINTS.flatten().to(joints.device)).unflatten(-1, _SIDE_JOINTS.shape)
     sides = _sides(chosen)
-    arms, hand = _read_arm(sides)
+    limbs, hand = _read_limb(sides)
     thumb, thumb_off = _read_thumb(sides[..., 4:8], hand)
     fingers, off = _read_fingers(sides[..., 8:].unflatten(-1, (4, 4)), hand)
-    both = torch.cat([arms, thumb, fingers], dim=-1).flatten(-2)
+    both = torch.cat([limbs, thumb, fingers], dim=-1).flatten(-2)
     return torch.cat([both, _read_neck(joints)], dim=-1), torch.cat([thumb_off, off], dim=-1).flatten(-2)
 
 
@@ -204,8 +207,8 @@ def limit_violation(angles: Tensor) -> Tensor:
     return (low - angles).clamp_min(0) + (angles - high).clamp_min(0)
 
 
-def _read_arm(joints: Tensor) -> tuple[Tensor, Frame]:
-    """Seven arm angles `[..., 2, 7]` and the hand's frame, from `[3, ..., 2, 24]` seen as left arms."""
+def _read_limb(joints: Tensor) -> tuple[Tensor, Frame]:
+    """Seven angles from shoulder to wrist `[..., 2, 7]` and the hand's frame, of `[3, ..., 2, 24]` seen as left."""
     shoulder, elbow, wrist = (joints[..., i] for i in range(3))
     x, y, z = _unit(elbow - shoulder)
     abduction, flexion = _angle(x, _hypot(y, z)), _angle(z, -y)
@@ -220,12 +223,12 @@ def _read_arm(joints: Tensor) -> tuple[Tensor, Frame]:
 
     four = _likelier(torch.stack([flexion, abduction, rotation, pronation], dim=-1), bend < STRAIGHT)
     flexion, abduction, rotation, pronation = four.unbind(-1)
-    arm = [flexion, abduction, rotation, bend, pronation, wrist_flexion, deviation]
-    return torch.stack(arm, dim=-1), hand
+    limb = [flexion, abduction, rotation, bend, pronation, wrist_flexion, deviation]
+    return torch.stack(limb, dim=-1), hand
 
 
 def _likelier(four: Tensor, straight: Tensor) -> Tensor:
-    """Of the two readings (flexion, abduction, rotation, pronation) of one arm, the one that breaks fewer limits.
+    """Of the two readings (flexion, abduction, rotation, pronation) of one side, the one that breaks fewer limits.
 
     Both make the same rotation. Where the elbow is straight, each shares rotation and pronation out as limits allow.
     """

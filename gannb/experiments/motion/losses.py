@@ -18,13 +18,13 @@ HAND_SHARE, BODY_SHARE = 0.7, 0.3
 
 
 def absolute(generated: Tensor, real: Tensor) -> Tensor:
-    """Mean |generated - real|, metres. Velocity alone would leave the pose free to stand anywhere."""
+    """Mean |generated - real| of poses `[..., T, 52, 3]`, metres. Velocity alone would leave the pose free."""
     _check_pair(generated, real)
     return (generated - real).abs().mean()
 
 
 def velocity(generated: Tensor, real: Tensor) -> Tensor:
-    """Mean |difference of frame-to-frame changes|, metres per frame."""
+    """Mean |difference of frame-to-frame changes| of poses `[..., T, 52, 3]`, metres per frame."""
     _check_pair(generated, real)
     return (generated - real).diff(dim=FRAME_AXIS).abs().mean()
 
@@ -44,17 +44,17 @@ def reconstruction(
 
 
 def acceleration(generated: Tensor) -> Tensor:
-    """Mean |second difference in time|, metres per frame²; at least 3 frames."""
+    """Mean |second difference in time| of poses `[..., T, 52, 3]`, metres per frame²; at least 3 frames."""
     return _difference(generated, 2)
 
 
 def jerk(generated: Tensor) -> Tensor:
-    """Mean |third difference in time|, metres per frame³; at least 4 frames."""
+    """Mean |third difference in time| of poses `[..., T, 52, 3]`, metres per frame³; at least 4 frames."""
     return _difference(generated, 3)
 
 
 def smoothness(generated: Tensor) -> Tensor:
-    """The detail loss without its adversarial part: 0.1 |acceleration| + 0.05 |jerk|."""
+    """The detail loss of poses `[..., T, 52, 3]` without its adversarial part: 0.1 |acceleration| + 0.05 |jerk|."""
     return ACCELERATION_SHARE * acceleration(generated) + JERK_SHARE * jerk(generated)
 
 
@@ -73,10 +73,10 @@ def bone_length(generated: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 
 def joint_angles(generated: Tensor) -> tuple[Tensor, Tensor]:
-    """How far joints are bent beyond what a body can do, mean over angles, radians: (hands, body).
+    """Mean violation of joint limits of poses `[..., T, 52, 3]`, radians: (hands, body).
 
     Hands: 40 angles beyond their limits, and the sideways bend of 20 finger hinges. Body: 17 angles beyond theirs.
-    Angles are read with anatomical signs, so a left and a right arm that mirror each other are evaluated alike.
+    Angles are read with anatomical signs, so both sides of a mirrored pose give the same.
     """
     _check(generated)
     angles, sideways = kinematics.read(generated)
@@ -86,15 +86,21 @@ def joint_angles(generated: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def physics(generated: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """Bone lengths + 0.7 hand angles + 0.3 body angles, metres and radians."""
+    """Bone lengths + 0.7 hand angles + 0.3 body angles, metres and radians.
+
+    Args:
+        generated: poses `[..., T, 52, 3]`.
+        lengths: `[51]`, or `[B, 51]` for each clip's speaker; the skeleton's by default.
+    """
     hands, body = joint_angles(generated)
     return bone_length(generated, lengths) + HAND_SHARE * hands + BODY_SHARE * body
 
 
 def check_metres(pose: Tensor) -> None:
-    """Raise ValueError where poses cannot be in metres: a median bone below half or above twice the skeleton's.
+    """Check that real poses `[..., T, 52, 3]` can be in metres, before training.
 
-    For real poses, before training; z-scores, centimetres and wrong joint orders are caught here.
+    Raises:
+        ValueError: a median bone below half or above twice the skeleton's: z-scores, centimetres, other joints.
     """
     _check(pose)
     ratio = float((kinematics.bone_lengths(pose) / skeleton.BONE_LENGTHS.to(pose)).median())

@@ -118,7 +118,7 @@ def fit(real: Clips, scales: Mapping[str, Tensor], *, steps: int = STEPS, width:
     It depends on the clips and `seed` alone, so variants that share their data share their matcher.
 
     Args:
-        real: clips, at least two.
+        real: clips `[B, …]`, at least two.
         scales: of the data, as `MotionSplit.scales()` gives them.
         steps: of Adam.
         width: channels.

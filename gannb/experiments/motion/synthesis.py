@@ -108,7 +108,13 @@ def generate(
 
 
 def shaped(angles: Tensor, controls: Controls, bones: Tensor | None = None) -> Gesture:
-    """A gesture from angles `[F, 57]` under controls: what a slider redraws, without running the network again."""
+    """A gesture from angles under controls: what a slider redraws, without running the network again.
+
+    Args:
+        angles: `[F, 57]`, radians.
+        controls: how it is shaped.
+        bones: lengths `[51]`, metres; the skeleton's by default.
+    """
     angles = shape(angles, controls)
     return Gesture(kinematics.forward_kinematics(angles, bones), angles)
 
@@ -119,7 +125,13 @@ def angles_of(pose: Tensor) -> Tensor:
 
 
 def fade(parts: Tensor, starts: list[int], frames: int) -> Tensor:
-    """Fade windows `[W, 64, …]` that begin at `starts` into one motion `[frames, …]`; weights sin², summing to 1."""
+    """Fade windows into one motion `[frames, …]`; weights sin², summing to 1.
+
+    Args:
+        parts: windows `[W, 64, …]`.
+        starts: the frames at which they begin.
+        frames: length of the motion.
+    """
     length = parts.shape[1]
     weights = torch.sin(math.pi * (torch.arange(length, device=parts.device) + 0.5) / length).square()
     total = torch.zeros(starts[-1] + length, *parts.shape[2:], device=parts.device)
@@ -144,7 +156,7 @@ def _windows(mel: Tensor) -> tuple[Tensor, list[int]]:
 
 
 def shape(angles: Tensor, controls: Controls) -> Tensor:
-    """All controls in turn: speed, coupling, amplitude, height."""
+    """All controls in turn on angles `[F, 57]`: speed, coupling, amplitude, height."""
     angles = change_speed(angles, controls.speed)
     angles = couple(angles, controls.coupling)
     angles = amplify(angles, controls.amplitude)
@@ -158,13 +170,13 @@ def within(angles: Tensor) -> Tensor:
 
 
 def amplify(angles: Tensor, by: float) -> Tensor:
-    """Scale movement around the clip's mean posture; no angle's deviation ever shrinks as `by` grows."""
+    """Scale movement around the mean posture of angles `[F, 57]`; no deviation ever shrinks as `by` grows."""
     mean = angles.mean(0, keepdim=True)
     return angles if by == 1.0 else within(mean + by * (angles - mean))
 
 
 def change_speed(angles: Tensor, speed: float) -> Tensor:
-    """Go through the motion `speed` times as fast, in a clip of the same length: past its end it is gone back."""
+    """Play angles `[F, 57]` `speed` times as fast, in a clip of the same length: past its end, backwards."""
     if speed == 1.0 or len(angles) < 2:
         return angles
     last = len(angles) - 1
@@ -175,9 +187,9 @@ def change_speed(angles: Tensor, speed: float) -> Tensor:
 
 
 def raise_hands(angles: Tensor, height: float) -> Tensor:
-    """Raise (or lower) both hands by bending elbows and shoulders; up to 26 and 14 degrees at `height` 1.
+    """Raise (or lower) both hands of angles `[F, 57]` by bending elbows and shoulders; 26 and 14 degrees at `height` 1.
 
-    Where an arm is up already, bending further would lower its hand: each arm goes only as far as its hand's mean
+    Where an elbow is up already, bending further would lower its hand: each side goes only as far as its hand's mean
     height still follows, so that more height never means a lower hand.
     """
     count = int(abs(height) * _HEIGHTS + 1e-6)
@@ -201,9 +213,14 @@ def _bend(side: str, like: Tensor) -> Tensor:
 
 
 def couple(angles: Tensor, coupling: float, smooth: int = 9) -> Tensor:
-    """Let fingers move as much as their arm does: their deviation is scaled by how lively the arm is just then.
+    """Let fingers move as much as shoulder, elbow and wrist do: their deviation is scaled by that liveliness.
 
-    The arm's liveliness is the mean rate of its seven angles, averaged over `smooth` frames, over its mean (at most 2).
+    Liveliness is the mean rate of the seven angles from shoulder to wrist, over its own mean (at most 2).
+
+    Args:
+        angles: `[F, 57]`, radians.
+        coupling: 0 (none) to 1.
+        smooth: frames over which liveliness is averaged.
     """
     if coupling == 0.0 or len(angles) < 2:
         return angles

@@ -38,7 +38,8 @@ def curriculum_figure(
 
     Args:
         stages: where they begin and end.
-        detail, physics: (initial, final) weights.
+        detail: (initial, final) weight.
+        physics: (initial, final) weight.
         offset: the largest label offset.
         epochs: how far to draw; a fifth beyond the curriculum's end by default.
     """
@@ -77,7 +78,8 @@ def replay_figure(
         trace: the losses.
         strategy: with its thresholds.
         rules: "literal" or "repaired".
-        check_every, window: of the throttle rule.
+        check_every: batches between checks of the throttle rule.
+        window: losses in its moving averages.
     """
     from plotly.subplots import make_subplots
 

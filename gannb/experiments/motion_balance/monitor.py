@@ -44,6 +44,7 @@ class Monitor:
         self._since = time.perf_counter()
 
     def __call__(self, trainer: Trainer) -> dict[str, float]:
+        """Check, report and record one step of a trainer."""
         step, values = trainer.step - 1, trainer.numbers.values()
         seen = trainer.recorder.last
         mixed = bool(seen["G/mixed"]) if "G/mixed" in seen else None
@@ -68,7 +69,13 @@ class Monitor:
 
 
 def columns(history: History, epochs: Sequence[int], steps_per_epoch: int) -> Table:
-    """The document's columns at the first step of some epochs (those that were reached)."""
+    """The document's columns at the first step of some epochs (those that were reached).
+
+    Args:
+        history: of the run.
+        epochs: which.
+        steps_per_epoch: batches per epoch.
+    """
     series = {name: history[name] for name in COLUMNS if name in history}
     rows = []
     for epoch in epochs:
@@ -83,6 +90,11 @@ def before_and_after(history: History, name: str, since: int) -> tuple[float, fl
     """The median of a measured name before a step and from it on, over steps with equally many turns of G.
 
     None where there is nothing to compare: no such name, no steps on either side, or other turns on the two sides.
+
+    Args:
+        history: of the run.
+        name: of the series.
+        since: the step.
     """
     if name not in history:
         return None
@@ -96,7 +108,13 @@ def before_and_after(history: History, name: str, since: int) -> tuple[float, fl
 
 
 def unanswered(history: History, d_below: float, g_above: float) -> int | None:
-    """After how many steps with D's loss below and G's above the thresholds D played on; None where there was none."""
+    """After how many steps with D's loss below and G's above the thresholds D played on; None where there was none.
+
+    Args:
+        history: of the run.
+        d_below: D's threshold.
+        g_above: G's threshold.
+    """
     losses = {name: dict(zip(history[name].steps, history[name].values)) for name in ("D/loss", "G/loss", "D/turns")}
     strong = [
         step for step, loss in losses["D/loss"].items() if loss < d_below and losses["G/loss"].get(step, 0.0) > g_above

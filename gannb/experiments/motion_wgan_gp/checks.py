@@ -68,7 +68,7 @@ class Subject:
         return torch.randn(shape, generator=generator("checklist", of, self.seed)).to(self.real.device, dtype)
 
     def probe(self) -> tuple[Tensor, Tensor]:
-        """Real and fake samples of the shape `PROBE`."""
+        """Real and fake samples `[8, 6, 4]`."""
         return self.noise(*PROBE, of="probe real"), self.noise(*PROBE, of="probe fake")
 
 

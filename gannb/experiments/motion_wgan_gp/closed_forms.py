@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from gannb.experiments.motion_wgan_gp.checklist import check_losses
-from gannb.experiments.motion_wgan_gp.penalties import correct, dim_1
+from gannb.experiments.motion_wgan_gp.penalties import correct, penalty_with
 from gannb.losses import adversarial
 from gannb.random import generator, seeded
 
@@ -27,7 +27,7 @@ def norm_ratio(frames: int = 64, features: int = 156) -> float:
     """The norm of a whole sample over the norm by `sum(dim=1)`, on `[B, T, F]` with equal slopes: √F (W4)."""
     real, fake = (torch.randn(4, frames, features, generator=generator("W4", part)) for part in ("real", "fake"))
     mix, total = torch.rand(4, generator=generator("W4")), lambda x: x.flatten(1).sum(dim=1)
-    return float(correct(total, real, fake, mix)[1].mean() / dim_1(total, real, fake, mix)[1].mean())
+    return float(correct(total, real, fake, mix)[1].mean() / penalty_with("dim_1")(total, real, fake, mix)[1].mean())
 
 
 def scaler_difference(scale: float = 2.0**14) -> float:

@@ -127,13 +127,22 @@ class HeldOutStalled(Stalled):
         self.after = after
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
+        """As `Stalled`, from step `after` on."""
         return super().__call__(step, seen) if step >= self.after else None
 
 
 def critic_overfits(
     share: float = 0.5, *, patience: int = 3, train: str = "W_train", held_out: str = "W_held_out", action: str = "note"
 ) -> Lasting:
-    """Rings when the held-out estimate is below a share of the training one (Gulrajani et al. 2017, on overfitting)."""
+    """Rings when the held-out estimate is below a share of the training one (Gulrajani et al. 2017, on overfitting).
+
+    Args:
+        share: the least ratio.
+        patience: evaluations in a row.
+        train: the recorded estimate on training data.
+        held_out: that on held-out data.
+        action: see `gannb.control.alarms`.
+    """
 
     def wide(seen: Mapping[str, float]) -> bool | None:
         if train not in seen or held_out not in seen:

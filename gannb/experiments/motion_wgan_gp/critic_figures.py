@@ -24,7 +24,8 @@ def value_surface(surface: Surface, real: Tensor, fake: Tensor, title: str = "")
 
     Args:
         surface: from `gannb.experiments.motion_wgan_gp.critic_metrics.surface`.
-        real, fake: points `[N, 2]`; the first 1000 are drawn.
+        real: points `[N, 2]`; the first 1000 are drawn.
+        fake: likewise.
         title: above the figure.
     """
     contours = go.Contour(

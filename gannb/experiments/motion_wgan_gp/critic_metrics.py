@@ -22,7 +22,13 @@ from gannb.random import generator
 
 @torch.no_grad()
 def scores(critic: Critic, samples: Tensor, batch_size: int = 1024) -> Tensor:
-    """One score per sample `[N]`, the mean over its patches."""
+    """One score per sample `[N]`, the mean over its patches.
+
+    Args:
+        critic: samples to scores.
+        samples: `[N, …]`.
+        batch_size: samples at a time.
+    """
     return torch.cat([per_sample(critic)(part) for part in samples.split(batch_size)])
 
 
@@ -34,7 +40,8 @@ def distance(critic: Critic, real: Tensor, fake: Tensor, split: str = "held out"
 
     Args:
         critic: a frozen copy in eval mode.
-        real, fake: samples `[N, …]`, at least two of each.
+        real: samples `[N, …]`, at least two.
+        fake: samples `[M, …]`, at least two.
         split: which data `real` is, for the protocol.
     """
     one, two = scores(critic, real).double(), scores(critic, fake).double()
@@ -44,7 +51,14 @@ def distance(critic: Critic, real: Tensor, fake: Tensor, split: str = "held out"
 
 
 def distances(critic: Critic, train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
-    """The estimate on training and on held-out data `[N, …]` against the same generated samples."""
+    """The estimate on training and on held-out data `[N, …]` against the same generated samples.
+
+    Args:
+        critic: a frozen copy in eval mode.
+        train: training samples `[N, …]`.
+        held_out: held-out samples `[N, …]`.
+        fake: generated samples `[N, …]`.
+    """
     generated = scores(critic, fake).double().mean()
     return {
         "W_train": float(scores(critic, train).double().mean() - generated),
@@ -57,7 +71,8 @@ def gesture_distance(critic: nn.Module, G: nn.Module, clips: Clips, batch_size: 
     """The estimate for gestures, E[D(real)] - E[D(generated to the same speech)], patches averaged, no penalty (W8).
 
     Args:
-        critic, G: frozen copies in eval mode.
+        critic: a frozen copy in eval mode.
+        G: likewise.
         clips: real ones, training or held out.
         batch_size: clips at a time.
     """
@@ -71,7 +86,13 @@ def gesture_distance(critic: nn.Module, G: nn.Module, clips: Clips, batch_size: 
 
 @torch.no_grad()
 def samples(G: nn.Module, count: int = 1024, seed: int = 0) -> Tensor:
-    """Samples `[count, …]` of a generator with a `latent`, of the same latents each time, on the CPU."""
+    """Samples `[count, …]` of a generator with a `latent`, of the same latents each time, on the CPU.
+
+    Args:
+        G: the generator.
+        count: how many.
+        seed: of the latents.
+    """
     weight = next(G.parameters())
     z = torch.randn(count, G.latent, generator=generator("samples", seed)).to(weight.device)
     return G(z).cpu()
@@ -85,7 +106,8 @@ def critic_state(
     Args:
         critic: a frozen copy in eval mode.
         G: what it was trained against, with a `latent`: the generator itself, not its average.
-        train, held_out: real samples.
+        train: training samples `[N, …]`.
+        held_out: held-out samples `[N, …]`.
         seed: of the latents and the mixing.
         count: how many samples of each are looked at, the first ones.
     """
@@ -100,7 +122,7 @@ def critic_state(
 
 
 def exact_distance(one: Tensor, two: Tensor) -> float:
-    """The Wasserstein-1 distance of two small samples of one size, by the best pairing; what a critic estimates.
+    """The Wasserstein-1 distance of two samples `[N, …]` of one size, by the best pairing; what a critic estimates.
 
     Takes about a tenth of a second for 500 samples. Two samples of one distribution are some way apart as well.
 
@@ -116,7 +138,14 @@ def exact_distance(one: Tensor, two: Tensor) -> float:
 
 
 def slope_norms(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-    """Norms of the critic's gradient on the mixed points `[N]`, over all dimensions but the batch."""
+    """Norms of the critic's gradient on the mixed points `[N]`, over all dimensions but the batch.
+
+    Args:
+        critic: samples to scores.
+        real: samples `[N, …]`.
+        fake: samples `[N, …]`.
+        mix: shares of `real` `[N]`.
+    """
     return gradient_penalty(per_sample(critic), real, fake, mix)[1]
 
 
@@ -134,7 +163,13 @@ class Surface:
 
 
 def surface(critic: Critic, reach: float = 3.0, size: int = 41) -> Surface:
-    """The critic of points `[N, 2]` over [-reach, reach]²."""
+    """The critic's values over a square of the plane.
+
+    Args:
+        critic: of points `[N, 2]`.
+        reach: it is drawn over [-reach, reach]².
+        size: points along a side.
+    """
     weight = next(critic.parameters(), None) if isinstance(critic, nn.Module) else None
     axis = torch.linspace(-reach, reach, size, device=None if weight is None else weight.device)
     y, x = torch.meshgrid(axis, axis, indexing="ij")

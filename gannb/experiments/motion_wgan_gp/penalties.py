@@ -42,25 +42,35 @@ def per_sample(critic: Critic) -> Critic:
 def correct(
     critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """`gradient_penalty` on the mean over patches."""
+    """`gradient_penalty` on the mean over patches, a scalar, and the norms `[N]`.
+
+    Args:
+        critic: samples to scores `[N]` or patch scores `[N, P]`.
+        real: samples `[N, …]`.
+        fake: samples `[N, …]`.
+        mix: uniform draws `[N]`, one per sample.
+        one_sided: punish slopes above 1 only.
+    """
     return gradient_penalty(per_sample(critic), real, fake, mix, one_sided=one_sided)
 
 
-def dim_1(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False) -> tuple[Tensor, Tensor]:
+def _dim_1(
+    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
+) -> tuple[Tensor, Tensor]:
     """The document's line: `sum(dim=1)` of a gradient that was not flattened."""
     with torch.autocast(real.device.type, enabled=False):
         gradient = _gradient(per_sample(critic), _between(_full(real), _full(fake), mix))
         return _to_one((gradient.square().sum(dim=1) + 1e-12).sqrt(), one_sided)
 
 
-def one_mix(
+def _one_mix(
     critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
 ) -> tuple[Tensor, Tensor]:
     """The first sample's draw for all."""
     return correct(critic, real, fake, mix[:1].expand_as(mix), one_sided=one_sided)
 
 
-def under_autocast(
+def _under_autocast(
     critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Whatever precision the step runs in; the same as `correct` in a step of full precision."""
@@ -68,7 +78,7 @@ def under_autocast(
     return _to_one((gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt(), one_sided)
 
 
-def summed_patches(
+def _summed_patches(
     critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
 ) -> tuple[Tensor, Tensor]:
     """`gradient_penalty` on the sum over patches; the same as `correct` on a critic of one score per sample."""
@@ -76,10 +86,10 @@ def summed_patches(
 
 
 _PENALTIES: dict[str, Penalty] = {
-    "dim_1": dim_1,
-    "one_mix": one_mix,
-    "autocast": under_autocast,
-    "summed_patches": summed_patches,
+    "dim_1": _dim_1,
+    "one_mix": _one_mix,
+    "autocast": _under_autocast,
+    "summed_patches": _summed_patches,
 }
 _CRITICS: dict[str, dict[str, Any]] = {"batch_norm": {"norm": "batch"}, "dropout": {"dropout": 0.2}}
 
@@ -103,7 +113,7 @@ def critic_options(defect: str) -> dict[str, Any]:
 
 
 def drawing_mix(penalty: Penalty) -> Callable[[Critic, Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """A penalty that draws `mix` itself from torch's generator, as `checklist` takes it."""
+    """A penalty (a scalar and norms `[N]`) that draws `mix` itself from torch's generator, as `checklist` takes it."""
     return lambda critic, real, fake: penalty(critic, real, fake, torch.rand(len(real), device=real.device))
 
 

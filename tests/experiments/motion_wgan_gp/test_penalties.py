@@ -37,38 +37,40 @@ def test_the_correct_one_is_the_librarys_on_the_mean_over_patches() -> None:
 
 def test_norm_over_dim_1_is_smaller_by_the_root_of_the_features() -> None:
     """W4: a critic of slope 1 on each of 6·4 values has norm √24; over dim 1 it is √6, a √F-th of the whole."""
-    right, wrong = P.correct(total, REAL, FAKE, MIX)[1], P.dim_1(total, REAL, FAKE, MIX)[1]
+    right, wrong = P.correct(total, REAL, FAKE, MIX)[1], P.penalty_with("dim_1")(total, REAL, FAKE, MIX)[1]
     assert wrong.shape == (8, 4)
     torch.testing.assert_close(right, wrong.mean(dim=1) * math.sqrt(4))
-    at_rest = P.dim_1(lambda x: total(x) / math.sqrt(6), REAL, FAKE, MIX)
+    at_rest = P.penalty_with("dim_1")(lambda x: total(x) / math.sqrt(6), REAL, FAKE, MIX)
     assert at_rest[0].item() == pytest.approx(0, abs=1e-10)
     assert P.correct(lambda x: total(x) / math.sqrt(6), REAL, FAKE, MIX)[1][0].item() == pytest.approx(2.0)
 
 
 def test_norm_over_dim_1_is_right_on_points() -> None:
     critic, real, fake = PointCritic(width=8), torch.randn(8, 2), torch.randn(8, 2)
-    torch.testing.assert_close(P.dim_1(critic, real, fake, MIX), P.correct(critic, real, fake, MIX))
+    torch.testing.assert_close(P.penalty_with("dim_1")(critic, real, fake, MIX), P.correct(critic, real, fake, MIX))
 
 
 def test_summed_patches_have_p_times_the_slope() -> None:
     patches = SequenceCritic(features=4, width=8, patches=True)
     real, fake = torch.randn(8, 16, 4), torch.randn(8, 16, 4)
-    summed, mean = P.summed_patches(patches, real, fake, MIX)[1], P.correct(patches, real, fake, MIX)[1]
+    summed, mean = P.penalty_with("summed_patches")(patches, real, fake, MIX)[1], P.correct(patches, real, fake, MIX)[1]
     torch.testing.assert_close(summed, 4 * mean)
 
 
 def test_one_mix_puts_all_samples_at_one_share() -> None:
     seen = []
-    P.one_mix(lambda x: seen.append(x.detach()) or total(x), torch.ones_like(REAL), torch.zeros_like(FAKE), MIX)
+    P.penalty_with("one_mix")(
+        lambda x: seen.append(x.detach()) or total(x), torch.ones_like(REAL), torch.zeros_like(FAKE), MIX
+    )
     assert seen[0].unique().tolist() == [MIX[0].item()]
 
 
 def test_autocast_loses_digits_only_in_a_step_of_reduced_precision() -> None:
     critic = network()
     right = P.correct(critic, REAL, FAKE, MIX)[1]
-    torch.testing.assert_close(P.under_autocast(critic, REAL, FAKE, MIX)[1], right)
+    torch.testing.assert_close(P.penalty_with("autocast")(critic, REAL, FAKE, MIX)[1], right)
     with torch.autocast("cpu", torch.bfloat16):
-        reduced, guarded = P.under_autocast(critic, REAL, FAKE, MIX)[1], P.correct(critic, REAL, FAKE, MIX)[1]
+        reduced, guarded = P.penalty_with("autocast")(critic, REAL, FAKE, MIX)[1], P.correct(critic, REAL, FAKE, MIX)[1]
     torch.testing.assert_close(guarded, right)
     assert ((reduced - right).abs() / right).max() > 1e-3
 

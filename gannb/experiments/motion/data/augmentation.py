@@ -1,6 +1,6 @@
 """Augmentation of clips: noise under the speech, and time that runs faster and slower for speech and motion alike.
 
-A road of the motion_balance document ("audio augmentation"). Everything follows from addressed draws, so a batch is a
+An extension that motion_balance names ("audio augmentation"). Everything follows from addressed draws, so a batch is a
 function of its step.
 """
 

@@ -1,6 +1,6 @@
 """BEAT2 motion: SMPL-X axis-angle poses in an `.npz`, retargeted to the 52 joints.
 
-SMPL-X axes are ours: y up, z where the body faces, x to its left; in its rest pose the arms point sideways, palms down,
+SMPL-X axes are ours: y up, z where the body faces, x to its left; in its rest pose arms point sideways, palms down,
 and every joint's frame is the world's. Its rest offsets belong to a licensed body model that is not needed here: the
 rotations are kept and the bones are ours, so lengths and knuckles are average, not the speaker's.
 Rotations are taken against the upper spine (`spine3`), which is the trunk's frame. Hand rotations are read as they
@@ -52,7 +52,16 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 def from_arrays(
     arrays: Mapping[str, np.ndarray], name: str, found: list[str] | None = None
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """As `read`, from arrays `poses` `[F, 165]` and (by option) `mocap_frame_rate`."""
+    """As `read`, from arrays.
+
+    Args:
+        arrays: `poses` `[F, 165]` in radians and, by option, `mocap_frame_rate`.
+        name: of the file, for messages.
+        found: the names of all arrays in the file; those of `arrays` by default.
+
+    Raises:
+        MotionDataError: no poses, another shape, values that are not finite, a frame rate out of range.
+    """
     if "poses" not in arrays:
         keys = ", ".join(found or arrays) or "nothing"
         raise MotionDataError(

@@ -58,10 +58,12 @@ class Recording:
 
     @property
     def frames(self) -> int:
+        """Number of pose frames."""
         return len(self.pose)
 
     @property
     def seconds(self) -> float:
+        """The length in seconds."""
         return self.frames / FPS
 
     def trimmed(self) -> Recording:

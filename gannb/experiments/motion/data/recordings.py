@@ -83,7 +83,10 @@ def load(
 
     Args:
         source: "synthetic" for the synthetic corpus, or a folder of pairs.
-        seconds, each, seed, styles: of the synthetic corpus: length of a recording, recordings per speaker, speakers.
+        seconds: length of a synthetic recording.
+        each: synthetic recordings per speaker.
+        seed: of the synthetic recordings.
+        styles: the synthetic speakers.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -132,6 +135,11 @@ def read_folder(folder: str | Path) -> Iterator[Recording | Fault]:
 def read_pair(motion: str | Path, voice: str | Path, speaker: str | None = None) -> Recording:
     """Read one motion file and its speech, cut to the shorter of the two.
 
+    Args:
+        motion: a `.bvh` or `.npz` file.
+        voice: its sound file.
+        speaker: who it is; by the file's name when None.
+
     Raises:
         MotionDataError, speech.SpeechError, FileNotFoundError: what is wrong with which file, and what to do.
     """
@@ -145,7 +153,12 @@ def read_pair(motion: str | Path, voice: str | Path, speaker: str | None = None)
 
 
 def read_motion(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Read positions `[F, 52, 3]` at 15 fps, bone lengths `[51]` and notes from a `.bvh` or `.npz` file."""
+    """Read positions `[F, 52, 3]` at 15 fps, bone lengths `[51]` and notes from a `.bvh` or `.npz` file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        MotionDataError: what is wrong with it.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such motion file")
@@ -170,12 +183,17 @@ def speaker_of(path: Path) -> str:
 
 
 def export(path: str | Path, pose: np.ndarray, angles: np.ndarray | None = None) -> Path:
-    """Write motion `[F, 52, 3]` (metres, 15 fps) as `.bvh` or `.npz`, by the path's suffix; `read_motion` reads both.
+    """Write motion as `.bvh` or `.npz`, by the path's suffix; `read_motion` reads both.
 
-    The npz holds `positions`, `joints`, `fps` and, where they are given, `angles` `[F, 57]` in radians.
+    The npz holds `positions`, `joints`, `fps` and, where they are given, `angles`.
+
+    Args:
+        path: where to.
+        pose: `[F, 52, 3]`, metres, 15 fps.
+        angles: `[F, 57]`, radians.
 
     Raises:
-        MotionDataError: another suffix; NaN frames.
+        MotionDataError: another suffix; values that are not finite.
     """
     path, pose = Path(path), np.asarray(pose)
     if path.suffix.lower() == ".bvh":

@@ -187,13 +187,13 @@ def recognise(names: Sequence[str], parents: Sequence[int], known: Mapping[str, 
     return found
 
 
-def unit_of(upper_arm: np.ndarray, file: str) -> tuple[float, str]:
+def unit_of(lengths: np.ndarray, file: str) -> tuple[float, str]:
     """The unit in which an upper arm `[F]` is as long as a person's, in metres, and its name.
 
     Raises:
         MotionDataError: no unit fits.
     """
-    length = float(np.median(upper_arm))
+    length = float(np.median(lengths))
     fits = [unit for unit, metres in UNITS.items() if UPPER_ARM[0] <= length * metres <= UPPER_ARM[1]]
     if not fits:
         sizes = ", ".join(f"{length * metres:.3g} m if {unit}" for unit, metres in UNITS.items())

@@ -48,6 +48,7 @@ class Speech:
 
     @property
     def seconds(self) -> float:
+        """The length in seconds."""
         return len(self.samples) / SAMPLE_RATE
 
     def cut(self, start: float, seconds: float) -> Speech:
@@ -83,7 +84,16 @@ def read(path: str | Path) -> Speech:
 
 
 def from_samples(samples: np.ndarray, rate: int, name: str = "speech") -> Speech:
-    """Make mono 24 kHz speech of samples `[n]` or `[n, channels]` at `rate` Hz; raises as `read` does."""
+    """Make mono 24 kHz speech of samples; raises as `read` does.
+
+    Args:
+        samples: `[n]` or `[n, channels]`.
+        rate: samples per second.
+        name: where they come from, for messages.
+
+    Raises:
+        SpeechError: silent; shorter than half a second; values that are not finite.
+    """
     samples, notes = np.asarray(samples, dtype=np.float32), []
     if samples.ndim == 2 and samples.shape[1] > 1:
         notes.append(f"{samples.shape[1]} channels mixed down to one")
@@ -183,7 +193,7 @@ class Prosody:
 
     @property
     def strokes(self) -> np.ndarray:
-        """Times of the stressed syllables in seconds, where gestures strike."""
+        """Times `[k]` of the stressed syllables in seconds, where gestures strike."""
         return self.centres[self.stress > 0]
 
 
@@ -191,7 +201,13 @@ _VOWELS = ((730, 1090), (530, 1840), (270, 2290), (570, 840), (300, 870))  # fir
 
 
 def prosody(seconds: float, voice: Voice, seed: int) -> Prosody:
-    """Phrases of syllables with pauses between them; stressed syllables stand at least half a second apart."""
+    """Phrases of syllables with pauses between them; stressed syllables stand at least half a second apart.
+
+    Args:
+        seconds: length of the speech.
+        voice: whose rate and accents.
+        seed: of all draws.
+    """
     rng = np.random.default_rng(key(seed, "prosody"))
     centres, lengths, stress, time, last = [], [], [], rng.uniform(0.4, 0.8), -9.0
     while time < seconds - 0.5:
@@ -209,7 +225,13 @@ def prosody(seconds: float, voice: Voice, seed: int) -> Prosody:
 
 
 def synthesise(said: Prosody, voice: Voice, seed: int) -> Speech:
-    """Give prosody a voice: a pulse train through moving formants, stressed syllables louder, longer and higher."""
+    """Give prosody a voice: a pulse train through moving formants, stressed syllables louder, longer and higher.
+
+    Args:
+        said: what is said when.
+        voice: whose pitch and breathiness.
+        seed: of all draws.
+    """
     from scipy.signal import iirpeak, lfilter
 
     rng = np.random.default_rng(key(seed, "voice"))

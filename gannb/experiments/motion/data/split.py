@@ -70,7 +70,7 @@ class MotionSplit:
         return torch.stack([lengths.mean(0) for lengths in mine])
 
     def scales(self) -> dict[str, Tensor]:
-        """What networks know of their data, as `gannb.experiments.motion.networks.building` takes it."""
+        """Scales of the data: `center`, `spread` `[52, 3]`, `mel_center`, `mel_spread` `[n_mels]` and `bones`."""
         s = self.statistics
         pose = {"center": s.pose_mean, "spread": s.pose_std}
         return pose | {"mel_center": s.mel_mean, "mel_spread": s.mel_std, "bones": self.bones}
@@ -81,6 +81,13 @@ class MotionSplit:
         """The training clips as batches: whole on the device, or streamed where they lie on disk.
 
         With `noise` or `warp` each clip is augmented anew by its step (`gannb.experiments.motion.data.augmentation`).
+
+        Args:
+            size: clips per batch.
+            seed: of their order and of the augmentation.
+            device: where the batches are.
+            noise: share of clips with noise under the speech.
+            warp: the most by which time runs faster or slower.
         """
         if self.recordings is None:
             plain = StreamedBatches(self.train, size, seed=seed, device=device, name="corpus")

@@ -69,7 +69,14 @@ _MARGIN = 1.0  # degrees kept from every limit
 
 
 def record(style: Style, seconds: float = 30.0, seed: int = 0, take: int = 0) -> Recording:
-    """Make one recording of a synthetic speaker, a function of what it is given."""
+    """Make one recording of a synthetic speaker, a function of its arguments.
+
+    Args:
+        style: the speaker's.
+        seconds: its length.
+        seed: of all draws.
+        take: the number of the recording.
+    """
     address = key(seed, style.name, take)
     said = prosody(seconds, style.voice, address)
     angles = gesture(style, said, address)
@@ -80,7 +87,13 @@ def record(style: Style, seconds: float = 30.0, seed: int = 0, take: int = 0) ->
 
 
 def gesture(style: Style, said: Prosody, seed: int) -> np.ndarray:
-    """Make the joint angles `[F, 57]` (float32 radians) that go with what is said."""
+    """Make the joint angles `[F, 57]` (float32 radians) that accompany speech.
+
+    Args:
+        style: the speaker's.
+        said: what is said when.
+        seed: of all draws.
+    """
     rng = np.random.default_rng(key(seed, "gesture"))
     times = np.arange(int(said.seconds * FPS)) / FPS
     strokes, stress = said.strokes, said.stress[said.stress > 0]

@@ -91,10 +91,14 @@ def speech_onsets(mel: Tensor) -> list[np.ndarray]:
 
 
 def speech_stresses(mel: Tensor, smooth: float = 0.06, prominence: float = 1.5) -> list[np.ndarray]:
-    """Stressed syllables in seconds of each clip's log-mel `[N, 4·T, n_mels]` (not normalised).
+    """Stressed syllables in seconds of each clip.
 
-    Peaks of the amplitude, smoothed by a Gaussian of `smooth` seconds, that stand out by `prominence` standard
-    deviations of it. On synthetic speech 92 % of the known stresses are found and all that is found is one.
+    Peaks of the amplitude that stand out. On synthetic speech 92 % of the known stresses are found, and nothing else.
+
+    Args:
+        mel: log-mel `[N, 4·T, n_mels]`, not normalised.
+        smooth: standard deviation of a Gaussian over the amplitude, seconds.
+        prominence: of a peak, in standard deviations of the amplitude.
     """
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks
@@ -111,9 +115,13 @@ def speech_stresses(mel: Tensor, smooth: float = 0.06, prominence: float = 1.5) 
 def motion_beats(
     pose: Tensor, variant: BeatVariant, fps: float = FPS, typical: np.ndarray | None = None
 ) -> list[np.ndarray]:
-    """Beats in seconds of one clip `[T, 52, 3]`; one array, or one per joint where the variant looks at each.
+    """Beats in seconds of one clip; one array, or one per joint where the variant looks at each.
 
-    `typical` is `typical_speed` of real motion, by which thresholds are measured; of this clip itself when None.
+    Args:
+        pose: `[T, 52, 3]`.
+        variant: the score.
+        fps: frames per second of `pose`.
+        typical: `typical_speed` of real motion `[k]`, the unit of thresholds; of this clip itself when None.
     """
     typical = typical_speed(pose[None], variant) if typical is None else typical
     if variant.signal == "wrist_stops":

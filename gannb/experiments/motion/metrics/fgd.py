@@ -26,8 +26,11 @@ STEPS, BATCH, RATE = 400, 64, 2e-3
 class GestureFeatures:
     """Codes of clips, from an autoencoder fitted to real ones.
 
+    Args:
+        network: the autoencoder; kept in eval mode.
+        fitted_to: the clips `[N, T, 52, 3]` that it was fitted to, over which each entry of a code has unit spread.
+
     Attributes:
-        network: the autoencoder, in eval mode.
         fingerprint: a hash of its weights; distances compare under the same one only.
     """
 
@@ -47,9 +50,14 @@ class GestureFeatures:
 
 
 def fit(real: Tensor, steps: int = STEPS, seed: int = 0) -> GestureFeatures:
-    """Fit the autoencoder to real clips `[N, T, 52, 3]` (metres), or take it from the cache.
+    """Fit the autoencoder to real clips, or take it from the cache.
 
     It depends on the clips and `seed` alone, never on a run's seed: variants that share their data share their encoder.
+
+    Args:
+        real: `[N, T, 52, 3]`, metres.
+        steps: of Adam.
+        seed: of weights and batches.
 
     Raises:
         ValueError: fewer than 2 clips, or clips that are all alike.
@@ -73,7 +81,8 @@ def fgd(features: GestureFeatures, real: Tensor, generated: Tensor, seed: int = 
 
     Args:
         features: fitted to clips other than `real` where the score is to be held-out.
-        real, generated: `[N, T, 52, 3]`, metres.
+        real: `[N, T, 52, 3]`, metres.
+        generated: likewise.
         seed: of the random halves.
 
     Returns:

@@ -26,20 +26,32 @@ PCK_SHARE = 0.2
 
 
 def maje(real: Tensor, generated: Tensor) -> Score:
-    """Mean absolute joint error, metres per coordinate (Yoon et al. 2020)."""
+    """Mean absolute joint error of poses `[N, T, 52, 3]`, metres per coordinate (Yoon et al. 2020)."""
     _check_pair(real, generated)
     return _mean("maje", (generated - real).abs().flatten(1).mean(1), unit="m", paired=True)
 
 
 def mad(real: Tensor, generated: Tensor, fps: float = FPS) -> Score:
-    """Mean absolute difference of accelerations, m/s² per coordinate (Yoon et al. 2020)."""
+    """Mean absolute difference of accelerations, m/s² per coordinate (Yoon et al. 2020).
+
+    Args:
+        real: `[N, T, 52, 3]`, metres.
+        generated: to the same speech.
+        fps: frames per second.
+    """
     _check_pair(real, generated)
     apart = (generated - real).diff(n=2, dim=1) * fps**2
     return _mean("mad", apart.abs().flatten(1).mean(1), unit="m/s²", fps=fps, paired=True)
 
 
 def pck(real: Tensor, generated: Tensor, share: float = PCK_SHARE) -> Score:
-    """Share of joints within `share` of the real pose's bounding box (its longer side) (Ginosar et al. 2019)."""
+    """Share of correct keypoints: joints within a share of the real pose's bounding box (Ginosar et al. 2019).
+
+    Args:
+        real: `[N, T, 52, 3]`, metres.
+        generated: to the same speech.
+        share: of the longer side of the box.
+    """
     _check_pair(real, generated)
     box = (real.amax(2) - real.amin(2)).amax(-1)  # [N, T]
     near = (generated - real).norm(dim=-1) <= share * box.unsqueeze(-1)
@@ -51,13 +63,13 @@ def pck(real: Tensor, generated: Tensor, share: float = PCK_SHARE) -> Score:
 
 
 def l1div(pose: Tensor, name: str = "l1div") -> Score:
-    """How far a clip strays from its own mean pose: Σ over coordinates of |x - mean|, metres (EMAGE's L1div)."""
+    """Distance of a clip `[N, T, 52, 3]` from its own mean pose: Σ over coordinates of |x - mean|, metres (EMAGE)."""
     _check(pose)
     return _mean(name, (pose - pose.mean(1, keepdim=True)).abs().sum((2, 3)).mean(1), unit="m")
 
 
 def diversity(pose: Tensor, name: str = "diversity") -> Score:
-    """How far clips are apart: mean over pairs of the mean |difference| of a coordinate, metres.
+    """Distance between clips `[N, T, 52, 3]`: mean over pairs of the mean |difference| of a coordinate, metres.
 
     No error is given: pairs share clips, so they do not count singly.
     """
@@ -69,7 +81,13 @@ def diversity(pose: Tensor, name: str = "diversity") -> Score:
 
 
 def jerk(pose: Tensor, fps: float = FPS, name: str = "jerk") -> Score:
-    """Mean length of the third derivative of joint positions, m/s³."""
+    """Mean length of the third derivative of joint positions, m/s³.
+
+    Args:
+        pose: `[N, T, 52, 3]`, metres.
+        fps: frames per second.
+        name: of the score.
+    """
     _check(pose, frames=4)
     third = pose.diff(n=3, dim=1).norm(dim=-1) * fps**3
     return _mean(name, third.flatten(1).mean(1), unit="m/s³", fps=fps)
@@ -98,7 +116,12 @@ def seam_jerk(pose: Tensor, hop: int = 32, quantile: float = 0.95) -> float:
 def speed_hellinger(real: Tensor, generated: Tensor, fps: float = FPS, bins: int = 50, fastest: float = 5.0) -> Score:
     """Hellinger distance between the histograms of joint speeds, 0 (the same) to 1 (no overlap).
 
-    Bins are equal in width from 0 to `fastest` m/s; what is faster counts in the last.
+    Args:
+        real: `[N, T, 52, 3]`, metres.
+        generated: likewise; as many clips are not needed.
+        fps: frames per second.
+        bins: of equal width from 0 to `fastest`.
+        fastest: m/s; higher speeds count in the last bin.
     """
     _check(real, frames=2)
     _check(generated, frames=2)
@@ -134,7 +157,7 @@ def bone_violation(pose: Tensor, lengths: Tensor | None = None) -> tuple[Score, 
 
 
 def limit_violation(pose: Tensor) -> Score:
-    """Share of joint-frames bent further than a body can, by more than 0.5°.
+    """Share of joint-frames of poses `[N, T, 52, 3]` bent further than a body can, by more than 0.5°.
 
     A joint counts where any of its angles is beyond its limits or, for finger hinges, where it bends sideways.
     """
@@ -183,16 +206,16 @@ ARM_RESTS = 0.05  # metres per second at the wrist
 
 
 def harmony(pose: Tensor, fps: float = FPS) -> Harmony:
-    """Measure body-hand harmony; compare the generated with the real (M19).
+    """Body-hand harmony of poses `[N, T, 52, 3]`; compare generated with real motion (M19).
 
-    A hand's speed is the mean |change| of its 20 finger angles, so that carrying a stiff hand does not count; an arm's
-    is its wrist's speed. Clips in which either stands still have no correlation and are left out of it.
+    A hand's speed is the mean |change| of its 20 finger angles, so that carrying a stiff hand does not count; the other
+    speed is the wrist's. Clips in which either stands still have no correlation and are left out of it.
     """
     _check(pose, frames=3)
-    hand, arm = hand_and_arm_speed(pose, fps)
+    hand, wrist = hand_and_arm_speed(pose, fps)
     moving = hand > HAND_MOVES
     settings = {"fps": fps, "hand_moves": "40°/s", "arm_rests": "0.05 m/s"}
-    centred = [speed - speed.mean(1, keepdim=True) for speed in (hand, arm)]
+    centred = [speed - speed.mean(1, keepdim=True) for speed in (hand, wrist)]
     size = centred[0].norm(dim=1) * centred[1].norm(dim=1)  # [N, 2]
     lively = size > 1e-6
     if lively.any():
@@ -201,7 +224,7 @@ def harmony(pose: Tensor, fps: float = FPS) -> Harmony:
     else:
         correlation = Score.missing("hand_arm_correlation", "no hand and arm move in any clip", **settings)
     if moving.any():
-        share = float((moving & (arm < ARM_RESTS)).sum() / moving.sum())
+        share = float((moving & (wrist < ARM_RESTS)).sum() / moving.sum())
         isolated = Score("isolated_hand", share, protocol={"n_fake": len(pose)} | settings)
     else:
         isolated = Score.missing("isolated_hand", "no hand moves in any frame", **settings)

@@ -15,7 +15,8 @@ class MelScale(nn.Module):
 
     Args:
         n_mels: mel bands.
-        center, spread: mean and standard deviation of the log-mel `[n_mels]`; 0 and 1 by default.
+        center: mean of the log-mel `[n_mels]`; 0 by default.
+        spread: its standard deviation `[n_mels]`; 1 by default.
     """
 
     def __init__(self, n_mels: int, center: Tensor | None = None, spread: Tensor | None = None) -> None:
@@ -35,7 +36,11 @@ class AudioEncoder(nn.Module):
     Args:
         channels: features per pose frame.
         n_mels: mel bands; divisible by 8.
-        center, spread: of the log-mel, see `MelScale`.
+        center: mean of the log-mel `[n_mels]`, see `MelScale`.
+        spread: its standard deviation `[n_mels]`.
+
+    Raises:
+        ValueError: a number of mel bands that does not divide by 8.
     """
 
     def __init__(self, channels: int, n_mels: int, center: Tensor | None = None, spread: Tensor | None = None) -> None:
@@ -68,7 +73,11 @@ class AudioEncoder(nn.Module):
 
 
 def check_mel(mel: Tensor, n_mels: int) -> None:
-    """Raise ValueError where `mel` is not `[B, 4·T, n_mels]`."""
+    """Check the shape of a log-mel.
+
+    Raises:
+        ValueError: it is not `[B, 4·T, n_mels]`.
+    """
     if mel.ndim != 3 or mel.shape[2] != n_mels or mel.shape[1] % MEL_FRAMES:
         raise ValueError(
             f"mel: shape {tuple(mel.shape)}, expected [clips, {MEL_FRAMES}·frames, {n_mels}] "

@@ -22,6 +22,9 @@ class MotionAutoencoder(nn.Module):
         width: channels.
         center, spread: mean pose and standard deviation `[52, 3]`, metres.
         change: standard deviation of frame-to-frame changes of the scaled pose `[52, 3]`.
+
+    Raises:
+        ValueError: a number of frames that does not divide by 8.
     """
 
     def __init__(
@@ -59,7 +62,11 @@ class MotionAutoencoder(nn.Module):
             self.register_buffer(name, torch.full((52, 3), default) if value is None else value.float().clone())
 
     def scaled(self, pose: Tensor) -> Tensor:
-        """Scaled poses beside their scaled changes `[N, 312, T]`: input, and target of the reconstruction."""
+        """Scaled poses beside their scaled changes `[N, 312, T]`: input, and target of the reconstruction.
+
+        Raises:
+            ValueError: another shape than `[N, frames, 52, 3]`.
+        """
         if pose.ndim != 4 or pose.shape[1:] != (self.frames, 52, 3):
             raise ValueError(f"pose: shape {tuple(pose.shape)}, expected [clips, {self.frames}, 52, 3]")
         still = (pose - self.center) / self.spread
@@ -78,5 +85,5 @@ class MotionAutoencoder(nn.Module):
         return torch.cat([code, (first.var(-1, unbiased=False) + 1e-6).sqrt()], dim=1)
 
     def forward(self, pose: Tensor) -> Tensor:
-        """The reconstruction of `scaled(pose)`."""
+        """The reconstruction `[N, 312, T]` of `scaled(pose)`."""
         return self.decoder(self.spread_out(self.encode(pose)).unflatten(1, (-1, self.frames // 8)))

@@ -49,6 +49,9 @@ class Attention(nn.Module):
     Args:
         channels: features of queries and context; divisible by `heads`.
         heads: attention heads.
+
+    Raises:
+        ValueError: channels that cannot be divided among the heads.
     """
 
     def __init__(self, channels: int, heads: int = 8) -> None:
@@ -94,6 +97,9 @@ class BodyHandAttention(nn.Module):
         channels: features of both; 256 in the document.
         heads: 8 in the document.
         order: `parallel` or `sequential`; with `off` both pass through unchanged.
+
+    Raises:
+        ValueError: another order.
     """
 
     def __init__(self, channels: int, heads: int = 8, order: Order = "parallel") -> None:

@@ -18,8 +18,8 @@ def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = No
     Args:
         p: the run's parameters.
         speakers: how many there are.
-        scales: what it knows of its data: `center`, `spread`, `mel_center`, `mel_spread`, `bones`
-            (`gannb.experiments.motion.data.split`); None where weights are to be loaded into it.
+        scales: what it knows of its data, as `MotionSplit.scales` gives it: `center` `[52, 3]` and others; None where
+            weights are to be loaded into it.
     """
     return Generator(p.n_mels, speakers, p.width, p.head, p.body_hand, graph=p.graph, **(scales or {}))
 
@@ -27,9 +27,15 @@ def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = No
 def discriminator(
     p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None, norm: Norm = "batch"
 ) -> Discriminator | TimeScales:
-    """The discriminator (`batch`), or the critic (`layer`), that the parameters describe; see `generator`.
+    """The discriminator (`batch`), or the critic (`layer`), that the parameters describe.
 
     With more `time_scales` it is one discriminator per scale (`gannb.experiments.motion.networks.multiscale`).
+
+    Args:
+        p: the run's parameters.
+        speakers: how many there are.
+        scales: as for `generator`: `center` `[52, 3]` and others.
+        norm: `batch` or `layer`.
     """
     known = {name: scale for name, scale in (scales or {}).items() if name != "bones"}
     n_mels, known_speakers = p.n_mels if p.d_on_speech else None, speakers if p.d_on_speaker else 0

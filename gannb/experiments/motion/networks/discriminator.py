@@ -51,6 +51,9 @@ class Discriminator(nn.Module):
         center, spread: the data's mean pose and standard deviation `[52, 3]`, metres, by which poses are scaled.
         mel_center, mel_spread: of the log-mel `[n_mels]`, by which speech is scaled.
         heads: attention heads.
+
+    Raises:
+        ValueError: another norm.
     """
 
     def __init__(
@@ -88,6 +91,11 @@ class Discriminator(nn.Module):
 
     def forward(self, pose: Tensor, mel: Tensor | None = None, speaker: Tensor | None = None) -> Tensor:
         """Patch scores `[B, T / 16]` of poses `[B, T, 52, 3]` in metres, T a multiple of 16.
+
+        Args:
+            pose: `[B, T, 52, 3]`.
+            mel: log-mel `[B, 4·T, n_mels]`.
+            speaker: `[B]` int64.
 
         Raises:
             ValueError: a shape that does not fit, or speech or speaker missing where the network was built to use it.

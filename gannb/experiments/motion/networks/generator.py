@@ -60,7 +60,14 @@ class UNet(nn.Module):
 
 
 class Branch(nn.Module):
-    """Body or hands: residual block, channel attention, temporal self-attention, then features of each joint."""
+    """Body or hands: residual block, channel attention, temporal self-attention, then features of each joint.
+
+    Args:
+        channels: C.
+        joints: of the part.
+        joint_channels: features per joint.
+        heads: attention heads.
+    """
 
     def __init__(self, channels: int, joints: int, joint_channels: int, heads: int) -> None:
         super().__init__()
@@ -94,6 +101,9 @@ class Generator(nn.Module):
         bones: each speaker's lengths `[speakers, 51]`, metres; the skeleton's by default.
         heads: heads of every attention over time; the graph layers have 4.
         graph: which graph layers, in order; see `gannb.experiments.motion.networks.graph.graph_layers`.
+
+    Raises:
+        ValueError: another head.
     """
 
     def __init__(
@@ -148,7 +158,11 @@ class Generator(nn.Module):
         return self.center + self.spread * raw
 
     def angles(self, mel: Tensor, speaker: Tensor) -> Tensor:
-        """Joint angles `[B, T, 57]` in radians, all within their limits; only with the `angles` head."""
+        """Joint angles `[B, T, 57]` in radians, all within their limits.
+
+        Raises:
+            ValueError: a generator with the `coordinates` head.
+        """
         if self.head != "angles":
             raise ValueError("this generator's head gives coordinates; read angles with kinematics.joint_angles")
         order = torch.argsort(torch.tensor([*skeleton.BODY_ANGLES, *skeleton.HAND_ANGLES], device=mel.device))

@@ -1,4 +1,4 @@
-"""Discriminators at several time scales: a road that the motion_balance document names."""
+"""Discriminators at several time scales: an extension that motion_balance names."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ class TimeScales(nn.Module):
     def forward(self, pose: Tensor, mel: Tensor | None = None, speaker: Tensor | None = None) -> Tensor:
         """Patch scores `[B, scales · T / 16]` of poses `[B, T, 52, 3]`, T a multiple of 16 times each scale.
 
+        Args:
+            pose: `[B, T, 52, 3]`.
+            mel: log-mel `[B, 4·T, n_mels]`.
+            speaker: `[B]` int64.
+
         Raises:
             ValueError: a clip that is too short for a scale, and what a single discriminator refuses.
         """
@@ -49,5 +54,5 @@ class TimeScales(nn.Module):
 
 
 def coarser(x: Tensor, scale: int) -> Tensor:
-    """Means over every `scale` entries of the second axis."""
+    """Means over every `scale` entries of the second axis: `[B, N, ...]` → `[B, N / scale, ...]`."""
     return x if scale == 1 else x.unflatten(1, (-1, scale)).mean(dim=2)

@@ -64,13 +64,14 @@ class SkeletonPlayer:
         return cls({recording.name: recording.pose, **others}, recording.speech)
 
     def with_motions(self, motions: Mapping[str, np.ndarray | torch.Tensor]) -> SkeletonPlayer:
-        """The same player of other motions; the sound is not packed again."""
+        """The same player of other motions `[F, 52, 3]` by name; the sound is not packed again."""
         other = SkeletonPlayer(motions, self.speech, lengths=self.lengths, sound=self.sound)
         other._packed = self._packed
         return other
 
     @property
     def seconds(self) -> float:
+        """The length in seconds."""
         return max(len(pose) for pose in self.motions.values()) / FPS
 
     def page(self) -> str:

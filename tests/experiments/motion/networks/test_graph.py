@@ -7,16 +7,8 @@ from torch_geometric.nn import DenseGATConv, DenseGraphConv
 from torch_geometric.nn import GATConv as SparseGATConv
 from torch_geometric.nn import GraphConv as SparseGraphConv
 
-from gannb.experiments.motion.networks.graph import (
-    GATConv,
-    GraphConv,
-    _attended,
-    _Residual,
-    _with_neighbours,
-    _WithNeighbours,
-    graph_layers,
-    skeleton_edges,
-)
+from gannb.experiments.motion.networks import messages
+from gannb.experiments.motion.networks.graph import GATConv, GraphConv, graph_layers, skeleton_edges
 from gannb.random import generator, seeded
 
 J, C, M = 52, 32, 6
@@ -119,7 +111,7 @@ def test_the_residual_norm_is_torchs_and_its_derivatives_are_right():
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)
     expected = x + F.leaky_relu(norm(h.transpose(1, 2)), 0.2).transpose(1, 2)
-    generated = _Residual.apply(x, h, norm.weight, norm.bias, norm.eps)
+    generated = messages.residual(x, h, norm)
     torch.testing.assert_close(generated, expected, atol=1e-6, rtol=0)
     given, up = (x, h, norm.weight, norm.bias), torch.randn(generated.shape, generator=generator("up"))
     for ours, theirs in zip(torch.autograd.grad(generated, given, up), torch.autograd.grad(expected, given, up)):
@@ -127,7 +119,7 @@ def test_the_residual_norm_is_torchs_and_its_derivatives_are_right():
     seconds = []
     for ours in (True, False):
         layer = F.leaky_relu(norm(h.transpose(1, 2)), 0.2).transpose(1, 2)
-        generated = _Residual.apply(x, h, norm.weight, norm.bias, norm.eps) if ours else x + layer
+        generated = messages.residual(x, h, norm) if ours else x + layer
         (slope,) = torch.autograd.grad(generated, h, up, create_graph=True)
         seconds.append(torch.autograd.grad(slope.square().sum(), (h, norm.weight)))
     for ours, theirs in zip(*seconds):
@@ -137,13 +129,13 @@ def test_the_residual_norm_is_torchs_and_its_derivatives_are_right():
 def test_the_path_of_other_devices_gives_the_same(attention, convolution, x):
     """What runs on a GPU, run here: gather and add for attention, one product for convolution."""
     torch.testing.assert_close(
-        _attended(attention._project(x), attention.plan, (attention.come, attention.go)),
+        messages._attended(attention._project(x), attention.plan, (attention.come, attention.go)),
         attention(x),
         atol=1e-6,
         rtol=0,
     )
-    ours = _WithNeighbours.apply(x, convolution.edges)
-    torch.testing.assert_close(_with_neighbours(x, convolution.adjacency), ours, atol=1e-5, rtol=0)
+    ours = messages._WithNeighbours.apply(x, convolution.edges)
+    torch.testing.assert_close(messages._product(x, convolution.adjacency), ours, atol=1e-5, rtol=0)
 
 
 def test_a_message_goes_one_bone_a_layer():
