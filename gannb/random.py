@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +55,22 @@ def seeded(*address: object) -> Iterator[None]:
             torch.cuda.set_rng_state_all(cuda)
 
 
+class Draw(NamedTuple):
+    """One draw of a stream: how often the stream was drawn before, the tensor method that fills, and its bounds."""
+
+    stream: str
+    index: int
+    fill: str
+    bounds: tuple[int, ...]
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+    def into(self, tensor: Tensor, address: tuple) -> Tensor:
+        """Fill a tensor of the draw's shape with the numbers at an address."""
+        draw = generator(self.stream, self.index, *address, device=tensor.device)
+        return getattr(tensor, self.fill)(*self.bounds, generator=draw)
+
+
 class Draws:
     """The random numbers of one turn of one step, by the name of their stream.
 
@@ -86,21 +102,15 @@ class Draws:
 
     def generator(self, stream: str) -> torch.Generator:
         """A fresh generator for the next draw of `stream`; the same on every rank."""
-        count = self._drawn.get(stream, 0)
-        self._drawn[stream] = count + 1
-        return generator(stream, count, *self.address, device=self.device)
+        return generator(stream, self._next(stream), *self.address, device=self.device)
 
     def randn(self, stream: str, n: int, *shape: int) -> Tensor:
         """Standard normal draws `[n, *shape]`."""
-        import torch
-
-        return self._mine(torch.randn(n * self.ranks, *shape, generator=self.generator(stream), device=self.device))
+        return self._mine(Draw(stream, self._next(stream), "normal_", (), (n * self.ranks, *shape)))
 
     def rand(self, stream: str, n: int, *shape: int) -> Tensor:
         """Uniform draws in [0, 1) `[n, *shape]`."""
-        import torch
-
-        return self._mine(torch.rand(n * self.ranks, *shape, generator=self.generator(stream), device=self.device))
+        return self._mine(Draw(stream, self._next(stream), "uniform_", (), (n * self.ranks, *shape)))
 
     def randint(self, stream: str, n: int, *shape: int, low: int = 0, high: int) -> Tensor:
         """Integer draws `[n, *shape]`, int64.
@@ -112,11 +122,22 @@ class Draws:
             low: the lowest integer.
             high: one above the highest.
         """
-        import torch
+        return self._mine(
+            Draw(stream, self._next(stream), "random_", (low, high), (n * self.ranks, *shape), "int64")
+        )
 
-        size = (n * self.ranks, *shape)
-        return self._mine(torch.randint(low, high, size, generator=self.generator(stream), device=self.device))
+    def _next(self, stream: str) -> int:
+        """How often a stream was drawn before in this turn."""
+        count = self._drawn.get(stream, 0)
+        self._drawn[stream] = count + 1
+        return count
 
-    def _mine(self, drawn: Tensor) -> Tensor:
+    def _mine(self, draw: Draw) -> Tensor:
+        drawn = self._make(draw)
         share = len(drawn) // self.ranks
         return drawn[self.rank * share : (self.rank + 1) * share]
+
+    def _make(self, draw: Draw) -> Tensor:
+        import torch
+
+        return draw.into(torch.empty(draw.shape, dtype=getattr(torch, draw.dtype), device=self.device), self.address)

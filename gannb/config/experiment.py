@@ -43,6 +43,7 @@ class Experiment(BaseModel):
     device: str = execution("auto", "auto | cpu | cuda | cuda:N")
     threads: int = execution(0, "CPU threads; 0 leaves them to torch", low=0)
     deterministic: bool = execution(False, "bit-equal on CUDA too, and slower; what cannot be so raises")
+    capture: str = execution("auto", "turns as CUDA graphs; auto: on CUDA", choices=("auto", "on", "off"))
     runs: str = execution("", "where run folders go; empty: $GANNB_RUNS, else runs/ beside the notebooks")
     resume: str = execution("", "a run folder to go on with")
     replay: str = execution("", "an interventions.yaml whose moves are made again")

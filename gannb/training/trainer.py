@@ -17,6 +17,7 @@ from gannb.control.numbers import Now, Numbers
 from gannb.random import Draws, seeded
 from gannb.runs import environment, files
 from gannb.runs.folder import Run, RunError
+from gannb.training.capture import CapturedTurns
 from gannb.training.checkpoint import Checkpoint
 from gannb.training.interrupt import Interrupt
 from gannb.training.player import Player
@@ -77,8 +78,11 @@ class Trainer(TrainingState):
         self._due: list[tuple[Callable[[int], bool], Callable[[Trainer], Any]]] = []
         self._within: int | None = None
         self._best_is_new = False
+        self.captured = {player.name: CapturedTurns(player, self.device, self._eager()) for player in players}
         for player in players:
             player.scaler = self.precision.scaler(self.device)
+            if self.device.type == "cuda" or not self.captured[player.name].reason:
+                player.hold_rates_in_tensors()
         self.session = Session(self)
 
     # ---- what a notebook calls -------------------------------------------------------------------------------
@@ -241,6 +245,8 @@ class Trainer(TrainingState):
             peak_memory_bytes=environment.peak_memory(self.device),
             weights_sha256=self.weights(),
             best=self.best or None,
+            captured={name: str(captured) for name, captured in self.captured.items()},
+            captured_memory_bytes=sum(captured.memory for captured in self.captured.values()),
             metrics=scores.as_dict()["metrics"] if scores is not None else {},
         )
 
@@ -259,15 +265,26 @@ class Trainer(TrainingState):
         others = [p for name, player in self.players.items() if name != who for p in player.parameters]
         networks = {name: player.module for name, player in self.players.items()}
         turn = Turn(who, networks, batch, now, self.draws(index), self.step)
-        autocast, scaled = self.precision.autocast(self.epoch, self.device), self.precision.active(self.epoch)
+        epoch, captured = self.epoch, self.captured[who]
+        reason = captured.reason
         for parameter in others:
             parameter.requires_grad_(False)
         try:
             with seeded("dropout", self.seed, self.step, index, distributed.rank()):
-                return self.players[who].update(turn, autocast, scaled)
+                autocast = lambda: self.precision.autocast(epoch, self.device)  # noqa: E731
+                return captured.update(turn, autocast, self.precision.active(epoch))
         finally:
             for parameter in others:
                 parameter.requires_grad_(True)
+            if captured.reason != reason:
+                self.run.event("capture", self.step, name=who, says=str(captured))
+
+    def _eager(self) -> str:
+        """Why turns are not captured at all, "" where they are."""
+        wanted = getattr(self.run.params, "capture", "auto")
+        if wanted == "off" or (wanted == "auto" and self.device.type != "cuda"):
+            return "capture is off" if wanted == "off" else "a CPU has nothing to capture"
+        return "several ranks" if distributed.ranks() > 1 else ""
 
     def _update_alarms(self) -> None:
         """Give the alarms what was recorded; at fixed steps, so that what they do is reproducible."""

@@ -1,0 +1,132 @@
+"""A tape of a turn's operations: what a CUDA graph keeps of it, recorded on any device.
+
+A tape sees what a graph cannot hold (numbers of the host, shapes that follow the data), tells whether two turns did the
+same, and can be played again: on a CPU it stands in for the graph, with the same blindness for everything but tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map_only
+from torch.utils.weak import WeakTensorKeyDictionary
+
+HOST = {torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default}
+
+
+class Produced(NamedTuple):
+    """The result of an operation on the tape, by its number."""
+
+    number: int
+
+
+class Outer(NamedTuple):
+    """A tensor from outside the turn, by the order in which it was met."""
+
+    number: int
+
+
+class Tape(TorchDispatchMode):
+    """Records the operations of a block, those of the backward pass and of the optimiser included.
+
+    Attributes:
+        fault: what a graph cannot hold of them; "" where there is nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fault = ""
+        self._operations: list[tuple[OpOverload, Any, list[int | None]]] = []
+        self._outer: list[Tensor] = []
+        self._known = WeakTensorKeyDictionary()
+        self._count = 0
+        self._result: Produced | Outer = Outer(0)
+
+    def record(self, body: Callable[[], Tensor]) -> Tensor:
+        """Run a block under the tape; its result, of any shape, is that of `play` later."""
+        with self:
+            result = body()
+        self._result = self._reference(result)
+        return result
+
+    @torch.no_grad()
+    def play(self) -> Tensor:
+        """Do all operations again, on what the outer tensors hold now; the block's result, of its shape."""
+        results: dict[int, Tensor] = {}
+
+        def tensor(at: Produced | Outer) -> Tensor:
+            return self._outer[at.number] if isinstance(at, Outer) else results[at.number]
+
+        for operation, inputs, numbers in self._operations:
+            args, kwargs = tree_map_only((Produced, Outer), tensor, inputs, is_leaf=_is_reference)
+            out = tree_flatten(operation(*args, **kwargs))[0]
+            results |= {number: value for number, value in zip(numbers, out) if number is not None}
+        return tensor(self._result)
+
+    def difference(self, other: Tape) -> str:
+        """In what another tape differs, "" where it is the same."""
+        for (mine, inputs, _), (theirs, others, _) in zip(self._operations, other._operations):
+            if mine is not theirs or inputs != others:
+                was, became = _plain(inputs), _plain(others)
+                change = f" of {was} and of {became}" if mine is theirs and was != became else f" and {theirs}"
+                return f"its operations change from turn to turn: {mine}{change}"
+        if len(self._operations) != len(other._operations):
+            return f"its operations change from turn to turn: {len(self._operations)}, then {len(other._operations)}"
+        if any(mine is not theirs for mine, theirs in zip(self._outer, other._outer)):
+            return "it takes in a tensor that is another one at every turn"
+        return ""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.namespace == "profiler":
+            return func(*args, **(kwargs or {}))
+        inputs = tree_map_only(Tensor, self._reference, (args, kwargs or {}))
+        out = func(*args, **(kwargs or {}))
+        results = tree_flatten(out)[0]
+        self.fault = self.fault or _fault(func, args, kwargs or {}, results)
+        self._operations.append((func, inputs, [self._number(result) for result in results]))
+        return out
+
+    def _reference(self, tensor: Tensor) -> Produced | Outer:
+        if tensor not in self._known:
+            self._known[tensor] = Outer(len(self._outer))
+            self._outer.append(tensor)
+        return self._known[tensor]
+
+    def _number(self, result: Any) -> int | None:
+        """A number for a new tensor; None for what was there before (an operation in place) and for no tensor."""
+        if not isinstance(result, Tensor) or result in self._known:
+            return None
+        self._known[result] = Produced(self._count)
+        self._count += 1
+        return self._count - 1
+
+
+def _fault(func: OpOverload, args: Any, kwargs: dict[str, Any], results: list[Any]) -> str:
+    """What a graph cannot hold of an operation."""
+    inputs = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
+    if func in HOST:
+        return "it makes a tensor from numbers of the host, as torch.tensor does"
+    if kwargs.get("generator") is not None:
+        return "it draws from a generator of its own"
+    if torch.Tag.data_dependent_output in func.tags:
+        return "it reads a number back from the device"
+    by_mask = "index" in func.name() and any(x.dtype in (torch.bool, torch.uint8) for x in inputs)
+    if by_mask or (torch.Tag.dynamic_output_shape in func.tags and "index" not in func.name()):
+        return f"its shapes follow its data: {func}"
+    if len({x.device.type for x in [*inputs, *results] if isinstance(x, Tensor) and x.ndim}) > 1:
+        return f"it copies between the host and the device: {func}"
+    return ""
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, Produced | Outer)
+
+
+def _plain(inputs: Any) -> list[Any]:
+    """The inputs that are no tensors."""
+    return [x for x in tree_flatten(inputs, is_leaf=_is_reference)[0] if not _is_reference(x) and x is not None]
