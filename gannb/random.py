@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +56,8 @@ def seeded(*address: object) -> Iterator[None]:
             torch.cuda.set_rng_state_all(cuda)
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True)
+class Draw:
     """One draw of a stream: how often the stream was drawn before, the tensor method that fills, and its bounds."""
 
     stream: str

@@ -46,6 +46,8 @@ class CapturedTurns:
     Attributes:
         reason: why its turns play eagerly; "" where they do not.
         memory: bytes that its graphs reserved on the device.
+        names: the numbers whose plain values the loss reads; a graph holds for those values alone.
+        intervals: the intervals that the loss asks `turn.due` about.
     """
 
     def __init__(self, player: Player, device: torch.device, reason: str = "") -> None:
@@ -55,6 +57,7 @@ class CapturedTurns:
         self.intervals: set[int] = set()
         self._graphs: dict[tuple, _Graph] = {}
         self._begun = 0
+        self._turned_away = False
 
     def update(self, turn: Turn, autocast: Autocast, scaled: bool) -> dict[str, Tensor | float]:
         """One turn: a replay, an eager turn on the way to one, or an eager turn; what was logged, device scalars.
@@ -71,10 +74,6 @@ class CapturedTurns:
         before = self.player.weights_before(turn)
         return self.player.named(graph.play(turn), before)
 
-    def drop(self, graph: _Graph) -> None:
-        """Give up a graph, or what was on the way to one."""
-        self._graphs = {key: other for key, other in self._graphs.items() if other is not graph}
-
     def learn(self, names: set[str], intervals: set[int]) -> bool:
         """Note what the loss reads; where it is news, all begins anew under fuller keys, and that is returned."""
         if names <= self.names and intervals <= self.intervals:
@@ -84,13 +83,20 @@ class CapturedTurns:
         self._graphs, self._begun = {}, 0
         return True
 
-    def __str__(self) -> str:
+    @property
+    def limit(self) -> str:
+        """What keeps turns eager, once it is known; "" where nothing does."""
         if self.reason:
             return f"eager: {self.reason}"
-        count = sum(graph.ready for graph in self._graphs.values())
-        state = f"{count} graph{'s' * (count != 1)}" if count else "eager: too few turns of one kind yet"
-        read = ", ".join(sorted(self.names)) or "what it can reach"
-        return state + f"; eager beyond {MOST}, as {read} moves" * (self._begun >= MOST)
+        if self._turned_away:
+            changing = ", ".join(sorted(self.names)) or "what it can reach"
+            return f"eager beyond {MOST} graphs: {changing} changes too often"
+        return ""
+
+    def __str__(self) -> str:
+        count = 0 if self.reason else sum(graph.ready for graph in self._graphs.values())
+        graphs = f"{count} graph{'s' * (count != 1)}" if count else ""
+        return "; ".join(filter(None, [graphs, self.limit])) or "eager: too few turns of one kind yet"
 
     def _graph(self, turn: Turn, autocast: Autocast, scaled: bool) -> _Graph | None:
         leaves, structure = tree_flatten(turn.batch)
@@ -101,8 +107,9 @@ class CapturedTurns:
         key = (precise, scaled, structure, tuple(shapes), tuple(numbers), tuple(due))
         if key in self._graphs and (graph := self._graphs[key]).still_holds():
             return graph
+        self._graphs.pop(key, None)
         if self._begun >= MOST:
-            self._graphs.pop(key, None)
+            self._turned_away = True
             return None
         self._begun += 1
         self._graphs[key] = graph = _Graph(self, turn, autocast, scaled)
@@ -150,8 +157,8 @@ class _Graph:
         if self._turns == 1:
             results = _on_side_stream(self.owner.device, self._body)
         else:
-            groups = [{k: v for k, v in g.items() if k != "params"} for g in player.optimiser.param_groups]
-            self.guards = self.guards or Guards(player.compute, *turn.networks.values(), groups)
+            roots = (player.compute, player.optimiser.param_groups, *turn.networks.values())
+            self.guards = self.guards or Guards(*roots)
             self._tapes.append(tape := Tape())
             results = _on_side_stream(self.owner.device, lambda: tape.record(self._body))
         if not self.owner.learn(self.inputs.names, turn.intervals):

@@ -10,9 +10,11 @@ import dis
 import functools
 import sys
 import types
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 from torch import nn
 
 IMPURE = ("time", "datetime", "random", "secrets", "uuid", "os", "io", "numpy.random")
@@ -21,9 +23,9 @@ FOREIGN = {"torch", "torchvision", "torch_geometric", "numpy", "scipy", "pydanti
 """Packages whose own code is not looked through."""
 TRUSTED = {"gannb.distributed", "gannb.random", "gannb.training.turn"}
 """Modules of ours that are not looked through either: they keep nothing that a turn's result depends on."""
-PLAIN = (bool, int, float, complex, str, bytes, type(None))
+PLAIN = (bool, int, float, complex, str, bytes, frozenset, type(None))
 LARGEST = 1000
-"""Entries up to which a container is looked through."""
+"""Entries up to which a container is compared."""
 
 
 class Place(NamedTuple):
@@ -84,8 +86,14 @@ class Guards:
                     self._visit(part)
             case types.ModuleType():
                 self._module(value)
-            case dict() | list() | tuple():
+            case dict() | list() | tuple() | deque():
                 self._container(value)
+            case set():
+                self._keep("a set", frozenset, value)
+            case np.ndarray() if value.size <= LARGEST:
+                self._keep("an array", np.ndarray.tobytes, value)
+            case np.ndarray():
+                self.fault = f"it can reach an array of {value.size} numbers of the host"
             case nn.Module():
                 self._network(value)
             case type():
@@ -123,6 +131,7 @@ class Guards:
         if not isinstance(values, tuple):
             self._places.append(Place("the size of a container", len(values), len, values))
         if len(values) > LARGEST:
+            self.fault = f"it can reach a {type(values).__name__} of {len(values)} entries"
             return
         read = values.get if isinstance(values, dict) else values.__getitem__
         for key in list(values) if isinstance(values, dict) else range(len(values)):
@@ -145,9 +154,10 @@ class Guards:
             self._impure(module, str(getattr(value, "__name__", kind.__name__)))
         self._visit(getattr(value, "__wrapped__", None))
         if not _foreign(kind.__module__):
+            self._class(kind)
+        if not _foreign(kind.__module__) or kind.__module__ == "types":
             for name in sorted(self._names & getattr(value, "__dict__", {}).keys()):
                 self._keep(name, value.__dict__.get, name)
-            self._class(kind)
 
     def _class(self, kind: type) -> None:
         for one in kind.__mro__:

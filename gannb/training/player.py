@@ -61,7 +61,6 @@ class Player:
         self._materialise()
         self.average: nn.Module | None = copy.deepcopy(module).requires_grad_(False).eval() if ema else None
         self.scaler: torch.amp.GradScaler | None = None
-        self._rates: dict[str, float] = {}
 
     def update(self, turn: Turn, autocast: AbstractContextManager, scaled: bool) -> dict[str, Tensor | float]:
         """Take one step down this player's loss; returns what was logged, as "<name>/…" device scalars.
@@ -82,11 +81,10 @@ class Player:
         """Set the learning rates of this step, from its plain numbers."""
         for group in self.optimiser.param_groups:
             rate = float(self.lr[group["name"]](plain))
-            if not isinstance(group["lr"], Tensor):
-                group["lr"] = rate
-            elif self._rates.get(group["name"]) != rate:
-                self._rates[group["name"]] = rate
+            if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
     def hold_rates_in_tensors(self) -> None:
         """Have the optimiser read its learning rates from tensors on the device, as a captured turn needs."""
@@ -95,7 +93,6 @@ class Player:
             cuda = device.type == "cuda"
             group["lr"] = torch.tensor(0.0, dtype=torch.float32 if cuda else torch.float64, device=device)
             group["capturable"] = cuda
-        self._rates = {}
 
     def forget_unscaled(self) -> None:
         """Let the scaler begin a step anew, after one that Python went through and the device did not."""

@@ -266,7 +266,7 @@ class Trainer(TrainingState):
         networks = {name: player.module for name, player in self.players.items()}
         turn = Turn(who, networks, batch, now, self.draws(index), self.step)
         epoch, captured = self.epoch, self.captured[who]
-        reason = captured.reason
+        limit = captured.limit
         for parameter in others:
             parameter.requires_grad_(False)
         try:
@@ -276,8 +276,8 @@ class Trainer(TrainingState):
         finally:
             for parameter in others:
                 parameter.requires_grad_(True)
-            if captured.reason != reason:
-                self.run.event("capture", self.step, name=who, says=str(captured))
+            if captured.limit != limit:
+                self.run.event("capture", self.step, name=who, says=captured.limit)
 
     def _eager(self) -> str:
         """Why turns are not captured at all, "" where they are."""

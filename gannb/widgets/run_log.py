@@ -92,6 +92,8 @@ class RunLog:
             return self.add("alarm", step, f"{event['name']}: {event['says']}{action}")
         if kind in ("damaged", "not comparable"):
             return self.add("alarm", step, f"{kind}: {event['says']}")
+        if kind == "capture":
+            return self.add("note", step, f"{event['name']} plays {event['says']}")
         if kind in ("resumed", "branched") or by:
             name = "" if kind == "checkpoint" else event.get("name", "")
             return self.add("note", step, " ".join(filter(None, [ACTIONS.get(kind, kind), name, who(by)])))

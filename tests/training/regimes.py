@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 
 import torch
@@ -304,5 +305,5 @@ REGIMES: dict[str, Callable[[Run], Trainer]] = {
 
 
 def open_run(folder, **given) -> Run:
-    """A run of the toy in a folder."""
-    return Run.open(Toy(runs=str(folder), **given))
+    """A run of the toy in a folder; captured where the environment says so."""
+    return Run.open(Toy(runs=str(folder), **{"capture": os.environ.get("TOY_CAPTURE", "auto")} | given))
