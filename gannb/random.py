@@ -124,9 +124,7 @@ class Draws:
             low: the lowest integer.
             high: one above the highest.
         """
-        return self._mine(
-            Draw(stream, self._next(stream), "random_", (low, high), (n * self.ranks, *shape), "int64")
-        )
+        return self._mine(Draw(stream, self._next(stream), "random_", (low, high), (n * self.ranks, *shape), "int64"))
 
     def _next(self, stream: str) -> int:
         """How often a stream was drawn before in this turn."""
