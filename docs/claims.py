@@ -16,8 +16,9 @@ gannb implements five documents, which are not part of this repository. They are
 and by section, such as "motion_balance, §3.1". Every checkable sentence is a claim with an id: a code (M4, P3) and a
 name. Where a document contradicts itself or leaves something open, the code stands for the reading followed.
 The ledger at the end of each notebook, and `gannb report`, give the verdicts: *reproduced* (every measured value is as
-expected), *contradicted* (none is), *partly* (some are), or *not tested here* with the reason. "(ours)" marks claims
-that this project adds."""
+expected), *contradicted* (none is), *partly* (some are), or *not tested here* with the reason. Each says what it is
+based on: a measurement of the run, a result measured before (with its file in `results/`), or arithmetic on the
+document's own numbers. "(ours)" marks claims that this project adds."""
 
 
 def page() -> str:
@@ -39,7 +40,8 @@ def _remarks(claim: Claim) -> list[str]:
     kind = "" if claim.trained else "no training needed"
     needs = f"needs {claim.needs}" if claim.needs else ""
     measure = f"measured by {claim.measure} only" if claim.measure else ""
-    return [remark for remark in (claim.note, measure, needs, kind) if remark]
+    based = {"result": "decided by a result measured before", "document": "follows from the document's own numbers"}
+    return [remark for remark in (claim.note, measure, needs, kind, based.get(claim.evidence, "")) if remark]
 
 
 if __name__ == "__main__":

@@ -9,5 +9,9 @@ RESULTS = HOME / "results"
 
 
 def result(name: str) -> Comparison:
-    """The comparison in `results/<name>.json`; without trials, and saying so, where that was never measured."""
-    return Comparison.read(RESULTS / f"{name}.json")
+    """The comparison in `results/<name>.json`; without trials, and saying so, where that was never measured.
+
+    Scores that are computed from it name the file as their source.
+    """
+    found = Comparison.read(RESULTS / f"{name}.json")
+    return Comparison(found, found.metric, found.better, **found.head | {"source": f"results/{name}.json"})

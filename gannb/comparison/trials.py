@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +192,7 @@ class Comparison:
 
     def over_seeds(self, variant: str, name: str = "") -> Score:
         """Mean over seeds with its 95 % interval; missing, with the reason, where there are fewer than two seeds."""
-        return over_seeds(list(self.values(variant, name).values()), name or self.metric)
+        return self._sourced(over_seeds(list(self.values(variant, name).values()), name or self.metric))
 
     def difference(self, variant: str, over: str, name: str = "", *, enough: int = 2) -> Score:
         """Mean of variant − over, seed by seed, with its 95 % interval; below 0 the variant is lower.
@@ -208,7 +208,7 @@ class Comparison:
         mine, theirs = self._pairs(variant, over, name)
         if 2 <= len(mine) < enough:
             return Score.missing(label, f"{len(mine)} seeds of at least {enough}")
-        return paired_difference(mine, theirs, label)
+        return self._sourced(paired_difference(mine, theirs, label))
 
     def at_equal_cost(self, variant: str, over: str, cost: float) -> Score:
         """`difference` along the curve, at the moment when `variant` had cost what `over` cost in all.
@@ -225,7 +225,8 @@ class Comparison:
             for trial in self.of(variant)
             if trial.seed in theirs
         }
-        return paired_difference(list(mine.values()), [theirs[seed][1] for seed in mine], f"{variant} − {over}")
+        ends = [theirs[seed][1] for seed in mine]
+        return self._sourced(paired_difference(list(mine.values()), ends, f"{variant} − {over}"))
 
     def best(self, among: Sequence[str]) -> str:
         """The variant of the lowest mean; the first named where none was tried."""
@@ -320,6 +321,11 @@ class Comparison:
             return cls(command=f"no {path.name} in {path.parent.name}/: it is made by a script in benchmarks/")
         stored = json.loads(path.read_text(encoding="utf-8"))
         return cls(map(Trial.from_dict, stored.pop("trials")), **stored)
+
+    def _sourced(self, score: Score) -> Score:
+        """A score whose protocol names the file that it was computed from, where there is one."""
+        source = {"source": self.head["source"]} if "source" in self.head else {}
+        return replace(score, protocol={**score.protocol, **source})
 
     def _pairs(self, variant: str, over: str, name: str = "") -> tuple[list[float], list[float]]:
         """A score of two variants, over the seeds of both."""

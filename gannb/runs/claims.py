@@ -21,6 +21,10 @@ from gannb.tables import Table, cell_text
 REPRODUCED, CONTRADICTED, PARTLY, NOT_TESTED = "reproduced", "contradicted", "partly", "not tested here"
 VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, NOT_TESTED)
 
+THIS_RUN, BEFORE, DOCUMENT = "measured in this run", "measured before", "the document's own numbers"
+EVIDENCE = (THIS_RUN, BEFORE, DOCUMENT)
+"""What a verdict is based on: a measurement of this run, one of an earlier result, or arithmetic on the document."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -38,6 +42,8 @@ class Claim:
         needs: what a run must have to test it ("a GPU", "the document preset"), where that is not plain.
         note: the reading followed, where the document gives two.
         executable: False for a sentence that no check can decide; `note` says why.
+        evidence: "run" where a run can measure it, "result" where only a result measured before decides it, "document"
+            where it follows from the document's own numbers.
     """
 
     id: str
@@ -51,6 +57,11 @@ class Claim:
     needs: str = ""
     note: str = ""
     executable: bool = True
+    evidence: str = "run"
+
+    def __post_init__(self) -> None:
+        if self.evidence not in ("run", "result", "document"):
+            raise ValueError(f"{self.id}: evidence {self.evidence!r}; allowed: run, result, document")
 
 
 @dataclass(frozen=True)
@@ -72,13 +83,29 @@ class Document:
 
 @dataclass(frozen=True)
 class Entry:
-    """A claim with its verdict and what was measured."""
+    """A claim with its verdict and what was measured.
+
+    Attributes:
+        claim: the claim.
+        verdict: one of `VERDICTS`.
+        measured, value: what was measured, as text and as a number, a truth value or a list.
+        reason: why there is no verdict.
+        based_on: one of `EVIDENCE`; empty without a verdict.
+        source: the file of a result measured before.
+    """
 
     claim: Claim
     verdict: str = NOT_TESTED
     measured: str = ""
     value: Any = None
     reason: str = ""
+    based_on: str = ""
+    source: str = ""
+
+    @property
+    def evidence(self) -> str:
+        """What the verdict is based on, with the file of an earlier result; empty without a verdict."""
+        return f"{self.based_on}: {self.source}" if self.source else self.based_on
 
     def as_dict(self) -> dict[str, Any]:
         """A row of `claims.json`."""
@@ -171,13 +198,23 @@ class Ledger:
         self.entries: dict[str, Entry] = {}
         self._write()
 
-    def check(self, claim_id: str, measured: Any) -> Entry:
+    def check(self, claim_id: str, measured: Any, source: str = "") -> Entry:
         """Give a verdict by a measured number, truth value, `Score`, or a sequence of numbers (one per seed).
 
         A score that is unavailable, or of another name than the claim's `measure`, gives none. One whose interval
         (or ± 2 standard errors, where it has none) crosses what is expected gives "partly".
+
+        Args:
+            claim_id: which claim.
+            measured: what was measured.
+            source: the file of a result measured before, such as "results/learned_cost.json"; by default what the
+                score's protocol says, and without one it was measured in this run.
+
+        Raises:
+            ValueError: a claim that only an earlier result decides, without its file.
         """
         claim = self[claim_id]
+        source = source or getattr(measured, "protocol", {}).get("source", "")
         name, available = getattr(measured, "name", ""), getattr(measured, "available", True)
         if not available:
             return self.missing(claim_id, measured.reason)
@@ -187,9 +224,13 @@ class Ledger:
             values = list(measured)
         else:
             values = [measured if isinstance(measured, bool | int) else float(measured)]
+        if claim.evidence == "result" and not source:
+            raise ValueError(f"{claim_id} is decided by a result measured before: name its file as source")
+        based_on = BEFORE if source else DOCUMENT if claim.evidence == "document" else THIS_RUN
         text = _score_text(measured) or ", ".join(cell_text(value) for value in values)
         shown = values if len(values) > 1 else values[0] if values else None
-        return self._enter(Entry(claim, verdict([*values, *_ends(measured)], claim.expect), text, shown))
+        found = verdict([*values, *_ends(measured)], claim.expect)
+        return self._enter(Entry(claim, found, text, shown, based_on=based_on, source=source))
 
     def missing(self, claim_id: str, reason: str) -> Entry:
         """Say why this run gives no verdict on a claim."""
@@ -214,9 +255,14 @@ class Ledger:
 
     def table(self) -> Table:
         """One row per claim."""
-        rows = [(e.claim.id, e.claim.says, expected(e.claim), e.measured or e.reason, e.verdict) for e in self.all()]
-        note = ", ".join(f"{count} {name}" for name, count in self.counts().items())
-        return Table(("claim", "the document says", "expects", "measured", "verdict"), rows, note=note)
+        rows = [
+            (e.claim.id, e.claim.says, expected(e.claim), e.measured or e.reason, e.verdict, e.evidence)
+            for e in self.all()
+        ]
+        counts, bases = self.counts(), [entry.based_on for entry in self.all()]
+        note = ", ".join(f"{count} {name}" for name, count in counts.items())
+        note += "; verdicts by evidence: " + ", ".join(f"{bases.count(kind)} {kind}" for kind in EVIDENCE)
+        return Table(("claim", "the document says", "expects", "measured", "verdict", "evidence"), rows, note=note)
 
     def __repr__(self) -> str:
         return repr(self.table())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gannb.runs.claims import NOT_TESTED, VERDICTS, claims, untested
+from gannb.runs.claims import EVIDENCE, NOT_TESTED, VERDICTS, claims, untested
 from gannb.runs.locations import documents
 from gannb.tables import Table
 
@@ -67,11 +67,12 @@ def claims_of(folder: Path) -> list[Row]:
 
 
 def table(standing: Iterable[Standing]) -> Table:
-    """One row per document: claims, those that a check can decide, and how many have which verdict."""
+    """One row per document: claims, those that a check can decide, their verdicts, and what these are based on."""
     standing = list(standing)
     rows = []
     for document in dict.fromkeys(one.claim["document"] for one in standing):
         own = [one.claim for one in standing if one.claim["document"] == document]
         counts = [sum(claim["verdict"] == verdict for claim in own) for verdict in VERDICTS]
-        rows.append((document, len(own), sum(claim.get("executable", True) for claim in own), *counts))
-    return Table(("document", "claims", "executable", *VERDICTS), rows)
+        bases = [sum(claim.get("based_on") == kind for claim in own) for kind in EVIDENCE]
+        rows.append((document, len(own), sum(claim.get("executable", True) for claim in own), *counts, *bases))
+    return Table(("document", "claims", "executable", *VERDICTS, *EVIDENCE), rows)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gannb.comparison.results import RESULTS
+from gannb.comparison.results import RESULTS, result
 from gannb.comparison.trials import Comparison, Trial, concluded
 from gannb.metrics.score import Score, Scores
 from tests.training.regimes import open_run
@@ -185,3 +185,14 @@ def test_results_are_kept_in_one_layout(path) -> None:
     assert not found.metric or any(found.values(variant) for variant in found.variants)
     again = [json.loads(json.dumps(trial.as_dict())) for trial in found]
     assert again == stored["trials"]
+
+
+def test_scores_of_a_stored_result_name_its_file_as_their_source() -> None:
+    stored = result("schedules_digits")
+    source = "results/schedules_digits.json"
+    assert stored.difference("learned", "document").protocol["source"] == source
+    assert stored.over_seeds("learned").protocol["source"] == source
+    assert stored.at_equal_cost("learned", "document", 1.5).protocol["source"] == source
+    assert stored.without(["lstm"]).difference("learned", "fixed").protocol["source"] == source
+    here = Comparison(stored, stored.metric)
+    assert "source" not in here.difference("learned", "document").protocol

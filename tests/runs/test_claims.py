@@ -1,13 +1,26 @@
 """The ledger: verdicts as a pure function, scores that settle only their own claims, and what was not reached."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gannb.metrics.score import Score
-from gannb.runs.claims import CONTRADICTED, NOT_TESTED, PARTLY, REPRODUCED, Ledger, claims, holds, verdict
+from gannb.runs.claims import (
+    BEFORE,
+    CONTRADICTED,
+    DOCUMENT,
+    NOT_TESTED,
+    PARTLY,
+    REPRODUCED,
+    Claim,
+    Ledger,
+    claims,
+    holds,
+    verdict,
+)  # fmt: skip
 from gannb.runs.folder import Run
 from gannb.runs.locations import documents
 from tests.training.regimes import Toy
@@ -103,3 +116,36 @@ def test_a_falsified_figure_turns_the_verdict(figure, by):
         assert verdict([met], {kind: met - way * by}) == CONTRADICTED
     assert verdict([figure], {"equals": figure, "within": by}) == REPRODUCED
     assert verdict([figure], {"equals": figure + 3 * by, "within": by}) == CONTRADICTED
+
+
+def test_a_verdict_says_what_it_is_based_on(tmp_path):
+    run = Run.open(Toy(runs=str(tmp_path)))
+    ledger = Ledger(run, "schedules")
+    measured = Score("learned − document", 0.1, interval=(0.05, 0.2), protocol={"seeds": 5})
+    before = Score("lstm − learned", 0.1, interval=(0.05, 0.2), protocol={"source": "results/schedules_digits.json"})
+    assert ledger.check("S4.better_than_annealed", measured).evidence == "measured in this run"
+    assert ledger.check("S11.lstm", before).evidence == "measured before: results/schedules_digits.json"
+    cost = ledger.check("S4.time", 0.1, "results/learned_cost.json")
+    assert cost.evidence == "measured before: results/learned_cost.json"
+    assert ledger.check("S7.weights", 9091).evidence == "the document's own numbers"
+    assert ledger.missing("S12.transfer", "not trained").evidence == ""
+    with pytest.raises(ValueError, match=r"S11\.lstm is decided by a result measured before"):
+        ledger.check("S11.lstm", measured)
+    rows = {row["id"]: row for row in json.loads((run.folder / "claims.json").read_text())}
+    assert (rows["S11.lstm"]["based_on"], rows["S11.lstm"]["source"]) == (BEFORE, "results/schedules_digits.json")
+    assert dict(zip(ledger.table().column("claim"), ledger.table().column("evidence")))["S7.weights"] == DOCUMENT
+    assert "1 measured in this run, 2 measured before, 1 the document's own numbers" in ledger.table().note
+
+
+def test_a_claim_decided_by_a_result_names_a_file_that_is_there(root):
+    for name in documents():
+        for claim in claims(name).values():
+            if claim.evidence == "result":
+                files = re.findall(r"results/\w+\.json", f"{claim.needs} {claim.note}") or ["results/"]
+                assert all((root / file).exists() for file in files), claim.id
+            assert claim.executable or not claim.expect, f"{claim.id}: nothing is expected of what no check decides"
+
+
+def test_unknown_evidence_is_named():
+    with pytest.raises(ValueError, match="evidence 'rumour'; allowed: run, result, document"):
+        Claim("X", "toy", "1", "it works", evidence="rumour")
