@@ -213,12 +213,15 @@ class ImageFiles:
         black, white, _ = self._scales[self._kind(picture)]
         channels = picture.shape[2]
         wide = np.float64 if max(-black, white) > 1 and values.dtype.kind == "f" else np.float32
-        unit: np.ndarray = (values[..., :channels].astype(wide) - np.array(black, wide)) / np.array(white - black, wide)
+        unit: np.ndarray = values[..., :channels].astype(wide)  # changed in place: photographs are large
+        if black:
+            unit -= black
+        unit /= white - black
         if values.shape[2] > channels:
             full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
             alpha = values[..., channels:].astype(np.float32) / np.float32(full)
             unit = unit * alpha + (1 - alpha)
-        return unit.clip(0, 1).astype(np.float32, copy=False)
+        return np.clip(unit, 0, 1, out=unit).astype(np.float32, copy=False)
 
     # ---- the first pass ------------------------------------------------------------------------------------------
 
@@ -302,8 +305,10 @@ def to_channels(values: np.ndarray, channels: int) -> np.ndarray:
         return values
     if channels == 3:
         return np.repeat(values, 3, axis=2)
-    grey = sum(weight * values[..., band].astype(np.float64) for band, weight in enumerate(GREY))
-    return np.asarray(grey, dtype=np.float32)[..., None]
+    grey = np.zeros((*values.shape[:2], 1))
+    for band, weight in enumerate(GREY):
+        grey += np.float64(weight) * values[..., band : band + 1]
+    return grey.astype(np.float32)
 
 
 def resized(values: np.ndarray, size: int) -> np.ndarray:
