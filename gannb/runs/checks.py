@@ -1,0 +1,132 @@
+"""Where a run is to start from: checked before anything heavy is loaded, so that a bad value ends at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gannb.config.experiment import Experiment
+from gannb.config.yaml_files import read_yaml
+from gannb.control.echo import shown
+from gannb.runs import files, interventions, locations
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used as requested, and what to do."""
+
+
+def check_start(params: Experiment) -> None:
+    """Check what a run resumes, branches from and replays.
+
+    Raises:
+        RunError: there is none, or it belongs to another run.
+    """
+    if params.resume:
+        resumable(params)
+        return
+    if params.branch:
+        file = checkpoint_at(params.branch, locations.home(params.runs) / params.name)
+        if not (file.parent.parent / "params.yaml").is_file():
+            raise RunError(f"branch: {file.name} lies in no run folder, so nothing says what it was run with")
+    if params.replay:
+        _replayable(params)
+
+
+def resumable(params: Experiment) -> Path:
+    """The folder to resume, after a check that it is complete and of these parameters.
+
+    Raises:
+        RunError: it is not.
+    """
+    folder = Path(params.resume).expanduser()
+    if not folder.is_dir():
+        try:
+            folder = locations.find(params.resume, params.runs, params.name)
+        except FileNotFoundError as error:
+            raise RunError(f"resume: {error}; it was moved or deleted") from error
+    lost = [name for name in ("params.yaml", "events.jsonl", "metrics.jsonl") if not (folder / name).is_file()]
+    if not lost and any(e["kind"] == "checkpoint" for e in files.read_lines(folder / "events.jsonl")):
+        left = any((folder / "checkpoints").glob("step-*.safetensors"))
+        lost = ["interventions.yaml"] * (not (folder / "interventions.yaml").is_file()) + ["checkpoints/"] * (not left)
+    if lost:
+        raise RunError(
+            f"resume: {folder.name} is not a complete run folder, it has no {', '.join(lost)}; nothing was changed"
+        )
+    _same_settings(params, read_yaml(folder / "params.yaml"), folder)
+    return folder.resolve()
+
+
+def _same_settings(params: Experiment, there: dict[str, Any], folder: Path) -> None:
+    """Refuse to resume with other parameters; larger values of those that grow (epochs) are allowed."""
+    experiment = there.pop("experiment", None)
+    if experiment != params.name:
+        raise RunError(f"resume: {folder.name} is a run of {shown(experiment)}, not of {params.name}")
+    declared, here = params.declarations(), params.settings()
+    faults = []
+    for name in {**there, **here}:
+        old, new = there.get(name), here.get(name)
+        grows = name in here and declared[name].grows and isinstance(old, int | float)
+        if old != new and not (grows and new > old):
+            faults.append((name, old, new))
+    if faults:
+        lines = "\n".join(f"  {n}: {shown(old)} in the run, {shown(new)} given" for n, old, new in faults)
+        flags = " ".join(f"-p {n}={shown(new)}" for n, _, new in faults)
+        raise RunError(
+            f"resume: {folder.name} was run with other parameters\n{lines}\n"
+            f"start a branch of it instead: gannb run {params.name} --branch {folder.name} {flags}"
+        )
+
+
+def checkpoint_at(where: str, runs: Path) -> Path:
+    """A checkpoint named by its file, or by a run folder (its newest).
+
+    Args:
+        where: a path, or the name of a run folder.
+        runs: the experiment's run folders.
+
+    Raises:
+        RunError: there is no checkpoint.
+    """
+    for path in (Path(where).expanduser(), runs / where):
+        checkpoints = sorted(path.glob("checkpoints/step-*.safetensors"))
+        if path.is_file() or checkpoints:
+            return _safetensors(path if path.is_file() else checkpoints[-1])
+    raise RunError(f"branch: no checkpoint and no run folder at {shown(where)}")
+
+
+def _safetensors(path: Path) -> Path:
+    """The file itself, after a look at its head."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        head = file.read(size) if size < path.stat().st_size else b""
+    try:
+        json.loads(head)
+    except ValueError as error:
+        raise RunError(f"branch: {path.name} is no checkpoint, or a damaged one") from error
+    return path
+
+
+def _replayable(params: Experiment) -> None:
+    path = Path(params.replay).expanduser()
+    try:
+        there, _ = interventions.read(path)
+    except (OSError, ValueError) as error:
+        raise RunError(f"replay: {error}") from error
+    for name, here in (("experiment", params.name), ("settings", params.settings())):
+        if there.get(name, here) != here:
+            raise RunError(f"replay: {path.name} belongs to another run: {difference(name, there, {name: here})}")
+
+
+def difference(name: str, there: dict[str, Any], here: dict[str, Any]) -> str:
+    """In what two headers of logs differ, in words.
+
+    Args:
+        name: an entry that is not the same in both.
+        there: one header.
+        here: the other.
+    """
+    if name != "settings":
+        return f"{name} is {shown(there[name])} there, {shown(here[name])} here"
+    keys = [k for k in {**there[name], **here[name]} if there[name].get(k) != here[name].get(k)]
+    return "; ".join(f"{k} is {shown(there[name].get(k))} there, {shown(here[name].get(k))} here" for k in keys)
