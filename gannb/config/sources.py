@@ -57,8 +57,8 @@ class Source:
 
 def _holds_files(folder: Path) -> bool:
     """Whether a folder or one below it holds a file; hidden ones do not count."""
-    for _, folders, files in os.walk(folder, followlinks=True):
-        if any(not name.startswith(".") for name in files):
+    for at, folders, files in os.walk(folder, followlinks=True):
+        if any(not name.startswith(".") and os.path.isfile(os.path.join(at, name)) for name in files):
             return True
         folders[:] = [name for name in folders if not name.startswith(".")]
     return False

@@ -18,10 +18,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gannb.control.echo import shown
 from gannb.metrics.extractor import FeatureExtractor, Precision, to_rgb, to_size
 from gannb.metrics.faed import faed
 from gannb.metrics.feature_cache import content_hash, weights_hash
-from gannb.metrics.inception import INCEPTION_DIMS, WeightsMissing, inception_for
+from gannb.metrics.feature_names import FEATURES, INCEPTION_DIMS
+from gannb.metrics.inception import WeightsMissing, inception_for
 from gannb.networks.resnet_cifar import load_resnet
 
 
@@ -59,8 +61,7 @@ def choose(
         found = cifar_resnet(Path(path), name=name)
         found.network.to(real.device)
         return found
-    allowed = "auto, faed, inception, inception_64, inception_192, inception_768, NAME=PATH or a FeatureExtractor"
-    raise ValueError(f"features: {features!r} is unknown; allowed: {allowed}")
+    raise ValueError(f"features: {shown(features)} is unknown; allowed: {FEATURES.allowed} | a FeatureExtractor")
 
 
 class _Classifier(nn.Module):

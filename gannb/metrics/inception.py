@@ -12,9 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gannb.metrics.extractor import FeatureExtractor, Precision, to_rgb
 from gannb.metrics.feature_cache import content_hash, weights_hash
+from gannb.metrics.feature_names import INCEPTION_DIMS
 from gannb.metrics.frechet import frechet_distance
-
-INCEPTION_DIMS = (64, 192, 768, 2048)
 
 
 class WeightsMissing(FileNotFoundError):

@@ -46,9 +46,9 @@ def resumable(params: Experiment) -> Path:
         except FileNotFoundError as error:
             raise RunError(f"resume: {error}; it was moved or deleted") from error
     lost = [name for name in ("params.yaml", "events.jsonl", "metrics.jsonl") if not (folder / name).is_file()]
-    if not lost and any(e["kind"] == "checkpoint" for e in files.read_lines(folder / "events.jsonl")):
-        left = any((folder / "checkpoints").glob("step-*.safetensors"))
-        lost = ["interventions.yaml"] * (not (folder / "interventions.yaml").is_file()) + ["checkpoints/"] * (not left)
+    left = any((folder / "checkpoints").glob("step-*.safetensors"))
+    if left or (not lost and any(e["kind"] == "checkpoint" for e in files.read_lines(folder / "events.jsonl"))):
+        lost += ["interventions.yaml"] * (not (folder / "interventions.yaml").is_file()) + ["checkpoints/"] * (not left)
     if lost:
         raise RunError(
             f"resume: {folder.name} is not a complete run folder, it has no {', '.join(lost)}; nothing was changed"
@@ -66,8 +66,8 @@ def _same_settings(params: Experiment, there: dict[str, Any], folder: Path) -> N
     faults = []
     for name in {**there, **here}:
         old, new = there.get(name), here.get(name)
-        grows = name in here and declared[name].grows and isinstance(old, int | float)
-        if old != new and not (grows and new > old):
+        grown = isinstance(old, int | float) and isinstance(new, int | float) and new > old
+        if old != new and not (grown and name in here and declared[name].grows):
             faults.append((name, old, new))
     if faults:
         lines = "\n".join(f"  {n}: {shown(old)} in the run, {shown(new)} given" for n, old, new in faults)

@@ -17,6 +17,7 @@ from gannb import distributed
 from gannb.config.experiment import Experiment
 from gannb.config.yaml_files import read_yaml
 from gannb.runs import environment, files, interventions, leftovers, locations
+from gannb.runs.checks import RunError, resumable
 from gannb.runs.history import History
 
 _locks: dict[tuple[int, int], IO] = {}
@@ -25,13 +26,6 @@ _locks: dict[tuple[int, int], IO] = {}
 
 OPENED = 1
 """The number of a run's first event, which says that it was opened."""
-
-
-class RunError(ValueError):
-    """A run folder that cannot be used as requested, and what to do."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
 
 
 class Run:
@@ -68,7 +62,7 @@ class Run:
             FileNotFoundError: no log of interventions to replay.
         """
         resumed, first = bool(params.resume), distributed.rank() == 0
-        before = distributed.share(_resumable(params) if first else None) if resumed else None
+        before = distributed.share(resumable(params) if first else None) if resumed else None
         device = environment.prepare(params.device, params.threads or _threads(params, before), params.deterministic)
         folder: Any = before or distributed.share(_fresh(params) if first else None)
         if first:
@@ -205,47 +199,6 @@ def _fresh(params: Experiment) -> Path:
             ) from error
         return folder
     raise RunError(f"no free folder name for {stamp} in {base}")
-
-
-def _resumable(params: Experiment) -> Path:
-    """The folder to resume, after a check that it is complete and of these parameters."""
-    folder = Path(params.resume).expanduser()
-    if not folder.is_dir():
-        try:
-            folder = locations.find(params.resume, params.runs, params.name)
-        except FileNotFoundError as error:
-            raise RunError(f"resume: {error}; it was moved or deleted") from error
-    lost = [name for name in ("params.yaml", "events.jsonl", "metrics.jsonl") if not (folder / name).is_file()]
-    left = any((folder / "checkpoints").glob("step-*.safetensors"))
-    if left or (not lost and any(e["kind"] == "checkpoint" for e in files.read_lines(folder / "events.jsonl"))):
-        lost += ["interventions.yaml"] * (not (folder / "interventions.yaml").is_file()) + ["checkpoints/"] * (not left)
-    if lost:
-        raise RunError(
-            f"resume: {folder.name} is not a complete run folder, it has no {', '.join(lost)}; nothing was changed"
-        )
-    _same_settings(params, read_yaml(folder / "params.yaml"), folder)
-    return folder.resolve()
-
-
-def _same_settings(params: Experiment, there: dict[str, Any], folder: Path) -> None:
-    """Refuse to resume with other parameters; larger values of those that grow (epochs) are allowed."""
-    experiment = there.pop("experiment", None)
-    if experiment != params.name:
-        raise RunError(f"resume: {folder.name} is a run of {experiment}, not of {params.name}")
-    declared, here = params.declarations(), params.settings()
-    faults = []
-    for name in {**there, **here}:
-        old, new = there.get(name), here.get(name)
-        if old == new or (name in here and declared[name].grows and old is not None and new > old):
-            continue
-        faults.append((name, old, new))
-    if faults:
-        lines = "\n".join(f"  {n}: {old!r} in the run, {new!r} given" for n, old, new in faults)
-        flags = " ".join(f"-p {n}={new}" for n, _, new in faults)
-        raise RunError(
-            f"resume: {folder.name} was run with other parameters\n{lines}\n"
-            f"start a branch of it instead: gannb run {params.name} --branch {folder.name} {flags}"
-        )
 
 
 def _lock(folder: Path) -> None:

@@ -29,7 +29,7 @@ def home(runs: str = "") -> Path:
 
 def folders(runs: str = "", name: str = "*") -> list[Path]:
     """The run folders there (of one experiment, or of all), oldest first."""
-    found = [path.parent for path in home(runs).glob(f"{name}/*/params.yaml")]
+    found = [path.parent for path in home(runs).glob("*/*/params.yaml") if name in ("*", path.parent.parent.name)]
     return sorted(found, key=lambda folder: (folder.name, folder.parent.name))
 
 

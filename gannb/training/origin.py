@@ -8,8 +8,9 @@ from typing import Any
 from gannb.control.commands import Command
 from gannb.control.parameter import Move
 from gannb.runs import environment, interventions
-from gannb.runs.folder import Run, RunError, settings_of
-from gannb.training.checkpoint import Checkpoint, Checkpoints
+from gannb.runs.checks import RunError, checkpoint_at, difference
+from gannb.runs.folder import Run, settings_of
+from gannb.training.checkpoint import Checkpoint
 from gannb.training.state import TrainingState
 
 
@@ -46,9 +47,7 @@ def newest(
     if log is not None:
         _log_differences(run, log.header, here)
         if log.header["data"] != here["data"]:
-            raise RunError(
-                f"resume: the data of {run.folder.name} were others: {_difference('data', log.header, here)}"
-            )
+            raise RunError(f"resume: the data of {run.folder.name} were others: {difference('data', log.header, here)}")
     return checkpoint, faults
 
 
@@ -69,7 +68,7 @@ def commands_to_replay(run: Run, path: Path, here: dict[str, Any]) -> list[Comma
         name for name in ("experiment", "settings", "data", "weights") if there.get(name, here[name]) != here[name]
     ]
     if changed:
-        raise RunError(f"replay: {path.name} belongs to another run: {_difference(changed[0], there, here)}")
+        raise RunError(f"replay: {path.name} belongs to another run: {difference(changed[0], there, here)}")
     went_on = max((i for i, c in enumerate(commands) if c.do == "resume"), default=-1)
     ends = [c.do == "stop" and i > went_on for i, c in enumerate(commands)]
     return [c for c, end in zip(commands, ends) if c.do not in ("pause", "step", "stop") or end]
@@ -77,16 +76,9 @@ def commands_to_replay(run: Run, path: Path, here: dict[str, Any]) -> list[Comma
 
 def _log_differences(run: Run, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Say what forbids bit-equality before anything else is said of it."""
-    for difference in environment.differences(there.get("environment", {}), here["environment"]):
-        run.event("not comparable", says=difference)
-        print(f"not comparable bit for bit: {difference}")
-
-
-def _difference(name: str, there: dict[str, Any], here: dict[str, Any]) -> str:
-    if name != "settings":
-        return f"{name} is {there[name]} there, {here[name]} here"
-    keys = [k for k in {**there[name], **here[name]} if there[name].get(k) != here[name].get(k)]
-    return "; ".join(f"{k} is {there[name].get(k)!r} there, {here[name].get(k)!r} here" for k in keys)
+    for fault in environment.differences(there.get("environment", {}), here["environment"]):
+        run.event("not comparable", says=fault)
+        print(f"not comparable bit for bit: {fault}")
 
 
 def branch(state: TrainingState, where: str) -> None:
@@ -99,7 +91,7 @@ def branch(state: TrainingState, where: str) -> None:
     Raises:
         RunError: no checkpoint there, or one that lies in no run folder.
     """
-    path = _checkpoint_at(where, state.run)
+    path = checkpoint_at(where, state.run.folder.parent)
     parent = path.parent.parent
     if not (parent / "params.yaml").is_file():
         raise RunError(f"branch: {path.name} lies in no run folder, so nothing says what it was run with")
@@ -114,13 +106,3 @@ def branch(state: TrainingState, where: str) -> None:
     for name, value in state.numbers.values().items():
         if value != configured[name]:
             state.log_move(Move(state.step, name, configured[name], value, "branch", "applied"))
-
-
-def _checkpoint_at(where: str, run: Run) -> Path:
-    """A checkpoint named by its file, or by a run folder (its newest)."""
-    for path in (Path(where).expanduser(), run.folder.parent / where):
-        if path.is_file():
-            return path
-        if path.is_dir():
-            return Checkpoints(path / "checkpoints").find("last")
-    raise RunError(f"branch: no checkpoint and no run folder at {where!r}")

@@ -68,7 +68,7 @@ def test_another_experiments_run_is_refused(tmp_path):
         name = "other"
 
     run = open_run(tmp_path)
-    with pytest.raises(RunError, match="is a run of toy, not of other"):
+    with pytest.raises(RunError, match="is a run of 'toy', not of other"):
         Run.open(Other(runs=str(tmp_path), resume=str(run.folder)))
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
+from gannb.comparison.filter import Condition
 from gannb.config.experiment import Experiment
+from gannb.config.faults import Fault, ParameterError, nearest
 from gannb.config.fields import execution, param
+from gannb.config.rules import rule
+from gannb.control.echo import shown
 
 EXAMPLE = "example"
 """Compare a few small runs that the notebook trains itself."""
@@ -31,3 +35,34 @@ class CompareRuns(Experiment):
     steps: int = param(400, "steps of each example run", group="runs", low=8, high=100_000)
 
     threads: int = execution(1, "CPU threads; 0 leaves them to torch", low=0)
+
+    @rule("where")
+    def _condition(v: Any) -> str | None:
+        try:
+            Condition(v.where) if v.where.strip() else None
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def on_this_machine(self) -> Self:
+        """These parameters, once the runs to compare and the names among them are found here.
+
+        Raises:
+            ParameterError: they are not.
+        """
+        super().on_this_machine()
+        if self.compare == EXAMPLE:
+            return self
+        from gannb.comparison.catalogue import Catalogue, CatalogueError
+
+        try:
+            runs = Catalogue.find(self.compare, self.runs).where(self.where).sort(self.sort)
+        except CatalogueError as error:
+            field, _, why = str(error).partition(": ")
+            raise ParameterError(self.name, [Fault(field, shown(getattr(self, field)), why)]) from error
+        for name, known in (("metric", runs.measured), ("score", runs.common_scores)):
+            value = getattr(self, name)
+            if value and value not in known():
+                allowed = f"allowed: {' | '.join(known()) or 'none is in all of these runs'}"
+                raise ParameterError(self.name, [Fault(name, shown(value), allowed, nearest(value, known()))])
+        return self

@@ -10,6 +10,9 @@ from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
 from gannb.config.kinds import EPOCHS, PRECISION, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
 from gannb.config.rules import rule
+from gannb.config.sources import Source
+
+DATA = Source(("synthetic",), (".npz",))
 
 BEFORE: dict[str, Any] = {
     "model": "transformer", "removal": 1.0, "blend": 1.0, "similarity_width": 256, "lambda_identity": 1.0,
@@ -87,7 +90,7 @@ class Identity(Experiment):
 
     name: ClassVar[str] = "identity"
 
-    data: str = _data("synthetic", '"synthetic", or an .npz with features, identity and pose')
+    data: str = _data("synthetic", '"synthetic", or an .npz with features, identity and pose', source=DATA)
     pose_unit: str = _data(
         "auto",
         "of the file's pose; auto refuses apparent radians (ours)",

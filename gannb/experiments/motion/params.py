@@ -9,6 +9,7 @@ from gannb.config.experiment import Experiment
 from gannb.config.fields import param
 from gannb.config.kinds import WEIGHT
 from gannb.config.rules import rule
+from gannb.config.sources import Source
 from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Stages, weight
 
 _data, _networks, _curriculum = (partial(param, group=name) for name in ("data", "networks", "curriculum"))
@@ -18,8 +19,9 @@ class Motion(Experiment):
     """Data and networks that `motion_balance` and `motion_wgan_gp` share; defaults are the quick preset."""
 
     data: str = _data(
-        "synthetic", '"synthetic", a folder of motion (.bvh, .npz) and speech of the same names, or a built corpus'
-    )
+        "synthetic", '"synthetic", a folder of motion (.bvh, .npz) and speech of the same names, or a built corpus',
+        source=Source(("synthetic",), folder="motion and speech, or of a built corpus"),
+    )  # fmt: skip
     seconds: float = _data(20.0, "length of a synthetic recording (ours)", low=5.0, high=36000.0, unit="s")
     recordings: int = _data(2, "synthetic recordings per speaker (ours)", low=1, high=1000)
     stride: int = _data(32, "frames between the beginnings of clips (ours)", low=1, high=64)

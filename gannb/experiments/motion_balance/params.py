@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from gannb.config.fields import execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LABEL, PRECISION, RATE, SCALE, TURNS, WEIGHT
 from gannb.config.rules import rule
+from gannb.config.sources import Source
 from gannb.experiments.motion.curriculum import DETAIL, weight
 from gannb.experiments.motion.params import Curriculum, Motion
 from gannb.experiments.motion_balance.balance import RULES
@@ -132,8 +133,9 @@ class MotionBalance(Motion, Curriculum):
     )
     contrast_weight: float = _extension(0.0, "of matching speech and motion of one moment (an extension)", _CONTRAST)
     pretrain_audio: str = _extension(
-        "", "speech on which the audio encoder is pretrained: a folder, a file of weights, synthetic; empty: none"
-    )
+        "", "speech on which the audio encoder is pretrained: a folder, a file of weights, synthetic; empty: none",
+        source=Source(("", "synthetic"), (".safetensors",), "speech"),
+    )  # fmt: skip
 
     epochs: int = param(9, "passes over the clips (the document: 500)", EPOCHS)
     batch_size: int = _training(16, "clips per step (ours)", low=2, high=4096)

@@ -23,8 +23,11 @@ from gannb.config.kinds import (
 )  # fmt: skip
 from gannb.config.registered import registered
 from gannb.config.rules import rule
+from gannb.config.sources import Source
+from gannb.metrics.feature_names import FEATURES
 from gannb.networks import registry
 
+DATA = Source(("rendered",), (".npz",), "images")
 LOSSES = registered("gannb.losses.adversarial", "LOSSES")
 PENALTIES = registered("gannb.losses.penalties", "PENALTIES")
 LABELLED = ("bce", "least_squares")
@@ -66,7 +69,7 @@ class ParticlesSagan(Experiment):
 
     name: ClassVar[str] = "particles_sagan"
 
-    data: str = _data("rendered", '"rendered", or a folder of grey images, or an .npz')
+    data: str = _data("rendered", '"rendered", or a folder of grey images, or an .npz', source=DATA)
     seed: int = param(0, "every random draw follows from it", low=0)
     image_size: int = _data(32, "height and width", unit="px", low=16, high=256)
     fit: str = _data("crop", "crop or resize larger images", choices=("crop", "resize"))
@@ -110,7 +113,7 @@ class ParticlesSagan(Experiment):
     augment_strength: float = _augmentation(1.0, "magnitude of each operation", PROBABILITY, acts_when=_has_magnitude)
     adaptive: bool = _augmentation(False, "adapt the probability to D's overfitting, up to 0.8 (ours)")
 
-    features: str = _evaluation("auto", "feature extractor: auto | inception | faed")
+    features: str = _evaluation("auto", "feature extractor: auto | inception | faed", source=FEATURES)
     fid_samples: int = _evaluation(500, "images generated for a score", low=10)
     choose_by: str = _evaluation(
         "kid", "score that selects the best checkpoint (the document: FID)", choices=("kid", "frechet")

@@ -23,11 +23,15 @@ from gannb.config.kinds import (
 )  # fmt: skip
 from gannb.config.registered import registered
 from gannb.config.rules import rule
+from gannb.config.sources import Source
 from gannb.control.schedules import SHAPES
 from gannb.experiments.schedules.drivers import DRIVEN
 from gannb.experiments.schedules.meta.control_space import DOCUMENT_FEATURES, FEATURES, Range
+from gannb.metrics.feature_names import FEATURES as FEATURE_SPACES
 from gannb.networks import registry
 
+DATA = Source(("digits", "rendered", "cifar10", "celeba", "lsun"), (".npz",), "images")
+_MAYBE_DATA = replace(DATA, words=("", *DATA.words))
 AUGMENTATIONS = registered("gannb.data.augmentation", "OPERATIONS")
 PENALTIES = registered("gannb.losses.penalties", "PENALTIES")
 LOSSES = registered("gannb.losses.adversarial", "LOSSES")
@@ -99,20 +103,24 @@ class Schedules(Experiment):
 
     name: ClassVar[str] = "schedules"
 
-    data: str = _data("digits", "digits | rendered | cifar10 | celeba | lsun, or a folder or .npz")
+    data: str = _data("digits", "digits | rendered | cifar10 | celeba | lsun, or a folder or .npz", source=DATA)
     root: str = _data("datasets", "folder of torchvision's data, or where it is downloaded to")
     image_size: int = _data(16, "height and width", unit="px", low=16, high=256)
     count: int = _data(0, "at most so many images for training; 0: all", low=0)
     validation: float = _data(0.1, "share held out for the controller's objective (ours; S3)", _SHARE)
     test: float = _data(0.2, "share for the scores, where the data has no test part", _SHARE)
-    transfer_to: str = _data("rendered", "data that a frozen controller is transferred to; empty: none")
+    transfer_to: str = _data(
+        "rendered", "data that a frozen controller is transferred to; empty: none", source=_MAYBE_DATA
+    )
     seed: int = param(0, "every random draw follows from it; the first of `seeds`", low=0)
 
     variant: str = _comparison("learned", "what moves the numbers in this run", choices=DRIVEN)
     variants: list[str] = _comparison(["fixed", "document", "learned"], "variants that are compared")
     seeds: int = _comparison(2, "seeds per variant, the same for all", low=1, high=100)
     ablations: list[str] = _comparison([], "ablations of the learned variant")
-    hand: str = _comparison("", "an interventions.yaml that is replayed as the variant `hand`")
+    hand: str = _comparison(
+        "", "an interventions.yaml that is replayed as the variant `hand`", source=Source(("",), (".yaml",))
+    )
 
     network: str = _networks("dcgan", "G and D", choices=tuple(registry.NETWORKS))
     network_options: dict[str, Any] = _networks({}, 'the network\'s own options, such as {"attention_at": [8]}')
@@ -155,7 +163,9 @@ class Schedules(Experiment):
     hidden: list[int] = _controller([128, 64], "widths of its hidden layers; an LSTM has the first")
     state: list[str] = _controller(list(DOCUMENT_FEATURES), "its observation")
     method: str = _controller("hypergradient", "estimator of its gradient", choices=METHODS)
-    controller_from: str = _controller("", "a controller.json to start from, or to freeze")
+    controller_from: str = _controller(
+        "", "a controller.json to start from, or to freeze", source=Source(("",), (".json",))
+    )
     meta_tasks: int = _controller(0, "short runs across which its initial weights are learned (plan C)", low=0)
     move_every: int = _controller(10, "steps between its moves; 0: an epoch, as in the document (S7)", low=0)
     update_every: int = _controller(1, "moves between updates of its weights (the document: 5 epochs)", low=1)
@@ -168,7 +178,9 @@ class Schedules(Experiment):
     objective_count: int = _controller(128, "validation images of its objective (ours)", low=2)
 
     features: str = _evaluation(
-        "fitted", "fitted (to the data's classes) | auto | inception | faed, or a name, an equals sign, a file"
+        "fitted",
+        "fitted (to the data's classes) | auto | inception | faed, or a name, an equals sign, a file",
+        source=replace(FEATURE_SPACES, words=("fitted", *FEATURE_SPACES.words)),
     )
     fid_samples: int = _evaluation(500, "images generated for a score", low=20)
     lpips: bool = _evaluation(False, "diversity by LPIPS too, where its weights are available")
