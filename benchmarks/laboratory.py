@@ -15,9 +15,9 @@ import tempfile
 import time
 from typing import Any
 
-import record
 import torch
 
+from gannb.comparison.results import hardware, keep
 from gannb.comparison.trials import Trial
 from gannb.data.toys import toy
 from gannb.experiments.motion_wgan_gp.critic_metrics import critic_state, samples
@@ -33,6 +33,10 @@ DOCUMENT = {
 PLAIN = {"loss": "non_saturating", "n_critic": 1}
 USUAL = PLAIN | {"lr_d": 1e-3, "lr_g": 1e-3, "lr_falls": False, "ema": 0.0, "beta2": 0.999}
 
+QUESTION = (
+    "Does WGAN-GP find every mode of a toy, with the document's numbers and with the laboratory's, beside GANs "
+    "without a penalty?"
+)
 VARIANTS: dict[str, dict[str, Any]] = {
     "document": DOCUMENT,
     "document, lr 10e-4": DOCUMENT | {"lr_d": 1e-3, "lr_g": 1e-3},
@@ -82,7 +86,8 @@ def main() -> None:
         print(json.dumps(found.as_dict(), ensure_ascii=False), flush=True)
         if given.keep:
             command = "python benchmarks/laboratory.py --keep"
-            record.add("laboratory", [found], metric="share_near", better="high", command=command)
+            head = {"question": QUESTION, "command": command, "hardware": hardware()}
+            keep("laboratory", [found], metric="share_near", better="high", **head)
 
 
 if __name__ == "__main__":

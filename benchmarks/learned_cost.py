@@ -17,11 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from statistics import median
 
 import torch
 
+from gannb.comparison.results import hardware, keep, numbers
 from gannb.config import presets
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
@@ -39,7 +39,6 @@ from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 
-ROOT = Path(__file__).parents[1]
 DOCUMENT = Schedules(**presets.preset("schedules", "document"))
 LATENT, RANGES = DOCUMENT.latent_dim, DOCUMENT.ranges
 
@@ -100,19 +99,23 @@ def main() -> None:
         if done.returncode:
             raise RuntimeError(f"the {variant} variant failed:\n{done.stderr}")
         variants[variant] = json.loads(done.stdout.splitlines()[-1])
-    learned = variants["learned"]
+    learned, memory = variants["learned"], variants["fixed"]["memory_mb"]
     in_steps = learned["update_seconds"] / learned["step_seconds"]
-    result = {
-        "settings": given
-        | {"batch": DOCUMENT.batch_size, "look": DOCUMENT.lookahead_batch, "count": DOCUMENT.objective_count},
-        "variants": variants,
+    learned |= {
         "update_in_steps": round(in_steps, 2),
         "time_over_fixed": round(in_steps / (DOCUMENT.update_every * learned["steps_per_epoch"]), 4),
-        "memory_over_fixed": round(learned["memory_mb"] / variants["fixed"]["memory_mb"], 2),
-        "torch": torch.__version__,
+        "memory_over_fixed": round(learned["memory_mb"] / memory, 2),
     }
-    (ROOT / "results" / "learned_cost.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    settings = given | {
+        "batch": DOCUMENT.batch_size,
+        "look": DOCUMENT.lookahead_batch,
+        "count": DOCUMENT.objective_count,
+    }
+    trials = [numbers(variant, **found) for variant, found in variants.items()]
+    command = "python benchmarks/learned_cost.py " + " ".join(flags)
+    head = {"question": "What does a learned schedule cost over a fixed one?", "data": "8 x 8 digits at 32 pixels"}
+    head |= {"command": command, "hardware": hardware(), "settings": settings, "torch": torch.__version__}
+    print(keep("learned_cost", trials, **head).table(("update_in_steps", "time_over_fixed", "memory_over_fixed")))
 
 
 if __name__ == "__main__":

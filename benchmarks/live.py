@@ -1,4 +1,4 @@
-"""What the live view costs and how soon a move acts, in a real kernel: `python benchmarks/live.py [--out FILE]`.
+"""What the live view costs and how soon a move acts, in a real kernel: `python benchmarks/live.py [--keep]`.
 
 Cost: one small SAGAN trains in blocks of steps: without the view, with it, without it; every message goes out to a
 client that reads it. Ratios are of neighbouring blocks, by the clock and by processor time (all threads of the
@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +20,10 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import device as device_options
+
+from gannb.comparison.results import hardware, keep, numbers
+
 BLOCKS, STEPS, MOVES = 40, 25, 20
 ALLOWED_COST, ALLOWED_DELAY = 0.02, 0.1
 
@@ -28,7 +31,7 @@ ALLOWED_COST, ALLOWED_DELAY = 0.02, 0.1
 # ------------------------------------------------------------------------------------------------ within the kernel
 
 
-def trainer_and_view(folder: str) -> tuple[Any, Any]:
+def trainer_and_view(folder: str, device: str) -> tuple[Any, Any]:
     """The quick preset of particles_sagan on random images, in one thread, and its live view."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as bce
@@ -43,12 +46,13 @@ def trainer_and_view(folder: str) -> tuple[Any, Any]:
     from gannb.training.trainer import Trainer
     from gannb.widgets.live_view import LiveView
 
-    p = ParticlesSagan(runs=folder, threads=1)
+    p = ParticlesSagan(runs=folder, threads=1, device=device)
     run = Run.open(p)
     with seeded(0, "networks"):
         G, D = sagan.Generator(p.latent_dim, p.ngf, p.image_size), sagan.Discriminator(p.ndf, p.image_size)
+    G, D = G.to(run.device), D.to(run.device)
     images = torch.rand(256, 1, p.image_size, p.image_size, generator=generator("images")) * 2 - 1
-    z = torch.randn(16, p.latent_dim, generator=generator("grid"))
+    z = torch.randn(16, p.latent_dim, generator=generator("grid")).to(run.device)
 
     def fake(turn):
         return turn.G(turn.draws.randn("z", len(turn.batch), p.latent_dim))
@@ -66,16 +70,15 @@ def trainer_and_view(folder: str) -> tuple[Any, Any]:
         Player("D", D, d_loss, lr=lambda now: now.lr_d, clip_norm=1.0),
         Player("G", G, g_loss, lr=lambda now: now.lr_g, clip_norm=1.0, ema=0.995),
     ]
-    trainer = Trainer(
-        players, Batches(images, p.batch_size, seed=0), Numbers.of(p), run, precision=p.precision, checkpoint_every=0
-    )
+    batches = Batches(images, p.batch_size, seed=0, device=run.device)
+    trainer = Trainer(players, batches, Numbers.of(p), run, precision=p.precision, checkpoint_every=0)
     trainer.start().session.running = True
     return trainer, LiveView(trainer, lambda trainer: trainer.ema("G")(z))
 
 
-def cost(folder: str) -> dict[str, Any]:
+def cost(folder: str, device: str) -> dict[str, Any]:
     """Seconds and processor seconds of blocks of steps: without the view, with it, and without it again."""
-    trainer, view = trainer_and_view(folder)
+    trainer, view = trainer_and_view(folder, device)
     rounds, refreshes = [], 0
     for number in range(-2, BLOCKS):  # two rounds to warm up
         taken = []
@@ -93,9 +96,9 @@ def cost(folder: str) -> dict[str, Any]:
     return {"rounds": rounds, "refreshes": refreshes}
 
 
-def effects(folder: str) -> dict[str, Any]:
+def effects(folder: str, device: str) -> dict[str, Any]:
     """When each value of `real_label` took effect; the client is messages the panel's comm first."""
-    trainer, view = trainer_and_view(folder)
+    trainer, view = trainer_and_view(folder, device)
     print(f"comm {view.panel.comm.comm_id}", flush=True)
     trainer.watchers.append(view)
     seen, steps = {}, []
@@ -139,14 +142,14 @@ class Client:
             ):
                 self.done.set()
 
-    def call(self, function: str, folder: str) -> None:
+    def call(self, function: str, folder: str, device: str) -> None:
         """Have the kernel run one of this file's functions and print what it returns."""
         self.printed, self.bytes = "", 0
         self.done.clear()
         here = str(Path(__file__).parent)
         self.client.execute(
             f"import json, sys\nsys.path.insert(0, {here!r})\nimport live\n"
-            f"print('result', json.dumps(live.{function}({folder!r})))"
+            f"print('result', json.dumps(live.{function}({folder!r}, {device!r})))"
         )
 
     def result(self, seconds: float = 900) -> dict[str, Any]:
@@ -182,16 +185,16 @@ class Client:
         self.manager.shutdown_kernel(now=True)
 
 
-def measure() -> dict[str, Any]:
+def measure(device: str) -> dict[str, float]:
     """Both measurements, in one kernel after the other."""
     with tempfile.TemporaryDirectory() as folder:
         client = Client()
-        client.call("cost", folder)
+        client.call("cost", folder, device)
         blocks = client.result()
         sent_bytes = client.bytes
         client.close()
         client = Client()
-        client.call("effects", folder)
+        client.call("effects", folder, device)
         sent = client.moves()
         answered = client.result()
         client.close()
@@ -205,53 +208,38 @@ def measure() -> dict[str, Any]:
         "refreshes_per_second": blocks["refreshes"] / shown,
         "kilobytes_per_refresh": sent_bytes / 1000 / max(1, blocks["refreshes"]),
         "step_milliseconds": 1000 * answered["step_seconds"],
-        "delay_milliseconds": {
-            "median": statistics.median(delays), "least": delays[0], "most": delays[-1], "moves": MOVES,
-        },
-    }  # fmt: skip
-
-
-def ratio(rounds: list[list[list[float]]], arm: int, clock: int) -> float:
-    """What an arm takes above the mean of its neighbours without the view, as a median share.
-
-    For the last arm (2), which has no view either, against the first: what the measurement makes of no difference.
-    """
-    usual = (lambda r: (r[0][clock] + r[2][clock]) / 2) if arm == 1 else (lambda r: r[0][clock])
-    return statistics.median(r[arm][clock] / usual(r) for r in rounds) - 1
-
-
-def where() -> dict[str, Any]:
-    """Command, commit, machine, and how busy it was."""
-    import torch
-
-    from gannb.runs import environment
-
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
-    described = environment.describe(torch.device("cpu"))
-    return {
-        "command": "python benchmarks/live.py",
-        "commit": commit.stdout.strip(),
-        "processor": described["processor"],
-        "cores": os.cpu_count(),
-        "threads": 1,
-        "load_average": [round(load, 1) for load in os.getloadavg()],
-        "torch": described["torch"],
+        "delay_ms_median": statistics.median(delays),
+        "delay_ms_least": delays[0],
+        "delay_ms_most": delays[-1],
     }
 
 
+def ratio(rounds: list[list[list[float]]], block: int, clock: int) -> float:
+    """What a block takes above the mean of its neighbours without the view, as a median share.
+
+    For the last block (2), which has no view either, against the first: what the measurement makes of no difference.
+    """
+    usual = (lambda r: (r[0][clock] + r[2][clock]) / 2) if block == 1 else (lambda r: r[0][clock])
+    return statistics.median(r[block][clock] / usual(r) for r in rounds) - 1
+
+
 def main() -> int:
+    """Measure, keep where asked, and say whether it is within what is allowed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="where to keep the result, as JSON")
-    out = parser.parse_args().out
-    machine, result = where(), measure()
-    print(json.dumps({"where": machine, **result}, indent=1))
-    if out:
-        out.write_text(json.dumps({"where": machine, **result}, indent=1) + "\n")
-    delay, step = result["delay_milliseconds"]["median"], result["step_milliseconds"]
-    cheap, soon = result["cost_by_processor_time"] <= ALLOWED_COST, delay <= max(1000 * ALLOWED_DELAY, step)
-    print(f"live view: {100 * result['cost_by_processor_time']:+.2f} % (allowed {100 * ALLOWED_COST:g} %)")
+    device_options.option(parser)
+    parser.add_argument("--keep", action="store_true", help="write results/live.json (live_cuda.json on a card)")
+    given = parser.parse_args()
+    device, load = device_options.chosen(given.device), os.getloadavg()[0]
+    found = measure(str(device))
+    head = {"question": "What does the live view cost, and how soon does a move act?", "hardware": hardware(device)}
+    head |= {"command": f"python benchmarks/live.py --device {device}", "settings": {"moves": MOVES, "load": load}}
+    trial = numbers("live view", **found)
+    if given.keep:
+        keep(device_options.named("live", device), [trial], **head)
+    print(json.dumps(trial.as_dict(), indent=1), hardware(device), sep="\n")
+    delay, step = found["delay_ms_median"], found["step_milliseconds"]
+    cheap, soon = found["cost_by_processor_time"] <= ALLOWED_COST, delay <= max(1000 * ALLOWED_DELAY, step)
+    print(f"live view: {100 * found['cost_by_processor_time']:+.2f} % (allowed {100 * ALLOWED_COST:g} %)")
     print(f"move to effect: {delay:.0f} ms, steps of {step:.0f} ms (allowed {1000 * ALLOWED_DELAY:g} ms or one step)")
     return 0 if cheap and soon else 1
 

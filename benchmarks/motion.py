@@ -1,22 +1,17 @@
-"""Speed of the motion parts, side by side in one process: `python benchmarks/motion.py [--threads 2]`.
+"""Speed of the gesture parts, side by side in one process: `python benchmarks/motion.py [--threads 2] [--keep]`.
 
-The graph layers against torch-geometric's scatter path and dense layers at equal output, a training step's clips a
-second, and how long a slider takes to a new clip. Ratios are of CPU time on one thread, so other work on the machine
-weighs little; the rest is wall time beside CPU time, with the load of the machine. Prints, and writes
-`results/benchmark_motion.json`.
+The graph layers against torch-geometric's scatter path and dense layers at equal output, and how long a slider takes to
+a new clip. Ratios are of CPU time on one thread, so other work on the machine weighs little. `--keep` writes
+`results/motion_speed.json`. Training steps: `benchmarks/steps.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -24,18 +19,16 @@ from torch_geometric.nn import DenseGATConv, DenseGraphConv
 from torch_geometric.nn import GATConv as SparseGATConv
 from torch_geometric.nn import GraphConv as SparseGraphConv
 
-from gannb.experiments.motion import losses
+from gannb.comparison.results import hardware, keep, numbers
+from gannb.comparison.trials import Trial
 from gannb.experiments.motion.data.synthetic import STYLES, record
-from gannb.experiments.motion.networks.discriminator import Discriminator
 from gannb.experiments.motion.networks.generator import Generator
 from gannb.experiments.motion.networks.graph import graph_layers, skeleton_edges
 from gannb.experiments.motion.skeleton import PARENTS
 from gannb.experiments.motion.widgets.gesture import GestureEditor
-from gannb.losses.adversarial import least_squares
 from gannb.random import generator, seeded
 
 FRAMES, CLIPS, MELS, SPEAKERS = 64, 16, 64, 4
-OUT = Path(__file__).parents[1] / "results" / "benchmark_motion.json"
 
 
 def best(work: Callable[[], object], clock: Callable[[], float], times: int = 4) -> float:
@@ -48,7 +41,7 @@ def best(work: Callable[[], object], clock: Callable[[], float], times: int = 4)
     return min(taken)
 
 
-def graph(parents: tuple[int, ...], channels: int, frames: int, half: bool) -> str:
+def graph(parents: tuple[int, ...], channels: int, frames: int, half: bool) -> Trial:
     """Five layers, forward and backward: ours, scatter, dense."""
     joints, kinds = len(parents), "AGAGA"
     edges = torch.tensor(skeleton_edges(parents)).T
@@ -102,54 +95,19 @@ def graph(parents: tuple[int, ...], channels: int, frames: int, half: bool) -> s
         return work
 
     ours_s, scatter_s, dense_s = (best(step(path), time.process_time) for path in (by_joint, by_scatter, by_table))
-    return (
-        f"graph layers, {frames} x {joints} joints, {channels} channels, {'bf16' if half else 'fp32'}: "
-        f"{1e3 * ours_s:.1f} ms CPU; {scatter_s / ours_s:.2f} x scatter, {dense_s / ours_s:.2f} x dense; "
-        f"largest difference in fp32 {apart:.0e}"
-    )
+    name = f"graph layers, {frames} x {joints} joints, {channels} channels, {'bf16' if half else 'fp32'}"
+    ratios = {"over_scatter": scatter_s / ours_s, "over_dense": dense_s / ours_s}
+    return numbers(name, cpu_ms=1e3 * ours_s, **ratios, largest_difference=apart)
 
 
-def training(width: int, half: bool) -> str:
-    """One turn of D and one of G on a batch, all losses in it."""
-    with seeded("training"):
-        G = Generator(MELS, SPEAKERS, width)
-        D = Discriminator(width, n_mels=MELS, speakers=SPEAKERS)
-    g_adam, d_adam = (torch.optim.Adam(m.parameters(), 1e-4, fused=True) for m in (G, D))
-    mel = torch.randn(CLIPS, 4 * FRAMES, MELS, generator=generator("mel"))
-    speaker = torch.arange(CLIPS) % SPEAKERS
-    real = G(mel, speaker).detach()
-
-    def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            with torch.no_grad():
-                generated = G(mel, speaker)
-            loss = least_squares(D(real, mel, speaker), 0.9) + least_squares(D(generated, mel, speaker), 0.1)
-        d_adam.zero_grad()
-        loss.backward()
-        d_adam.step()
-        D.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            generated = G(mel, speaker)
-            loss = least_squares(D(generated, mel, speaker), 0.9)
-        loss = loss + losses.absolute(generated, real) + losses.velocity(generated, real) + losses.smoothness(generated)
-        g_adam.zero_grad()
-        (loss + losses.physics(generated)).backward()
-        g_adam.step()
-        D.requires_grad_(True)
-
-    seconds, cpu = best(step, time.perf_counter, times=3), best(step, time.process_time, times=3)
-    turns = f"training, C={width}, {'bf16' if half else 'fp32'}, a D and a G turn a step"
-    return f"{turns}: {CLIPS / seconds:.0f} clips/s by the wall clock, {CLIPS / cpu:.0f} a CPU second"
-
-
-def slider(width: int) -> str:
+def slider(width: int) -> Trial:
     """From a slider's move to a new clip of 64 frames, and to the player's whole page."""
     with seeded("slider"):
         G = Generator(MELS, SPEAKERS, width, head="angles").eval().requires_grad_(False)
     desk = GestureEditor(G, record(STYLES[0], seconds=4.3), [style.name for style in STYLES])
     desk.player(height=0.1).page()
-    clocks = {"wall": time.perf_counter, "CPU": time.process_time}
-    taken: dict[str, list[float]] = {f"{what}, {clock}": [] for what in ("clip", "page") for clock in clocks}
+    clocks = {"ms": time.perf_counter, "cpu_ms": time.process_time}
+    taken: dict[str, list[float]] = {f"{what}_{clock}": [] for what in ("clip", "page") for clock in clocks}
     for move in range(30):
         values = {"amplitude": 1 + move / 60, "height": move / 30, "coupling": 0.3, "speed": 1.1}
         for clock, now in clocks.items():
@@ -157,36 +115,33 @@ def slider(width: int) -> str:
             desk.gesture(**values)
             drawn = now()
             desk.player(**values).page()
-            taken[f"clip, {clock}"].append(1e3 * (drawn - start))
-            taken[f"page, {clock}"].append(1e3 * (now() - drawn))
-    shown = [f"{name}: median {statistics.median(ms):.1f} ms" for name, ms in taken.items()]
-    return f"slider to clip, C={width}, four controls moved; {'; '.join(shown)}"
+            taken[f"clip_{clock}"].append(1e3 * (drawn - start))
+            taken[f"page_{clock}"].append(1e3 * (now() - drawn))
+    return numbers(f"slider to clip, C={width}", **{name: statistics.median(ms) for name, ms in taken.items()})
 
 
 def main() -> None:
-    """Measure the parts asked for, print them, and put them into the results; other parts stay as they were."""
+    """Measure the parts asked for, and keep them; other parts stay as they were."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2, help="for training and sliders; the ratios use one")
-    parser.add_argument("--parts", nargs="*", default=["graph", "training", "slider"])
-    args = parser.parse_args()
+    parser.add_argument("--parts", nargs="*", default=["graph", "slider"])
+    parser.add_argument("--keep", action="store_true", help="write results/motion_speed.json")
+    given = parser.parse_args()
     measured = {
         "graph": lambda: (
             [graph(PARENTS, c, FRAMES * CLIPS, half) for half in (False, True) for c in (4, 16)]
             + [graph(PARENTS[:10], 16, 2048, False), graph(PARENTS, 64, FRAMES * CLIPS, False)]
         ),
-        "training": lambda: [training(64, half) for half in (False, True)],
         "slider": lambda: [slider(64)],
     }
-    stored = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=OUT.parent, capture_output=True, text=True)
-    for part in args.parts:
-        torch.set_num_threads(1 if part == "graph" else args.threads)
-        head = {"command": f"python benchmarks/motion.py --threads {args.threads} --parts {part}"}
-        head |= {"commit": commit.stdout.strip(), "load": round(os.getloadavg()[0], 1)}
-        head |= {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, shared"}
-        stored[part] = head | {"threads": torch.get_num_threads(), "measured": measured[part]()}
-        print("\n".join(stored[part]["measured"]), flush=True)
-        OUT.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    question = "How fast are graph layers beside other ways, and a slider?"
+    for part in given.parts:
+        torch.set_num_threads(1 if part == "graph" else given.threads)
+        head = {"command": f"python benchmarks/motion.py --threads {given.threads} --keep", "hardware": hardware()}
+        trials = measured[part]()
+        print(*(json.dumps(trial.as_dict()) for trial in trials), sep="\n", flush=True)
+        if given.keep:
+            keep("motion_speed", trials, question=question, data="synthetic clips", **head)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 Every network has seeded random weights (speed does not depend on them), so no download is needed. Times are of this
 process: `seconds` by the clock, `cpu` by the processor, which other load on the machine disturbs less. Writes
-`results/benchmark_scores.json` and `.md`.
+`results/scores_speed.json` (`_cuda` on a card, where the networks of both sides run on it; statistics are the CPU's).
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
+import device as device_options
 import numpy as np
 import psutil
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-ROOT = Path(__file__).parents[1]
+from gannb.comparison.results import hardware, keep, numbers
+from gannb.comparison.trials import Trial
+
 WIDTH = 2048
 
 
@@ -80,7 +81,7 @@ def by_torch_fidelity(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.
     return fid_statistics_to_metric(*stored, verbose=False)["frechet_inception_distance"]
 
 
-def frechet_step(n: int, m: int) -> list[dict]:
+def frechet_step(n: int, m: int) -> list[Trial]:
     """Rows for one pair of sizes: from both features, with the real side's statistics kept, and from both statistics.
 
     What either side may keep, both keep: pytorch-fid and torch-fidelity store mean and covariance, we the moments.
@@ -111,17 +112,16 @@ def best_of_three(call: Callable[[], float]) -> Timed:
     return min((timed(call) for _ in range(3)), key=lambda t: t.cpu)
 
 
-def compared(what: str, peer: str, ours: Timed, theirs: Timed) -> dict:
-    """One row of the report."""
-    return {
-        "what": what,
-        "peer": peer,
-        "ours_seconds": ours.seconds,
-        "theirs_seconds": theirs.seconds,
-        "ratio": theirs.seconds / ours.seconds,
-        "ratio_cpu": theirs.cpu / ours.cpu,
-        "relative_difference": abs(ours.value - theirs.value) / abs(theirs.value),
-    }
+def compared(what: str, peer: str, ours: Timed, theirs: Timed) -> Trial:
+    """What two calls took, and how far apart they are."""
+    return numbers(
+        f"{what}, against {peer}",
+        ours_seconds=ours.seconds,
+        theirs_seconds=theirs.seconds,
+        ratio=theirs.seconds / ours.seconds,
+        ratio_cpu=theirs.cpu / ours.cpu,
+        relative_difference=abs(ours.value - theirs.value) / abs(theirs.value),
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -158,12 +158,14 @@ def save_folder(folder: Path, n: int, seed: int) -> Path:
     return folder
 
 
-def full_set(n: int) -> list[dict]:
+def full_set(n: int, device: torch.device) -> list[Trial]:
     """Rows for FID, KID, IS, precision and recall of `n` images against `n`."""
     from pytorch_fid.fid_score import calculate_fid_given_paths
     from torch_fidelity import calculate_metrics
 
-    from gannb.metrics.score_folders import score_folders
+    from gannb.metrics.evaluator import Evaluator
+    from gannb.metrics.inception import inception
+    from gannb.metrics.sources import FileImages
 
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
@@ -172,19 +174,20 @@ def full_set(n: int) -> list[dict]:
         real, fake = save_folder(home / "real", n, 1), save_folder(home / "fake", n, 2)
 
         def ours() -> float:
-            return float(score_folders(real, fake, features="inception", lpips=False).fid)
+            extractor = inception(device=device)
+            return float(Evaluator(FileImages(real), features=extractor)(FileImages(fake), seed=0).fid)
 
         def fidelity() -> float:
             scores = {"kid": True, "isc": True, "prc": True, "kid_subset_size": n, "kid_subsets": 10}
             network = {"feature_extractor": "inception-v3-compat", "feature_layer_prc": "2048", "batch_size": 16}
-            network |= {"feature_extractor_weights_path": str(weights), "cuda": False}
+            network |= {"feature_extractor_weights_path": str(weights), "cuda": device.type == "cuda"}
             found = calculate_metrics(
                 input1=str(fake), input2=str(real), cache=False, verbose=False, **scores, **network
             )
             return found["inception_score_mean"]
 
         cold, warm = timed(ours), timed(ours)
-        fid = timed(lambda: calculate_fid_given_paths([str(real), str(fake)], 16, "cpu", 2048, num_workers=0))
+        fid = timed(lambda: calculate_fid_given_paths([str(real), str(fake)], 16, str(device), 2048, num_workers=0))
         others = timed(fidelity)
     both = Timed(fid.value, fid.seconds + others.seconds, fid.cpu + others.cpu)
     what = f"FID, KID, IS, precision, recall (ours: also density, coverage, floor, errors), {n} images against {n}"
@@ -229,7 +232,7 @@ class Wide(nn.Module):
         return found, self.logits(found)
 
 
-def memory(n: int) -> list[dict]:
+def memory(n: int) -> list[Trial]:
     """Peak memory of all scores of `n` against `n` images, above what the process holds with its network loaded."""
     from gannb.metrics.evaluator import Evaluator
     from gannb.metrics.extractor import FeatureExtractor
@@ -252,100 +255,42 @@ def memory(n: int) -> list[dict]:
         watcher.join()
     above = (peak[0] - before) / 1e6
     features = 2 * n * WIDTH * 4 / 1e6
-    return [
-        {
-            "what": f"memory, {n} images against {n} × {WIDTH} features",
-            "peer": "all features in float32",
-            "ours_megabytes": above,
-            "theirs_megabytes": features,
-            "ratio": features / above,
-            "ours_seconds": took.seconds,
-        }
-    ]
+    variant = f"memory, {n} images against {n} × {WIDTH} features, against all features in float32"
+    costs = {"ours_megabytes": above, "theirs_megabytes": features, "ratio": features / above}
+    return [numbers(variant, **costs, ours_seconds=took.seconds)]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The report
 
 
-def surroundings() -> dict:
-    """Machine, versions, commit, and how busy the machine was."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    cpu = next((x.partition(":")[2].strip() for x in _cpuinfo() if x.startswith("model name")), platform.processor())
-    from importlib.metadata import version
-
-    packages = ("torch", "numpy", "scipy", "pytorch-fid", "torch-fidelity")
-    return {
-        "command": " ".join(["python", "benchmarks/scores.py", *sys.argv[1:]]),
-        "commit": commit.stdout.strip(),
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load_average": os.getloadavg(),
-        "versions": {name: version(name) for name in packages},
-    }
-
-
-def _cpuinfo() -> list[str]:
-    file = Path("/proc/cpuinfo")
-    return file.read_text().splitlines() if file.exists() else []
-
-
-def markdown(parts: dict[str, dict]) -> str:
-    """The report: a table per part, each with the command, commit and machine it was measured with."""
-    lines = ["# Scores, side by side with their peers", ""]
-    for part, found in parts.items():
-        where = found["where"]
-        load = where["load_average"][0]
-        busy = "; **the machine was shared**: read the ratios, not the seconds" if load > where["cores"] / 2 else ""
-        lines += [
-            f"## {part}",
-            "",
-            f"`{where['command']}` at {where['commit']}; {where['cpu']}, {where['cores']} cores, "
-            f"{where['threads']} threads; load average {load:.1f} before the run{busy}.",
-            "",
-            "| what | against | ours | theirs | ratio | by processor time | relative difference |",
-            "|---|---|---|---|---|---|---|",
-            *map(_line, found["rows"]),
-            "",
-        ]
-    return "\n".join(lines)
-
-
-def _line(row: dict) -> str:
-    unit, short = ("megabytes", "MB") if "ours_megabytes" in row else ("seconds", "s")
-    ours, theirs = (f"{row[f'{side}_{unit}']:.3g} {short}" for side in ("ours", "theirs"))
-    cpu = f"{row['ratio_cpu']:.3g}×" if "ratio_cpu" in row else ""
-    gap = f"{row['relative_difference']:.1g}" if "relative_difference" in row else ""
-    return f"| {row['what']} | {row['peer']} | {ours} | {theirs} | {row['ratio']:.3g}× | {cpu} | {gap} |"
-
-
 def main() -> None:
-    """Run the chosen parts, print each as it comes, write the report; parts that were not run stay as they were."""
+    """Run the chosen parts and keep each as it comes; parts that were not run stay as they were."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=["frechet", "memory", "full"], help="default: all")
     parser.add_argument("--images", type=int, default=500, help="of the full set (default: 500)")
     parser.add_argument("--streamed", type=int, default=50_000, help="of the memory test (default: 50000)")
-    parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder of the report")
-    args = parser.parse_args()
+    device_options.option(parser)
+    given = parser.parse_args()
+    device = device_options.chosen(given.device)
     warnings.simplefilter("ignore")
     run = {
         "frechet": lambda: [*frechet_step(300, 500), *frechet_step(10_000, 10_000)],
-        "memory": lambda: memory(args.streamed),
-        "full": lambda: full_set(args.images),
+        "memory": lambda: memory(given.streamed),
+        "full": lambda: full_set(given.images, device),
     }
-    report = args.out / "benchmark_scores.json"
-    parts = json.loads(report.read_text())["parts"] if report.exists() else {}
-    args.out.mkdir(exist_ok=True)
-    for part in args.only or run:
-        where = surroundings()
-        parts[part] = {"where": where, "rows": run[part]()}
-        print(*(json.dumps(row, ensure_ascii=False) for row in parts[part]["rows"]), sep="\n", flush=True)
-        report.write_text(json.dumps({"parts": parts}, indent=2, ensure_ascii=False) + "\n")
-        report.with_suffix(".md").write_text(markdown(parts))
-    print(markdown(parts))
+    packages = ("torch", "numpy", "scipy", "pytorch-fid", "torch-fidelity")
+    head = {
+        "question": "How fast are the scores beside their peers, and how much memory do they take?",
+        "command": f"python benchmarks/scores.py --device {device}",
+        "hardware": hardware(device),
+        "versions": {name: version(name) for name in packages},
+        "load": round(os.getloadavg()[0], 1),
+    }
+    for part in given.only or run:
+        trials = run[part]()
+        keep(device_options.named("scores_speed", device), trials, **head)
+        print(*(json.dumps(trial.as_dict(), ensure_ascii=False) for trial in trials), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

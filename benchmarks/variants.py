@@ -20,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import record
+import device
 
 from gannb.batch.sweep import plan
-from gannb.comparison.results import result
+from gannb.comparison.results import hardware, keep, result
 from gannb.comparison.trials import Comparison, Trial
 from gannb.config.yaml_files import read_yaml
 from gannb.metrics.score import Scores
@@ -80,19 +80,24 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure anew what is there already")
     parser.add_argument("--jobs", type=int, default=1, help="trials at a time")
     parser.add_argument("-p", dest="options", action="append", default=[], metavar="NAME=VALUE", help="for every trial")
+    device.option(parser)
     args = parser.parse_args()
+    card = device.chosen(args.device)
     path, options = plan.find(args.sweep), dict(each.split("=", 1) for each in args.options)
-    sweep, kept = plan.read(path), result(path.stem)
+    sweep, name = plan.read(path), device.named(path.stem, card)
+    kept = result(name)
     shown = {name: Path(value).name for name, value in options.items()}  # no path of this machine
     flags = [f"-p {name}={value}" for name, value in shown.items()]
     flags += ["--curves", *args.curves] if args.curves else []
+    options["device"] = str(card)
     head = {
         "question": sweep.doc,
         "command": " ".join(["python benchmarks/variants.py", sweep.name, *flags]),
+        "hardware": hardware(card),
         "settings": read_yaml(path).get("values", {}) | shown,
     }
     if len(kept) and kept.head.get("settings") != head["settings"] and not args.again:
-        parser.error(f"results/{sweep.name}.json was measured with other settings: --again measures anew")
+        parser.error(f"results/{name}.json was measured with other settings: --again measures anew")
     there = set() if args.again else {(trial.variant, trial.seed) for trial in kept}
     wanted = [
         trial
@@ -109,9 +114,9 @@ def main() -> None:
     with ThreadPoolExecutor(args.jobs) as pool:
         for trial, found in zip(wanted, pool.map(measure, wanted)):
             for added, trials in found.items():
-                record.add(sweep.name + added, trials, metric=sweep.score, better=sweep.better, **head)
+                keep(name + added, trials, metric=sweep.score, better=sweep.better, **head)
             print(f"{trial.variant}, seed {trial.seed}: {', '.join(found)}", flush=True)
-    print(result(sweep.name))
+    print(result(name))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
-from gannb.runs import environment
+from gannb.comparison.results import hardware, keep, numbers
 
 CAUGHT, COVERED = 28, 90
 
@@ -94,12 +93,7 @@ def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
 
 
-def keep(root: Path, name: str, found: dict) -> None:
-    head = {
-        "command": "pytest -m gate tests/test_mutations.py",
-        "environment": environment.describe(torch.device("cpu")),
-    }
-    (root / "results" / f"{name}.json").write_text(json.dumps(head | found, indent=1, ensure_ascii=False) + "\n")
+COMMAND = "pytest -m gate tests/test_mutations.py"
 
 
 @pytest.mark.gate
@@ -121,8 +115,10 @@ def test_wrong_formulas_are_noticed(copy: Path, root: Path) -> None:
         ]
         rows.append(asdict(mutation) | {"caught": done.returncode == 1, "by": failed[:1]})
     caught = sum(row["caught"] for row in rows)
-    found = {"places": len(rows), "caught": caught, "seconds": round(time.perf_counter() - began), "mutations": rows}
-    keep(root, "mutations", found)
+    head = {"question": "How many formulas that are wrong on purpose do the tests notice?", "mutations": rows}
+    seconds = round(time.perf_counter() - began)
+    trial = numbers("wrong formulas", places=len(rows), caught=caught, seconds=seconds)
+    keep("mutations", [trial], command=COMMAND, hardware=hardware(), **head)
     assert caught >= CAUGHT, [row for row in rows if not row["caught"]]
 
 
@@ -138,7 +134,9 @@ def test_the_tests_run_nearly_every_line(root: Path, tmp_path: Path) -> None:
     told = json.loads(measured.read_text())
     percent = told["totals"]["percent_covered"]
     least = sorted((file["summary"]["percent_covered"], name) for name, file in told["files"].items())[:10]
-    found = {"lines_percent": round(percent, 2), "least": least, "seconds": round(time.perf_counter() - began)}
-    keep(root, "coverage", found)
+    seconds = round(time.perf_counter() - began)
+    trial = numbers("unit tests and notebooks", lines_percent=round(percent, 2), seconds=seconds)
+    head = {"question": "How many lines of the package do the tests run?", "least": least}
+    keep("coverage", [trial], metric="lines_percent", better="high", command=COMMAND, hardware=hardware(), **head)
     assert done.returncode == 0, done.stdout[-3000:]
     assert percent >= COVERED, least

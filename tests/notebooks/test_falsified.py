@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
 from gannb import cli
+from gannb.comparison.results import hardware, keep, numbers
 from gannb.config.presets import experiments
 from gannb.runs import claims as ledger
-from gannb.runs import environment, locations
+from gannb.runs import locations
 from gannb.runs.folder import Run
 from tests.training.regimes import Toy
 
@@ -60,7 +60,7 @@ def falsified(value: float, expect: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.gate
 @pytest.mark.timeout(3600)
-def test_verdicts_follow_the_figures(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdicts_follow_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANNB_RUNS", str(tmp_path / "runs"))
     rows = []
     for document, entry in settled():
@@ -78,13 +78,9 @@ def test_verdicts_follow_the_figures(tmp_path: Path, root: Path, monkeypatch: py
             now = ledger.Ledger(run, document).check(entry["id"], entry["value"]).verdict
         ledger.document.cache_clear()
         rows.append({"id": entry["id"], "value": entry["value"], "was": entry["verdict"], "now": now})
-    found = {
-        "command": "pytest -m gate tests/notebooks/test_falsified.py",
-        "environment": environment.describe(torch.device("cpu")),
-        "falsified": len(rows),
-        "turned": sum(row["was"] != row["now"] for row in rows),
-        "claims": rows,
-    }
-    (root / "results" / "falsified_claims.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    question = "Does a verdict turn when what a claim expects is moved to the other side of what was measured?"
+    trial = numbers("claims", falsified=len(rows), turned=sum(row["was"] != row["now"] for row in rows))
+    command = "pytest -m gate tests/notebooks/test_falsified.py"
+    keep("falsified_claims", [trial], question=question, command=command, hardware=hardware(), claims=rows)
     assert len(rows) >= AT_LEAST
     assert [row for row in rows if row["was"] == row["now"]] == []

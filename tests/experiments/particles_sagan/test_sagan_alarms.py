@@ -7,7 +7,6 @@ and 20 trials a collapse (hours on two cores);
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -15,6 +14,7 @@ import time
 import pytest
 import torch
 
+from gannb.comparison.results import hardware, keep, numbers
 from gannb.control.alarms import gan_alarms
 from gannb.control.numbers import Numbers
 from gannb.data import particles
@@ -22,7 +22,6 @@ from gannb.data.batches import Batches
 from gannb.losses.adversarial import bce
 from gannb.networks import sagan
 from gannb.random import generator, seeded
-from gannb.runs import environment
 from gannb.training.diversity import Diversity
 from gannb.training.interrupt import Paused
 from gannb.training.player import Player
@@ -91,32 +90,28 @@ def rang(folder, seed, how, images):
 
 @pytest.mark.gate
 @pytest.mark.timeout(4 * 3600)
-def test_collapses_of_the_sagan_are_caught_and_healthy_runs_left_alone(tmp_path, root):
+def test_collapses_of_the_sagan_are_caught_and_healthy_runs_left_alone(tmp_path):
     healthy, trials = map(int, os.environ.get("ALARM_RUNS", "50,20").split(","))
     images = particles.render(64, 16).pixels
     began = time.perf_counter()
     false = [r for seed in range(healthy) if (r := rang(tmp_path, seed, "", images))]
     found = {how: [rang(tmp_path, 1000 + seed, how, images) for seed in range(trials)] for how in INJURIES}
     caught = {how: [r for r in rows if r and r[0] > AT] for how, rows in found.items()}
-    result = {
+    kept = [numbers("healthy", runs=healthy, rang=len(false))]
+    for how, rows in caught.items():
+        before = trials - len([r for r in found[how] if r is None or r[0] > AT])
+        latest = max((step - AT for step, _ in rows), default=None)
+        kept.append(numbers(how, runs=trials, rang=len(rows), latest_steps_after=latest, rang_before=before))
+    head = {
+        "question": "Do alarms ring when a SAGAN is injured during training, and stay silent when it is not?",
+        "data": "rendered particle images",
         "command": f"ALARM_RUNS={healthy},{trials} pytest -m gate -k sagan_alarms",
-        "network": "SAGAN 16x16, width 16, batch 16, lr 4e-4, 64 rendered particle images",
-        "environment": environment.describe(torch.device("cpu")),
+        "hardware": hardware(),
+        "settings": {"network": "SAGAN 16x16, width 16, batch 16, lr 4e-4", "healthy steps": AT + WITHIN},
         "seconds": round(time.perf_counter() - began),
-        "healthy": {"runs": healthy, "steps": AT + WITHIN, "false_alarms": [name for _, name in false]},
-        "injuries": {
-            how: {
-                "trials": trials,
-                "caught": len(rows),
-                "latest_steps_after": max((step - AT for step, _ in rows), default=None),
-                "by": sorted({name for _, name in rows}),
-                "rang_before": trials - len([r for r in found[how] if r is None or r[0] > AT]),
-            }
-            for how, rows in caught.items()
-        },
+        "by": {how: sorted({name for _, name in rows}) for how, rows in caught.items()},
     }
-    (root / "results" / "sagan_alarms.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    print(keep("sagan_alarms", kept, **head).table(("runs", "rang"), intervals=False))
     assert len(false) <= max(1, 0.05 * healthy), false
     for how, rows in caught.items():
         assert len(rows) >= 0.95 * trials, (how, len(rows), found[how])

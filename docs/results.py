@@ -1,0 +1,51 @@
+"""Write the table of all results, `results/index.csv`, and the page that shows them, `results/README.md`.
+
+python docs/results.py
+"""
+
+import csv
+import io
+
+from gannb.comparison.results import RESULTS, index, result
+from gannb.tables import Table
+
+TABLE, PAGE = RESULTS / "index.csv", RESULTS / "README.md"
+
+HEAD = """# Results
+
+Written by `python docs/results.py` from the files of this folder; do not edit it here. `index.csv` is one table of them
+all. Each file has a head (question, data, command, commit, hardware) and a list of trials: variant, seed, scores.
+Brackets hold 95 % over seeds; Δ is the difference from the first variant, seed by seed."""
+
+
+def table() -> str:
+    """The index as CSV."""
+    text, found = io.StringIO(), index()
+    csv.writer(text, lineterminator="\n").writerows([found.columns, *found.rows])
+    return text.getvalue()
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n\n".join([HEAD, *(section(path.stem) for path in sorted(RESULTS.glob("*.json")))]) + "\n"
+
+
+def section(name: str) -> str:
+    """One file: its question, its variants, and how it was measured."""
+    found, head = result(name), result(name).head
+    if not found.metric:
+        names = list(dict.fromkeys(score for trial in found for score in trial.scores))
+        shown = Table(("variant", *names), [(v, *(found.mean(v, n) for n in names)) for v in found.variants])
+    elif any(len(found.of(variant)) > 1 for variant in found.variants) and len(found.variants) > 1:
+        shown = found.beside(found.variants[0])
+    else:
+        shown = found.table()
+    says = f"{head['question']} Data: {head['data']}." if head.get("data") else head["question"]
+    better = f"{found.better} is better; " if found.metric and found.better else ""
+    where = [f"`{head['command']}`", head.get("hardware", ""), f"commit {head['commit']}" if head.get("commit") else ""]
+    return "\n\n".join([f"## {name}", says, shown.markdown, f"{better}{', '.join(filter(None, where))}."])
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table(), encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")

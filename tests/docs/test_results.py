@@ -1,0 +1,66 @@
+"""`results/index.csv` and `results/README.md` show every result as it is."""
+
+import csv
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from gannb.comparison.results import COLUMNS, RESULTS, index, keep, numbers
+from gannb.comparison.trials import Comparison
+
+NUMBERS = range(COLUMNS.index("value"), COLUMNS.index("seeds"))
+
+
+def written() -> list[list[str]]:
+    with (RESULTS / "index.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert tuple(head) == COLUMNS
+    return rows
+
+
+def test_each_result_is_in_the_table() -> None:
+    files = {path.stem for path in RESULTS.glob("*.json")}
+    assert {row[0] for row in written()} == files
+    page = (RESULTS / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^## (\w+)$", page, flags=re.MULTILINE)) == files
+    assert {path.name for path in RESULTS.iterdir()} == {f"{name}.json" for name in files} | {"index.csv", "README.md"}
+
+
+def test_the_table_is_up_to_date() -> None:
+    """Numbers to 1 %: an interval is a bootstrap, whose draws another version of SciPy may change."""
+    for row, now in zip(written(), index().rows, strict=True):
+        for column, (was, is_now) in enumerate(zip(row, now)):
+            if column in NUMBERS and was and is_now:
+                assert float(was) == pytest.approx(float(is_now), rel=0.01, abs=1e-3), row
+            else:
+                assert was == is_now, (row, COLUMNS[column], "run `python docs/results.py`")
+
+
+def test_the_page_is_up_to_date(root: Path) -> None:
+    spec = importlib.util.spec_from_file_location("results_page", root / "docs" / "results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    here, now = (re.sub(r"[-+]?\d[\d.]*", "#", text) for text in (module.PAGE.read_text("utf-8"), module.page()))
+    assert here == now, "run `python docs/results.py`"
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_each_result_says_what_was_asked_and_how(path: Path) -> None:
+    found = Comparison.read(path)
+    assert found.head["question"] and found.head["command"] and len(found)
+    script = re.match(r"python (benchmarks/\w+\.py)(?: (\w+))?", found.head["command"])
+    assert script is None or (RESULTS.parent / script[1]).is_file(), "a command that is not here"
+    if script and script[1] == "benchmarks/variants.py":
+        assert (RESULTS.parent / "params" / "sweeps" / f"{script[2]}.yaml").is_file()
+
+
+def test_what_is_kept_is_added_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gannb.comparison.results.RESULTS", tmp_path)
+    head = {"question": "How fast?", "command": "here", "hardware": "a machine"}
+    keep("speed", [numbers("a", ms=2.0, ratio=None), numbers("b", ms=3.0)], **head)
+    keep("speed", [numbers("a", ms=1.0)], data="points", **head)
+    table = index(tmp_path)
+    assert table.column("recipe") == ["a", "b"] and table.column("value") == ["1", "3"]
+    assert table.column("data") == ["points", "points"] and table.column("hardware") == ["a machine"] * 2
