@@ -165,7 +165,7 @@ def full_set(n: int, device: torch.device) -> list[Trial]:
 
     from gannb.metrics.evaluator import Evaluator
     from gannb.metrics.inception import inception
-    from gannb.metrics.sources import FileImages
+    from gannb.metrics.score_folders import FileImages
 
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
