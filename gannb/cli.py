@@ -14,14 +14,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from gannb import __version__
+from gannb.config.faults import BadInput
 
 DONE, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
+WIDEST, MOST_LINES = 500, 40
+"""Characters of a line and lines of a message, at most."""
 
 # Commands that live with what they command: each module has `add_parser(subparsers)` and `main(args)`.
 ELSEWHERE = {
+    "run": ("gannb.batch.run_command", "run an experiment's notebook"),
     "sweep": ("gannb.batch.sweep.command", "run many trials of a notebook on a cluster"),
     "score": ("gannb.metrics.score_folders", "score a folder of generated images against a folder of real ones"),
     "diagnose": (
@@ -31,27 +35,41 @@ ELSEWHERE = {
 }
 
 
-class BadInput(ValueError):
-    """A request that cannot be carried out; the message says what is allowed."""
+class _Parser(argparse.ArgumentParser):
+    """Ends with one line where argparse shows its usage as well."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_PARAMETERS, _bounded(f"{self.prog}: {message} (see {self.prog} --help)\n"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad parameters, 130 interrupted."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(argv).parse_args(argv)
     try:
+        args = _parser(argv).parse_args(argv)
         with _signals_interrupt():
             return args.command(args) or DONE
     except BadInput as error:
         complaint, code = str(error), BAD_PARAMETERS
     except KeyboardInterrupt:
         complaint, code = "interrupted", INTERRUPTED
+    except BrokenPipeError:  # the reader of the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except OSError as error:  # a full disk, a folder that is gone or cannot be written to
         complaint, code = str(error), FAILED
     except Exception as error:  # unforeseen: one line here, the traceback in a file
         complaint, code = f"{type(error).__name__}: {error}\nthe traceback is in {_traceback()}", FAILED
-    print(f"gannb: {complaint}", file=sys.stderr)
+    print(_bounded(f"gannb: {complaint}"), file=sys.stderr)
     return code
+
+
+def _bounded(text: str) -> str:
+    """A message without what would fill a screen."""
+    lines = [line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…" for line in text.split("\n")]
+    return "\n".join(
+        lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], f"… and {len(lines) - MOST_LINES} more"]
+    )
 
 
 @contextmanager
@@ -79,21 +97,10 @@ def _traceback() -> str:
     return file.name
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gannb", description="Notebooks for people who train GANs.")
+def _parser(argv: Sequence[str]) -> _Parser:
+    parser = _Parser(prog="gannb", description="Notebooks for people who train GANs.")
     parser.add_argument("--version", action="version", version=f"gannb {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    run = commands.add_parser("run", help="run an experiment's notebook")
-    run.set_defaults(command=_run)
-    run.add_argument("name", metavar="NAME", help="the experiment (see `gannb list`)")
-    run.add_argument("--preset", metavar="P", help="a preset of its parameters (default: quick)")
-    run.add_argument("-p", "--param", metavar="KEY=VALUE", action="append", default=[], help="one parameter; repeat it")
-    run.add_argument("--runs", metavar="DIR", help="where run folders go (default: $GANNB_RUNS, else runs/)")
-    run.add_argument("--resume", metavar="RUN", help="go on with a run folder, or with `last`")
-    run.add_argument("--branch", metavar="CHECKPOINT", help="start from a checkpoint of another run")
-    run.add_argument("--replay", metavar="FILE", help="make the moves of an interventions.yaml again")
-    run.add_argument("--ranks", metavar="N", type=int, default=1, help="processes that share the run (torchrun)")
 
     listing = commands.add_parser("list", help="list the experiments and their presets")
     listing.set_defaults(command=_list)
@@ -128,126 +135,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-# ------------------------------------------------------------------------------------------------------------- run
-
-
-def _run(args: argparse.Namespace) -> int:
-    values, base = _checked(args)
-    from gannb.batch.ranks import execute
-    from gannb.config.presets import notebook
-
-    outcome = execute(notebook(args.name), values, base, ranks=args.ranks)
-    complaint, code = _verdict(outcome, args.name)
-    if complaint:
-        print(f"gannb: {complaint}", file=sys.stderr)
-    if outcome.folder:
-        print(f"run: {outcome.folder}")
-    return code
-
-
-def _checked(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
-    """The parameters to inject, all valid, and where the experiment's run folders are."""
-    from gannb.config import presets
-    from gannb.config.faults import ParameterError
-    from gannb.runs import locations
-
-    try:
-        declared = presets.declaration(args.name)
-        values = _resumed(args) if args.resume else {"preset": args.preset or "quick"}
-        if args.preset or not args.resume:
-            values |= presets.preset(args.name, args.preset or "quick")
-        values |= _execution(args) | {name: _read(declared, name, text) for name, text in map(_pair, args.param)}
-        checked = declared(**values)
-    except (LookupError, ParameterError, FileNotFoundError) as error:
-        raise BadInput(str(error)) from error
-    if args.ranks < 1:
-        raise BadInput(f"--ranks: given {args.ranks}; allowed: 1 or more")
-    if args.resume:
-        _same_run(checked)
-    base = locations.home(checked.runs) / args.name
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"cannot write to {base} ({error.strerror}); name another folder by --runs") from error
-    if not os.access(base, os.W_OK):
-        raise BadInput(f"cannot write to {base} (it is read-only); name another folder by --runs")
-    return {name: getattr(checked, name) for name in values}, base
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise BadInput(f"-p: given {text!r}; write it as name=value")
-    return name.strip(), value
-
-
-def _read(declared: Any, name: str, text: str) -> Any:
-    """A value as the declaration reads it: strings untouched, lists and truth values as YAML, numbers left to it."""
-    kind = declared.model_fields[name].annotation if name in declared.model_fields else str
-    if kind in (str, int, float):
-        return text
-    from gannb.config.yaml_files import parse_yaml
-
-    return parse_yaml(text)
-
-
-def _execution(args: argparse.Namespace) -> dict[str, str]:
-    """Execution options with absolute paths, because a kernel may have another working directory."""
-    for flag, path in (("--replay", args.replay), ("--branch", args.branch)):
-        if path and flag == "--replay" and not Path(path).expanduser().is_file():
-            raise FileNotFoundError(f"{flag}: no file {path}")
-    given = {"runs": args.runs, "replay": args.replay, "branch": args.branch}
-    paths = {name: Path(path).expanduser() for name, path in given.items() if path}
-    return {name: str(path.resolve() if path.exists() or name == "runs" else path) for name, path in paths.items()}
-
-
-def _resumed(args: argparse.Namespace) -> dict[str, Any]:
-    """The parameters of the run to resume."""
-    from gannb.config.yaml_files import read_yaml
-    from gannb.runs import locations
-
-    folder = locations.find(args.resume, args.runs or "", args.name)
-    settings = read_yaml(folder / "params.yaml")
-    settings.pop("experiment", None)
-    return settings | {"resume": str(folder)}
-
-
-def _same_run(params: Any) -> None:
-    from gannb.runs import folder
-
-    try:
-        folder._resumable(params)
-    except folder.RunError as error:
-        raise BadInput(str(error)) from error
-
-
-def _verdict(outcome: Any, name: str) -> tuple[str, int]:
-    """The complaint, if any, and the exit code."""
-    from gannb.batch.papermill import missing
-
-    if outcome.interrupted:
-        if outcome.folder is None:
-            return "interrupted; no run was opened", INTERRUPTED
-        steps = [int(path.stem.removeprefix("step-")) for path in outcome.folder.glob("checkpoints/step-*.safetensors")]
-        saved = f", saved at step {max(steps)}" if steps else ""
-        return f"interrupted{saved}; go on with `gannb run {name} --resume {outcome.folder}`", INTERRUPTED
-    if outcome.failure:
-        return f"{name} failed {outcome.failure}\nsee {outcome.executed}{_way_on(outcome.folder, name)}", FAILED
-    if outcome.folder is None:
-        return f"{name} ran to its end but opened no run folder", FAILED
-    if lacking := missing(outcome.folder):
-        return "\n  ".join(["the run folder does not hold what it should:", *lacking]), FAILED
-    return "", DONE
-
-
-def _way_on(folder: Path | None, name: str) -> str:
-    """How to go on after a failure, where there is a checkpoint."""
-    if folder is None or not any(folder.glob("checkpoints/step-*")):
-        return ""
-    return f"\ngo on from its newest checkpoint with `gannb run {name} --resume {folder}`"
-
-
-# -------------------------------------------------------------------------------------------------- the other ones
+# -------------------------------------------------------------------------------------------------- the small ones
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -276,11 +164,8 @@ def _title(notebook: Path) -> str:
 def _params(args: argparse.Namespace) -> int:
     from gannb.config import presets
 
-    try:
-        declared = presets.declaration(args.name)
-        print(declared(**presets.preset(args.name, args.preset or "quick")).table())
-    except LookupError as error:
-        raise BadInput(str(error)) from error
+    declared = presets.declaration(args.name)
+    print(declared(**presets.preset(args.name, args.preset or "quick")).table())
     return DONE
 
 
@@ -292,16 +177,16 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from gannb.batch import report
     from gannb.runs import locations
+    from gannb.runs.checks import writable_folder
 
-    try:
-        folders = [locations.find(one, args.runs or "") for one in args.folders] or locations.folders(args.runs or "")
-    except FileNotFoundError as error:
-        raise BadInput(str(error)) from error
+    folders = [locations.find(one, args.runs or "") for one in args.folders] or locations.folders(args.runs or "")
     if not folders:
         raise BadInput(f"no runs in {locations.home(args.runs or '')}: make one with `gannb run NAME`")
-    out = Path(args.out).expanduser() if args.out else locations.home(args.runs or "").parent / "report"
+    out = locations.path_of(args.out, "--out") if args.out else locations.home(args.runs or "").parent / "report"
+    writable_folder(out, "--out")
+    from gannb.batch import report
+
     print(f"report: {report.write(folders, out)}")
     return DONE
 
@@ -309,11 +194,13 @@ def _report(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from gannb.batch import tensorboard
     from gannb.runs import locations
+    from gannb.runs.checks import writable_folder
 
+    folder = locations.find(args.tensorboard)
+    out = locations.path_of(args.out, "--out") if args.out else folder / "tensorboard"
     try:
-        folder = locations.find(args.tensorboard)
-        written = tensorboard.export(folder, Path(args.out).expanduser() if args.out else folder / "tensorboard")
-    except (FileNotFoundError, tensorboard.NotInstalled) as error:
+        written = tensorboard.export(folder, writable_folder(out, "--out"))
+    except tensorboard.NotInstalled as error:
         raise BadInput(str(error)) from error
     print(f"tensorboard: {written}")
     return DONE

@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import gannb.experiments
 from gannb import cli
+from gannb.batch import run_command
 from gannb.batch.papermill import Outcome
 from gannb.config import presets
 
@@ -97,7 +98,7 @@ def test_every_fault_is_named_at_once(toy: Path, capsys: pytest.CaptureFixture) 
         (["run", "toy", "-p", "lr"], "write it as name=value"),
         (["run", "toy", "--ranks", "0"], "--ranks: given 0"),
         (["run", "toy", "--resume", "gone"], "no run folder 'gone'"),
-        (["run", "toy", "--replay", "gone.yaml"], "--replay: no file gone.yaml"),
+        (["run", "toy", "--replay", "gone.yaml"], "replay: no log of interventions at"),
         (["params", "toi"], "did you mean 'toy'?"),
         (["report"], "make one with `gannb run NAME`"),
         (["export", "--tensorboard", "gone"], "no run folder 'gone'"),
@@ -187,14 +188,14 @@ def test_a_failing_notebook_says_error_and_cell_and_still_its_folder(toy: Path, 
 
 
 def test_a_run_that_leaves_less_than_it_should_has_failed(tmp_path: Path) -> None:
-    complaint, code = cli._verdict(Outcome(tmp_path / "notebook.ipynb", tmp_path), "toy")
+    complaint, code = run_command.verdict(Outcome(tmp_path / "notebook.ipynb", tmp_path), "toy")
     assert code == cli.FAILED
     assert complaint.startswith("the run folder does not hold what it should:\n  params.yaml is missing")
-    complaint, code = cli._verdict(Outcome(tmp_path / "notebook.ipynb", None), "toy")
+    complaint, code = run_command.verdict(Outcome(tmp_path / "notebook.ipynb", None), "toy")
     assert code == cli.FAILED and "opened no run folder" in complaint
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     outcome = Outcome(tmp_path / "notebook.ipynb", tmp_path / "20260101-a", interrupted=True)
     said = f"interrupted; go on with `gannb run toy --resume {outcome.folder}`"
-    assert cli._verdict(outcome, "toy") == (said, cli.INTERRUPTED)
+    assert run_command.verdict(outcome, "toy") == (said, cli.INTERRUPTED)

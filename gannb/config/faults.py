@@ -7,6 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+class BadInput(ValueError):
+    """What a person gave cannot be used; the message says where, what was found and what is allowed."""
+
+
+class NotFound(BadInput, LookupError):
+    """A name that stands for nothing, or a file that is not there."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """What is wrong with one field: what was given, what is allowed, and the nearest name for a typo."""
@@ -21,7 +29,7 @@ class Fault:
         return f"{self.field}: given {self.given}; {self.wanted}{hint}"
 
 
-class ParameterError(ValueError):
+class ParameterError(BadInput):
     """All faults of a run's parameters at once."""
 
     def __init__(self, experiment: str, faults: list[Fault]) -> None:

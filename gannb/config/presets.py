@@ -6,7 +6,6 @@ An experiment is a folder `gannb/experiments/<name>/` with a `params.py`, and a 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import re
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gannb.config.experiment import Experiment
+from gannb.config.faults import NotFound, nearest
 from gannb.config.yaml_files import read_yaml
 from gannb.control.echo import shown
 
@@ -37,11 +37,11 @@ def notebook(name: str) -> Path:
     """The notebook of an experiment by its plain name.
 
     Raises:
-        LookupError: no experiment has this name; the message says the nearest.
+        NotFound: no experiment has this name; the message says the nearest.
     """
     found = _notebooks()
     if name not in found:
-        raise LookupError(_unknown("no experiment is called", name, list(found)))
+        raise NotFound(_unknown("no experiment is called", name, list(found)))
     return found[name]
 
 
@@ -68,14 +68,15 @@ def preset(name: str, which: str) -> dict[str, Any]:
     """The values of a preset; the parameters it leaves out stay at their defaults.
 
     Raises:
-        LookupError: there is no preset of this name (a name, never a path).
+        NotFound: there is no preset of this name (a name, never a path).
     """
+    notebook(name)
     if which not in presets(name):
-        raise LookupError(_unknown(f"{name} has no preset", which, presets(name)))
+        raise NotFound(_unknown(f"{name} has no preset", which, presets(name)))
     return read_yaml(HOME / "params" / name / f"{which}.yaml")
 
 
 def _unknown(complaint: str, name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name[:100], known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near else ";"
     return f"{complaint} {shown(name)}{hint} there are: {', '.join(known) or 'none'}"

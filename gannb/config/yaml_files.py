@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from gannb.config.faults import BadInput
 from gannb.control.echo import shown
 
 DEEPEST, MOST_REPEATED, MOST_BYTES = 50, 10_000, 1_000_000
@@ -24,7 +25,7 @@ _BUILT = (None, *(_TAG + name for name in ("null", "str", "seq", "map")))
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with it: ten times faster
 
 
-class YamlError(ValueError):
+class YamlError(BadInput):
     """A text that is not YAML, or not of the kind read here; the message says where and why."""
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from gannb.config.experiment import Experiment
+from gannb.config.faults import BadInput, NotFound
 from gannb.config.yaml_files import read_yaml
 from gannb.control.echo import shown
 from gannb.runs import files, interventions, locations
 
 
-class RunError(ValueError):
+class RunError(BadInput):
     """A run folder that cannot be used as requested, and what to do."""
 
 
@@ -33,6 +35,24 @@ def check_start(params: Experiment) -> None:
         _replayable(params)
 
 
+def writable_folder(path: Path, flag: str) -> Path:
+    """Make a folder where it is missing, and try whether files can be written to it.
+
+    Args:
+        path: the folder.
+        flag: what named it, for the message.
+
+    Raises:
+        BadInput: it cannot be made, or nothing can be written to it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise BadInput(f"{flag}: cannot write to {shown(str(path))} ({error.strerror}); name another folder") from error
+
+
 def resumable(params: Experiment) -> Path:
     """The folder to resume, after a check that it is complete and of these parameters.
 
@@ -43,7 +63,7 @@ def resumable(params: Experiment) -> Path:
     if not folder.is_dir():
         try:
             folder = locations.find(params.resume, params.runs, params.name)
-        except FileNotFoundError as error:
+        except NotFound as error:
             raise RunError(f"resume: {error}; it was moved or deleted") from error
     lost = [name for name in ("params.yaml", "events.jsonl", "metrics.jsonl") if not (folder / name).is_file()]
     left = any((folder / "checkpoints").glob("step-*.safetensors"))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from gannb.config.faults import NotFound
 from gannb.config.presets import HOME
+from gannb.control.echo import shown
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 """One folder per experiment; the claims of its document are its `claims.yaml`."""
@@ -24,13 +27,33 @@ def documents() -> list[str]:
 def home(runs: str = "") -> Path:
     """Where run folders go: as given, else $GANNB_RUNS, else `runs/` beside the notebooks."""
     given = runs or os.environ.get("GANNB_RUNS", "")
-    return Path(given).expanduser().resolve() if given else HOME / "runs"
+    return path_of(given, "runs").resolve() if given else HOME / "runs"
 
 
 def folders(runs: str = "", name: str = "*") -> list[Path]:
     """The run folders there (of one experiment, or of all), oldest first."""
-    found = [path.parent for path in home(runs).glob("*/*/params.yaml") if name in ("*", path.parent.parent.name)]
+    found = [path.parent for path in home(runs).glob("*/*/params.yaml") if fnmatchcase(path.parent.parent.name, name)]
     return sorted(found, key=lambda folder: (folder.name, folder.parent.name))
+
+
+def path_of(text: str, given_by: str) -> Path:
+    """A path as a person writes it, with ~ for the home folder.
+
+    Args:
+        text: the path.
+        given_by: the option or parameter, for the message.
+
+    Raises:
+        NotFound: no system knows such a path: too long, with a NUL character, or of an unknown user.
+    """
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+        if "\0" in text:
+            raise ValueError("a NUL character")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise NotFound(f"{given_by}: {shown(text)} is no path ({getattr(error, 'strerror', None) or error})") from error
+    return path
 
 
 def find(wanted: str, runs: str = "", name: str = "*") -> Path:
@@ -42,16 +65,14 @@ def find(wanted: str, runs: str = "", name: str = "*") -> Path:
         name: of the experiment.
 
     Raises:
-        FileNotFoundError: there is none.
+        NotFound: there is none.
     """
     there = folders(runs, name)
     if wanted == "last" and there:
         return there[-1]
-    path = Path(wanted).expanduser()
+    path = path_of(wanted, "run")
     named = [folder for folder in there if folder.name == wanted]
     for folder in [path, *named]:
         if (folder / "params.yaml").is_file():
             return folder.resolve()
-    raise FileNotFoundError(
-        f"no run folder {wanted!r}, neither as a path nor in {home(runs)} ({len(there)} runs there)"
-    )
+    raise NotFound(f"no run folder {shown(wanted)}, neither as a path nor in {home(runs)} ({len(there)} runs there)")

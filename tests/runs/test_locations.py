@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gannb.config.faults import NotFound
 from gannb.config.presets import HOME
 from gannb.runs.locations import find, folders, home
 
@@ -38,5 +39,5 @@ def test_a_run_is_found_by_path_name_or_as_the_last(runs: str) -> None:
 
 
 def test_a_run_that_is_not_there_says_where_it_was_looked_for(runs: str) -> None:
-    with pytest.raises(FileNotFoundError, match=f"no run folder 'no-run'.*{runs}.*3 runs there"):
+    with pytest.raises(NotFound, match=f"no run folder 'no-run'.*{runs}.*3 runs there"):
         find("no-run", runs)
