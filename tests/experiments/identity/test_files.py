@@ -52,27 +52,33 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"features": np.ones((12, 256), np.float32)}, r"shape \[12, 256\], needed is \[N, 512\]; use an embedder"),
-        ({"features": np.ones((12, 512), bool)}, "features are bool"),
-        (with_value("features", 3, np.nan), "NaN or infinite values in row 3; drop"),
-        (with_value("features", 5, np.inf), "NaN or infinite values in row 5; drop"),
+        (
+            {"features": np.ones((12, 256), np.float32)},
+            r"features is \[12, 256\] float32; needed is \[N, 512\].*use an embedder",
+        ),
+        ({"features": np.ones((12, 512), bool)}, "features holds bool"),
+        (with_value("features", 3, np.nan), r"features holds NaN or infinity \(512 of 6144 values, first at \[3, 0\]"),
+        (with_value("features", 5, np.inf), r"features holds NaN or infinity \(512 of 6144 values, first at \[5, 0\]"),
         (with_value("features", 7, 0), "zero vectors in row 7 .*drop these rows"),
         ({"identity": np.zeros(12, int)}, "all 12 faces have identity 0; at least two identities"),
         ({"identity": np.array([0, 1] * 5 + [2, 3])}, "identities 2, 3 with one image: .*drop_singles=True"),
-        ({"identity": np.arange(11)}, r"identity has shape \[11\], needed is \[12\]"),
-        ({"identity": np.array(["ann", "bob"] * 6)}, r"identity is <U3.*np.unique\(names, return_inverse=True\)"),
+        ({"identity": np.arange(11)}, r"identity is \[11\] int64; needed is \[N\], one integer"),
+        (
+            {"identity": np.array(["ann", "bob"] * 6)},
+            r"identity is \[12\] <U3.*np.unique\(names, return_inv",
+        ),
         ({"pose": np.radians(arrays()["pose"])}, "largest angle in pose is 1.40, so it looks like radians"),
-        ({"pose": arrays()["pose"][:, 0]}, "needed is .12, 3.: yaw, pitch, roll in degrees .*fill pitch and roll"),
-        (with_value("pose", 2, np.nan), "pose has NaN or infinite values in row 2"),
+        ({"pose": arrays()["pose"][:, 0]}, r"pose is \[12\] float64; needed is \[N, 3\], yaw.*fill pitch and roll"),
+        (with_value("pose", 2, np.nan), r"pose holds NaN or infinity \(3 of 36 values, first at \[2, 0\]"),
         (with_value("pose", 2, 400), "pose reaches 400, allowed are angles within ±180"),
-        ({"pose": None}, "lacks pose: it holds features, identity"),
+        ({"pose": None}, "has no array 'pose'; it holds features .*identity"),
         ({"features": np.array([[None] * 512] * 12)}, "write numbers, not objects"),
     ],
 )
 def test_a_bad_file_is_refused_and_the_message_says_what_to_do(
     tmp_path: Path, changed: dict[str, np.ndarray], says: str
 ) -> None:
-    with pytest.raises(FaceDataError, match=says):
+    with pytest.raises(ValueError, match=says):
         files.load(written(tmp_path, **changed))
 
 
@@ -81,20 +87,20 @@ def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
         files.load(tmp_path / "absent.npz")
     text = tmp_path / "text.npz"
     text.write_text("not an archive")
-    with pytest.raises(FaceDataError, match="no readable"):
+    with pytest.raises(ValueError, match="no readable"):
         files.load(text)
     broken = written(tmp_path)
     broken.write_bytes(broken.read_bytes()[:-200])
-    with pytest.raises(FaceDataError, match="no readable"):
+    with pytest.raises(ValueError, match="no readable"):
         files.load(broken)
     np.save(tmp_path / "one.npy", np.zeros((3, 512)))
-    with pytest.raises(FaceDataError, match="single array"):
+    with pytest.raises(ValueError, match="single array"):
         files.load(tmp_path / "one.npy")
 
 
 def test_many_bad_rows_are_counted_not_listed(tmp_path: Path) -> None:
     features = arrays()["features"]
-    features[:9] = np.nan
+    features[:9] = 0
     with pytest.raises(FaceDataError, match="rows 0, 1, 2, 3, 4 and 4 more"):
         files.load(written(tmp_path, features=features))
 
