@@ -54,8 +54,9 @@ class ToyLosses:
         return self.adversarial.d(turn.D(turn.batch), turn.D(sample(turn)))
 
     def g_loss(self, turn: Turn) -> Tensor:
-        """G's loss of D's scores of fresh samples; a scalar."""
-        return self.adversarial.g(turn.D(sample(turn)))
+        """G's loss of D's scores of fresh samples, and of real ones where the loss is of pairs; a scalar."""
+        fake = turn.D(sample(turn))
+        return self.adversarial.g(turn.D(turn.batch), fake) if self.adversarial.paired else self.adversarial.g(fake)
 
 
 def d_loss(turn: Turn) -> Tensor:

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 from gannb.config.experiment import Experiment
 from gannb.config.fields import Declaration, execution, param
 from gannb.config.kinds import ALARM, BETA1, BETA2, EMA, EPOCHS, LATENT, PRECISION, PROBABILITY, RATE, TOY_RATE, WEIGHT
+from gannb.config.registered import registered
 from gannb.config.rules import rule
 from gannb.experiments.motion.params import Curriculum, Motion
 
 TOYS = ("8 Gaussians", "25 Gaussians", "Swiss roll", "sequences")
-LOSSES = ("wasserstein", "non_saturating", "least_squares")
+LOSSES = registered("gannb.losses.adversarial", "LOSSES")
 DEFECTS = ("none", "dim_1", "batch_norm", "dropout", "one_mix", "autocast", "summed_patches")
 PATCH, FRAMES = 16, 64
 """Frames a patch of the critic, and frames of a whole clip: lengths are multiples of the one, up to the other."""

@@ -47,6 +47,12 @@ def test_the_plain_losses_take_no_penalty():
     assert torch.equal(losses.ToyLosses("non_saturating").g_loss(turn), adversarial.non_saturating_g(logits[1]))
 
 
+def test_a_loss_of_pairs_takes_real_scores_into_gs_turn():
+    turn = toy_turn(lambda x: x[:, 0])
+    logits = torch.zeros(16), torch.full((16,), -3.0)
+    assert torch.equal(losses.ToyLosses("relativistic").g_loss(turn), adversarial.relativistic_g(*logits))
+
+
 def test_a_planted_defect_reaches_the_loss():
     data = torch.randn(8, 6, 4, generator=generator("planted"))
     G = lambda z: torch.zeros(8, 6, 4)  # noqa: E731
