@@ -27,7 +27,7 @@ from gannb.data.decoder import Page, decode
 from gannb.tables import ShownAsTable, Table
 
 DEPTHS = (8, 10, 12, 14, 16)
-GREY = (0.299, 0.587, 0.114)  # ITU-R 601
+GREEN, BLUE = 0.587, 0.114  # what they add to grey; the rest is red (ITU-R 601)
 HUGE = 1e30
 
 
@@ -160,7 +160,7 @@ class ImageFiles:
         return Report(tuple((p.name, self.what(p)) for p in self.pictures), tuple(self.skipped))
 
     def read(self, places: Iterable[int] | None = None) -> Iterator[tuple[Picture, np.ndarray]]:
-        """Images `[H, W, C]`, float32 in [0, 1], one after the other.
+        """Stored values `[H, W, C]`, for `unit`, one image after the other.
 
         Args:
             places: which of them, in rising order; all by default.
@@ -173,7 +173,7 @@ class ImageFiles:
             pages = {picture.page: picture for picture in group}
             for page in decode(path, pages) if self._array is None else self._pages_of_array(pages):
                 if (picture := pages.pop(page.index, None)) is not None:
-                    yield picture, self._unit(picture, page.values)
+                    yield picture, page.values
             if pages:
                 raise ValueError(f"{path.name} changed while it was read")
 
@@ -208,8 +208,13 @@ class ImageFiles:
         depth = next(depth for depth in (1, *DEPTHS) if high < 2**depth)
         return 0, 2**depth - 1, f"{depth}-bit in {alike[0].dtype}"
 
-    def _unit(self, picture: Picture, values: np.ndarray) -> np.ndarray:
-        """To [0, 1], transparency on white."""
+    def unit(self, picture: Picture, values: np.ndarray) -> np.ndarray:
+        """Stored values as float32 in [0, 1], transparency on white.
+
+        Args:
+            picture: whose values they are.
+            values: `[H, W, C]` as stored, or a part of them.
+        """
         black, white, _ = self._scales[self._kind(picture)]
         channels = picture.shape[2]
         wide = np.float64 if max(-black, white) > 1 and values.dtype.kind == "f" else np.float32
@@ -221,7 +226,7 @@ class ImageFiles:
             full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
             alpha = values[..., channels:].astype(np.float32) / np.float32(full)
             unit = unit * alpha + (1 - alpha)
-        return np.clip(unit, 0, 1, out=unit).astype(np.float32, copy=False)
+        return unit.clip(0, 1).astype(np.float32) if values.dtype.kind == "f" else unit
 
     # ---- the first pass ------------------------------------------------------------------------------------------
 
@@ -305,10 +310,8 @@ def to_channels(values: np.ndarray, channels: int) -> np.ndarray:
         return values
     if channels == 3:
         return np.repeat(values, 3, axis=2)
-    grey = np.zeros((*values.shape[:2], 1))
-    for band, weight in enumerate(GREY):
-        grey += np.float64(weight) * values[..., band : band + 1]
-    return grey.astype(np.float32)
+    red, green, blue = (values[..., band : band + 1] for band in range(3))
+    return red + GREEN * (green - red) + BLUE * (blue - red)
 
 
 def resized(values: np.ndarray, size: int) -> np.ndarray:

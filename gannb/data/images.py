@@ -162,11 +162,14 @@ def read_images(
         if fit == "crop" and min(picture.shape[:2]) < size:
             skipped.append((name, f"{what} is smaller than {size}×{size}; fit='resize' would take it"))
             continue
-        values = to_channels(values, channels)
-        values = _stretched(values) if stretch else values
+        if (
+            stretch
+        ):  # as the whole picture needs it; parts are converted after they are cut, since photographs are large
+            values = _stretched(to_channels(files.unit(picture, values), channels))
         count = crops or (_crops_wanted(values, size, len(files)) if fit == "crop" else 1)
         tiles = list(_tiles(values, size, fit, count, key(seed, "crops", name)))
-        images += tiles
+        tiles = tiles if stretch else [to_channels(files.unit(picture, tile), channels) for tile in tiles]
+        images += [resized(tile, size) for tile in tiles]
         names += [name if len(tiles) == 1 else f"{name}#{i}" for i in range(len(tiles))]
         used.append((name, what))
     if not images:
@@ -211,4 +214,4 @@ def _tiles(values: np.ndarray, size: int, fit: Fit, crops: int, seed: int) -> It
         rng = np.random.default_rng(seed)
         places = [(rng.integers(height - side + 1), rng.integers(width - side + 1)) for _ in range(crops)]
     for top, left in places:
-        yield resized(values[top : top + side, left : left + side], size)
+        yield values[top : top + side, left : left + side]

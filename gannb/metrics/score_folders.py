@@ -71,7 +71,7 @@ class FileImages:
     def _stack(self, places: Iterable[int]) -> Tensor:
         images = []
         for picture, values in self.files.read(places):
-            values = to_channels(values, self.channels or picture.shape[2])
+            values = to_channels(self.files.unit(picture, values), self.channels or picture.shape[2])
             images.append(resized(values, self.resize) if self.resize else values)
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) * 2 - 1
 

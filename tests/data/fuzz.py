@@ -98,6 +98,8 @@ def npz_file(rng: np.random.Generator, path: Path) -> Path:
         for name in ("x_train", "y_train", "x")[: rng.integers(1, 4)]:
             dtype = DTYPES[rng.integers(len(DTYPES))]
             shape = tuple(int(n) for n in rng.integers(0, 7, rng.integers(0, 5)))
+            if rng.integers(2):  # what images look like
+                dtype, shape = "u1", (int(rng.integers(1, 4)), 8, 8)
             values = b"" if dtype == "O" else rng.bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize)
             if rng.integers(6) == 0:
                 shape = tuple(int(EXTREMES[rng.integers(len(EXTREMES))]) for _ in range(rng.integers(1, 5)))
@@ -144,7 +146,9 @@ def all_classes(path: Path) -> None:
 
 def all_images(path: Path) -> None:
     """The one array of images."""
-    for _, values in ImageFiles(path).read():
+    files = ImageFiles(path)
+    for picture, stored in files.read():
+        values = files.unit(picture, stored)
         assert np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1
 
 
