@@ -75,7 +75,7 @@ def test_verdicts_follow_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyP
             patch.setattr(locations, "EXPERIMENTS", folder)
             ledger.document.cache_clear()
             run = Run.open(Toy(runs=str(tmp_path / f"toy-{len(rows)}")))
-            now = ledger.Ledger(run, document).check(entry["id"], entry["value"]).verdict
+            now = ledger.Ledger(run, document).check(entry["id"], entry["value"], entry["source"]).verdict
         ledger.document.cache_clear()
         rows.append({"id": entry["id"], "value": entry["value"], "was": entry["verdict"], "now": now})
     question = "Does a verdict turn when what a claim expects is moved to the other side of what was measured?"
