@@ -1,6 +1,6 @@
 """The strategies of the motion_balance document as data: parameters, rules and figures read them here.
 
-Source: motion_balance §3 and "key hyperparameters"; contradictions M5 and M6.
+Source: motion_balance §3 and "key hyperparameters"; M5 and M6.
 """
 
 from __future__ import annotations
