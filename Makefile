@@ -5,7 +5,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.gannb-is-installed
 JOBS  ?= 2
-SPEED := scores overhead live precision learned_cost moves motion
+SPEED := scores steps live learned_cost moves motion
 
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 SUITABLE   := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from statistics import median
 
+import device as device_options
 import torch
 
 from gannb.comparison.results import hardware, keep, numbers
+from gannb.comparison.trials import Comparison
 from gannb.config import presets
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
@@ -35,6 +37,7 @@ from gannb.experiments.schedules.meta.schedule import LearnedSchedule
 from gannb.experiments.schedules.params import Schedules
 from gannb.networks import dcgan
 from gannb.random import seeded
+from gannb.runs import environment
 from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
@@ -43,12 +46,7 @@ DOCUMENT = Schedules(**presets.preset("schedules", "document"))
 LATENT, RANGES = DOCUMENT.latent_dim, DOCUMENT.ranges
 
 
-def peak() -> float:
-    """The most memory this process had so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def measure(variant: str, steps: int, width: int, folder: str) -> dict[str, float]:
+def measure(variant: str, steps: int, width: int, device: str, folder: str) -> dict[str, float]:
     """Seconds a step and an update, and the memory over what there was before."""
     images = load(size=32)
     with seeded("G"):
@@ -60,25 +58,35 @@ def measure(variant: str, steps: int, width: int, folder: str) -> dict[str, floa
         Player("D", D, losses.d_loss, lr=lambda now: now.lr_d),
         Player("G", G, losses.g_loss, lr=lambda now: now.lr_g),
     ]
-    run = Run.open(DOCUMENT.configured_as(variant, 0, runs=folder, threads=1, device="cpu"))
-    trainer = Trainer(players, Batches(images.train.pixels, DOCUMENT.batch_size, seed=0), Numbers.of(run.params), run)
+    run = Run.open(DOCUMENT.configured_as(variant, 0, runs=folder, threads=1, device=device))
+    batches = Batches(images.train.pixels, DOCUMENT.batch_size, seed=0, device=run.device)
+    trainer = Trainer(players, batches, Numbers.of(run.params), run)
     state = State(DOCUMENT_FEATURES, RANGES, steps)
-    objective = ValidationObjective(images.validation.pixels, losses.latents, count=DOCUMENT.objective_count)
+    objective = ValidationObjective(
+        images.validation.pixels.to(run.device), losses.latents, count=DOCUMENT.objective_count
+    )
     estimator = Hypergradient(objective, {"quality": 1.0, "stability": 0.1}, batch=DOCUMENT.lookahead_batch)
     controller = MetaController(state.size, len(RANGES))
     learned = LearnedSchedule(controller, RANGES, state, steps_per_move=1, estimator=estimator, moves_per_update=1)
     learned.attach(trainer)
-    before, spent, updates = peak(), [], []
+    before, spent, updates = environment.peak_memory(run.device), [], []
+    clock = time.perf_counter if run.device.type == "cuda" else time.process_time
+
+    def timed(work: Callable[[], object]) -> float:
+        device_options.synchronise(run.device)
+        began = clock()
+        work()
+        device_options.synchronise(run.device)
+        return clock() - began
+
     for step in range(steps):
-        began = time.process_time()
-        trainer.advance()
-        spent.append(time.process_time() - began)
+        spent.append(timed(trainer.advance))
         if variant == "learned":
-            began = time.process_time()
-            learned(step + 1, trainer.recorder.last or {"D/loss": 1.0}, trainer.numbers.values())
-            updates.append(time.process_time() - began)
+            seen = trainer.recorder.last or {"D/loss": 1.0}
+            updates.append(timed(lambda at=step + 1, seen=seen: learned(at, seen, trainer.numbers.values())))
     per_epoch = trainer.batches.per_epoch
-    found = {"step_seconds": median(spent[2:]), "memory_mb": peak() - before, "steps_per_epoch": per_epoch}
+    found = {"step_seconds": median(spent[2:]), "steps_per_epoch": per_epoch}
+    found["memory_mb"] = (environment.peak_memory(run.device) - before) / 2**20
     return found | ({"update_seconds": median(updates[2:])} if updates else {})
 
 
@@ -87,7 +95,11 @@ def main() -> None:
     for name, value in {"steps": 12, "width": 16}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--variant", help=argparse.SUPPRESS)
+    parser.add_argument("--keep", action="store_true", help="write results/learned_cost.json")
+    device_options.option(parser)
     given = vars(parser.parse_args())
+    keeps, device = given.pop("keep"), device_options.chosen(given["device"])
+    given["device"] = str(device)
     if variant := given.pop("variant"):
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(measure(variant, **given, folder=folder)))
@@ -106,16 +118,19 @@ def main() -> None:
         "time_over_fixed": round(in_steps / (DOCUMENT.update_every * learned["steps_per_epoch"]), 4),
         "memory_over_fixed": round(learned["memory_mb"] / memory, 2),
     }
-    settings = given | {
+    settings = {
+        **{name: given[name] for name in ("steps", "width")},
         "batch": DOCUMENT.batch_size,
         "look": DOCUMENT.lookahead_batch,
         "count": DOCUMENT.objective_count,
     }
     trials = [numbers(variant, **found) for variant, found in variants.items()]
-    command = "python benchmarks/learned_cost.py " + " ".join(flags)
+    command = f"python benchmarks/learned_cost.py {' '.join(flags)} --keep"
     head = {"question": "What does a learned schedule cost over a fixed one?", "data": "8 x 8 digits at 32 pixels"}
-    head |= {"command": command, "hardware": hardware(), "settings": settings, "torch": torch.__version__}
-    print(keep("learned_cost", trials, **head).table(("update_in_steps", "time_over_fixed", "memory_over_fixed")))
+    head |= {"command": command, "hardware": hardware(device), "settings": settings, "torch": torch.__version__}
+    if keeps:
+        keep(device_options.named("learned_cost", device), trials, **head)
+    print(Comparison(trials).table(("update_in_steps", "time_over_fixed", "memory_over_fixed"), intervals=False))
 
 
 if __name__ == "__main__":

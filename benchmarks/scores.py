@@ -3,8 +3,9 @@
     python benchmarks/scores.py     # all parts; about 10 minutes on two idle cores
 
 Every network has seeded random weights (speed does not depend on them), so no download is needed. Times are of this
-process: `seconds` by the clock, `cpu` by the processor, which other load on the machine disturbs less. Writes
-`results/scores_speed.json` (`_cuda` on a card, where the networks of both sides run on it; statistics are the CPU's).
+process: `seconds` by the clock, `cpu` by the processor, which other load on the machine disturbs less. `--keep`
+writes `results/scores_speed.json` (`_cuda` on a card, where the networks of both run; their
+statistics stay on the CPU).
 """
 
 from __future__ import annotations
@@ -270,6 +271,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=["frechet", "memory", "full"], help="default: all")
     parser.add_argument("--images", type=int, default=500, help="of the full set (default: 500)")
     parser.add_argument("--streamed", type=int, default=50_000, help="of the memory test (default: 50000)")
+    parser.add_argument("--keep", action="store_true", help="write results/scores_speed.json")
     device_options.option(parser)
     given = parser.parse_args()
     device = device_options.chosen(given.device)
@@ -289,7 +291,8 @@ def main() -> None:
     }
     for part in given.only or run:
         trials = run[part]()
-        keep(device_options.named("scores_speed", device), trials, **head)
+        if given.keep:
+            keep(device_options.named("scores_speed", device), trials, **head)
         print(*(json.dumps(trial.as_dict(), ensure_ascii=False) for trial in trials), sep="\n", flush=True)
 
 
