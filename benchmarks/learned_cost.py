@@ -1,11 +1,12 @@
 """What a learned schedule costs over a fixed one: an update in steps of training, and the memory it needs.
 
-    python benchmarks/learned_cost.py [--steps 12] [--width 16]
+    python benchmarks/learned_cost.py [--steps 12] [--width 16] [--device cuda] [--keep]
 
 Batch, look-ahead, augmentation and interval are those of `params/schedules/document.yaml`; only the width is smaller.
 Each variant trains a DCGAN at 32 px on digits in a process of its own, whose memory before training is taken off its
 peak. Updates and steps alternate in one process and are timed by the processor, which other load disturbs less than
-the clock. The share of time is for an update every 5 epochs (schedules §4.3). Writes `results/learned_cost.json`.
+the clock. The share of time is for an update every 5 epochs (schedules §4.3). `--keep` writes
+`results/learned_cost.json`.
 """
 
 from __future__ import annotations
@@ -62,9 +63,8 @@ def measure(variant: str, steps: int, width: int, device: str, folder: str) -> d
     batches = Batches(images.train.pixels, DOCUMENT.batch_size, seed=0, device=run.device)
     trainer = Trainer(players, batches, Numbers.of(run.params), run)
     state = State(DOCUMENT_FEATURES, RANGES, steps)
-    objective = ValidationObjective(
-        images.validation.pixels.to(run.device), losses.latents, count=DOCUMENT.objective_count
-    )
+    held_out = images.validation.pixels.to(run.device)
+    objective = ValidationObjective(held_out, losses.latents, count=DOCUMENT.objective_count)
     estimator = Hypergradient(objective, {"quality": 1.0, "stability": 0.1}, batch=DOCUMENT.lookahead_batch)
     controller = MetaController(state.size, len(RANGES))
     learned = LearnedSchedule(controller, RANGES, state, steps_per_move=1, estimator=estimator, moves_per_update=1)
