@@ -10,13 +10,16 @@ import html
 import json
 import re
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert
 from markupsafe import escape
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, TemplateExporter
+from nbconvert.filters import Highlight2HTML, clean_html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
@@ -30,6 +33,8 @@ LARGE = 10_000
 """Characters from which an output is a file of its own."""
 LONG_TABLE = 60_000
 """Characters of HTML without a script, such as a ledger, that stay in the page."""
+CACHED = 500
+"""Cells whose conversion is kept for further notebooks."""
 LONG_TEXT = 20_000
 """Characters of plain text that a page shows; the rest is in a file."""
 
@@ -62,8 +67,33 @@ def body(notebook: NotebookNode, aside: Aside) -> str:
     """
     shown = notebook.copy()
     shown.cells = [_shown(cell, aside) for cell in notebook.cells]
-    exporter = HTMLExporter(template_name="basic", filters={"markdown2html": markdown})
-    return exporter.from_notebook_node(shown)[0]
+    return _exporter().from_notebook_node(shown)[0]
+
+
+class _Exporter(HTMLExporter):
+    """nbconvert's exporter without its last pass over the whole page, which adds alternative texts: ours have some."""
+
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **options: Any) -> tuple[str, dict[str, Any]]:
+        kinds = WidgetsDataTypeFilter(notebook_metadata=self._nb_metadata, parent=self, resources=resources)
+        self.register_filter("filter_data_type", kinds)
+        return TemplateExporter.from_notebook_node(self, nb, resources, **options)
+
+
+@cache
+def _exporter() -> _Exporter:
+    """One exporter for all notebooks; what cells of many runs have in common is converted once."""
+    highlighter = Highlight2HTML(pygments_lexer="python")
+    filters = {
+        "markdown2html": lru_cache(CACHED)(markdown),
+        "highlight_code": lambda source, metadata=None: _highlighted(highlighter, source),
+        "clean_html": lru_cache(CACHED)(clean_html),
+    }
+    return _Exporter(template_name="basic", filters=filters)
+
+
+@lru_cache(CACHED)
+def _highlighted(highlighter: Highlight2HTML, source: str) -> str:
+    return highlighter(source)
 
 
 def figure(bundle: dict[str, Any], aside: Aside) -> str:
@@ -130,12 +160,14 @@ def _lighter(output: NotebookNode, aside: Aside) -> NotebookNode:
     if "text/html" in data:
         return _as_html(page("".join(data["text/html"]), aside))
     for kind, ending in (("image/png", "png"), ("image/jpeg", "jpg")):
-        if len(data.get(kind, "")) > LARGE:
-            said = html.escape(str(output.metadata.get(kind, {}).get("alt", data.get("text/plain", ""))))
+        if kind in data:
             size = output.metadata.get(kind, {})
+            alternative = html.escape(str(size.get("alt", data.get("text/plain", ""))))
             width = f' width="{int(size["width"])}"' if "width" in size else ""
-            address = aside.put(base64.b64decode(data[kind]), ending)
-            return _as_html(f'<img src="{address}" alt="{said}"{width} loading="lazy">')
+            encoded = "".join(data[kind].split())
+            large = len(encoded) > LARGE
+            address = aside.put(base64.b64decode(encoded), ending) if large else f"data:{kind};base64,{encoded}"
+            return _as_html(f'<img src="{address}" alt="{alternative}"{width} loading="lazy">')
     if "image/svg+xml" in data and len(data["image/svg+xml"]) > LARGE:
         return _as_html(f'<img src="{aside.put(data["image/svg+xml"].encode(), "svg")}" alt="drawing">')
     if len(output.get("text", "")) > LONG_TEXT:

@@ -154,19 +154,35 @@ def cut_rows(path: Path, unwanted: Callable[[dict[str, Any]], bool]) -> None:
     os.truncate(path, ends)
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file; a last line cut short by a kill is left out.
+def read_blocks(path: Path, size: int = 1 << 22) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a JSON-lines file in blocks of about `size` bytes; a last line cut short by a kill is left out.
 
     Raises:
-        ValueError: a damaged line before the last one.
+        ValueError: a damaged line before the last one, or one that is no row.
     """
     if not path.is_file():
-        return []
-    *lines, _torn = path.read_text(encoding="utf-8").split("\n")
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path.name}: line {number} is damaged ({error.msg})") from error
-    return rows
+        return
+    number = 0
+    with path.open("rb") as file:
+        while block := file.read(size) + file.readline():
+            whole = block[: block.rfind(b"\n") + 1]
+            try:
+                rows = json.loads(b"[" + whole[:-1].replace(b"\n", b",") + b"]")
+            except ValueError:  # to name the line
+                rows = [_row(line, path.name, number + i) for i, line in enumerate(whole.splitlines(), 1)]
+            if strange := [i for i, row in enumerate(rows, 1) if not isinstance(row, dict)]:
+                raise ValueError(f"{path.name}: line {number + strange[0]} is damaged (no row)")
+            number += len(rows)
+            yield rows
+
+
+def _row(line: bytes, name: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{name}: line {number} is damaged ({getattr(error, 'msg', error)})") from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """All rows of a JSON-lines file, as `read_blocks`."""
+    return [row for block in read_blocks(path) for row in block]

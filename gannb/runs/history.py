@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from gannb.runs.files import read_lines
+from gannb.runs.files import read_blocks, read_lines
 
 
 @dataclass(frozen=True)
@@ -46,34 +49,67 @@ class Series:
 
 
 class History:
-    """The series of a run by name: `run.history["D/loss"]`."""
+    """The series of a run by name: `run.history["D/loss"]`.
+
+    Args:
+        path: the run's `metrics.jsonl`; it is read again only when it changed.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._state: tuple[int, int] | None = None
-        self._rows: list[dict] = []
+        self._count = 0
+        self._series: dict[str, Series] = {}
 
     def rows(self) -> list[dict]:
-        """All rows so far; the file is read again only when it changed."""
+        """All rows so far."""
+        return read_lines(self.path)
+
+    def names(self) -> list[str]:
+        """The measured names, in the order in which they first appear."""
+        return list(self._read())
+
+    def __getitem__(self, name: str) -> Series:
+        series = self._read()
+        if name not in series:
+            raise KeyError(f"{name!r} was not measured; there are {', '.join(series) or 'no rows yet'}")
+        return series[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._read()
+
+    def __repr__(self) -> str:
+        names = self.names()
+        return f"History of {self._count} rows: {', '.join(names)}"
+
+    def _read(self) -> dict[str, Series]:
         stat = self.path.stat() if self.path.exists() else None
         state = (stat.st_size, stat.st_mtime_ns) if stat else None
         if state != self._state:
-            self._rows, self._state = read_lines(self.path), state
-        return self._rows
+            self._series, self._count = _series(self.path)
+            self._state = state
+        return self._series
 
-    def names(self) -> list[str]:
-        """Every name measured, in order of appearance."""
-        return [n for n in dict.fromkeys(k for row in self.rows() for k in row) if n not in ("step", "epoch")]
 
-    def __getitem__(self, name: str) -> Series:
-        pairs = [(row["step"], row[name]) for row in self.rows() if name in row]
-        if not pairs:
-            raise KeyError(f"{name!r} was not measured; there are {', '.join(self.names()) or 'no rows yet'}")
-        steps, values = zip(*pairs)
-        return Series(name, np.array(steps), np.array(values, dtype=float))
+def _series(path: Path) -> tuple[dict[str, Series], int]:
+    """All series of a file, and the number of its rows. Rows of equal names are converted together."""
+    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    count = 0
+    for block in read_blocks(path):
+        count += len(block)
+        for names, rows in groupby(block, key=tuple):
+            table = _table([row.values() for row in rows], len(names))
+            steps = table[:, names.index("step")].astype(np.int64)
+            for name, values in zip(names, table.T):
+                parts.setdefault(name, []).append((steps, values))
+    joined = {name: tuple(map(np.concatenate, zip(*found))) for name, found in parts.items()}
+    return {name: Series(name, *arrays) for name, arrays in joined.items() if name not in ("step", "epoch")}, count
 
-    def __contains__(self, name: str) -> bool:
-        return any(name in row for row in self.rows())
 
-    def __repr__(self) -> str:
-        return f"History of {len(self.rows())} rows: {', '.join(self.names())}"
+def _table(rows: Sequence[Iterable[Any]], width: int) -> np.ndarray:
+    """Rows of numbers as an array `[rows, width]`; what is no number is NaN."""
+    try:
+        return np.fromiter(chain.from_iterable(rows), float, len(rows) * width).reshape(-1, width)
+    except (TypeError, ValueError):
+        known = (value if isinstance(value, int | float) else np.nan for row in rows for value in row)
+        return np.fromiter(known, float, len(rows) * width).reshape(-1, width)
