@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from markupsafe import Markup
 
 from gannb.batch.html_export import Aside, figure
 from gannb.comparison.catalogue import Catalogue
+from gannb.runs.files import WriteError
+from gannb.runs.locations import is_name
 from gannb.tables import Table
 
 SCORES = 4
@@ -30,6 +35,7 @@ class ComparisonPage:
         kind: "experiment" or "sweep".
         doc: what a sweep asks.
         note: what the page leaves out.
+        fault: why there is nothing to show.
         tables: heading → table.
         figures: heading → a figure, ready for the page.
     """
@@ -38,39 +44,66 @@ class ComparisonPage:
     kind: str
     doc: str = ""
     note: str = ""
+    fault: str = ""
     tables: dict[str, Table] = field(default_factory=dict)
     figures: dict[str, Markup] = field(default_factory=dict)
 
     @property
     def page(self) -> str:
         """Its file."""
-        return f"{self.kind}-{self.name}.html"
+        return page_name(f"{self.kind}-{self.name}")
+
+
+def page_name(name: str) -> str:
+    """The file of a page: a name of any bytes, in letters that every file system and address takes."""
+    plain = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)[:100]
+    mark = "" if plain == name else f"-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+    return f"{plain}{mark}.html"
 
 
 def comparisons(folders: Sequence[Path], out: Path) -> Iterator[ComparisonPage]:
     """A page for every experiment with at least two finished runs, and one for every sweep beside these runs.
 
     Args:
-        folders: the run folders.
-        out: where the pages go; large figures lie in files beside them.
+        folders: the run folders, none of them damaged.
+        out: where the pages go; large figures are files beside them.
     """
     by_experiment: dict[str, list[Path]] = {}
     for folder in folders:
         by_experiment.setdefault(folder.parent.name, []).append(folder)
     for name, own in by_experiment.items():
-        runs = Catalogue.read(own)
-        runs = runs.where("state == 'finished'")
-        if len(runs) > 1:
-            yield of_runs(name, "experiment", runs, out)
+        yield from _guarded(partial(_of_experiment, name, own, out), name, "experiment")
     for path in sorted({file for folder in folders for file in folder.parents[1].glob("sweeps/*.json")}):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        records = _records(path, told)
-        base = path.parents[1] / told["notebook"]
-        runs = Catalogue.read(base / record["folder"] for record in records if record["state"] == "done")
-        page = of_runs(told["name"], "sweep", runs, out, told.get("doc", ""), told["better"], told["score"])
-        if failed := [record for record in records if record["state"] == "failed"]:
-            page.tables["Failed trials"] = _failed(failed)
-        yield page
+        yield from _guarded(partial(_of_sweep, path, folders, out), path.stem, "sweep")
+
+
+def _guarded(page: Callable[[], ComparisonPage | None], name: str, kind: str) -> Iterator[ComparisonPage]:
+    """A page, if there is one; what anything in its folders raises becomes its fault, so that the others are shown."""
+    try:
+        found = page()
+    except WriteError:  # the report's own
+        raise
+    except Exception as error:
+        found = ComparisonPage(name, kind, fault=f"damaged: {type(error).__name__}: {error}")
+    if found:
+        yield found
+
+
+def _of_experiment(name: str, folders: Sequence[Path], out: Path) -> ComparisonPage | None:
+    runs = Catalogue.read(folders).where("state == 'finished'")
+    return of_runs(name, "experiment", runs, out) if len(runs) > 1 else None
+
+
+def _of_sweep(path: Path, folders: Sequence[Path], out: Path) -> ComparisonPage:
+    """The page of a sweep, which is called after its file: what the file says are names, and no paths."""
+    sweep = json.loads(path.read_text(encoding="utf-8"))
+    records = _records(path, sweep)
+    done = {record["folder"] for record in records if record["state"] == "done"}
+    own = [folder for folder in folders if folder.parent == path.parents[1] / sweep["notebook"] and folder.name in done]
+    page = of_runs(path.stem, "sweep", Catalogue.read(own), out, sweep.get("doc", ""), sweep["better"], sweep["score"])
+    if failed := [record for record in records if record["state"] == "failed"]:
+        page.tables["Failed trials"] = _failed(failed)
+    return page
 
 
 def of_runs(
@@ -102,8 +135,8 @@ def of_runs(
     page.tables["Runs"] = kept.table(most=100)
     if len(branches := kept.branches()):
         page.tables["Branches"] = branches
-    for measured in _drawn(kept):
-        series = dict(list(kept.series(measured, points=100).items())[:CURVES])
+    for measured, every in kept.several_series(_drawn(kept), points=100).items():
+        series = dict(list(every.items())[:CURVES])
         drawn = json.loads(curves(series, y_title=measured).to_json())
         page.figures[measured] = Markup(figure(drawn, Aside(out, page.page.removesuffix(".html"), len(page.figures))))
     return page
@@ -115,13 +148,14 @@ def _drawn(runs: Catalogue) -> list[str]:
     return [name for name in names if "/" not in name][:2] + [name for name in names if name.endswith("/loss")][:2]
 
 
-def _records(path: Path, told: dict) -> list[dict]:
-    """How the trials of a sweep stand, as far as they were begun."""
-    records = [path.parent / "trials" / f"{trial['id']}.json" for trial in told["trials"]]
+def _records(path: Path, sweep: dict) -> list[dict]:
+    """The records of a sweep's trials, as far as they were started."""
+    ids = [trial["id"] for trial in sweep["trials"] if is_name(trial["id"])]
+    records = [path.parent / "trials" / f"{name}.json" for name in ids]
     return [json.loads(record.read_text(encoding="utf-8")) for record in records if record.is_file()]
 
 
 def _failed(records: Sequence[dict]) -> Table:
     """Each with its error and the cell where it arose."""
     rows = [(r.get("variant"), r.get("seed"), r.get("cell") or None, r.get("error")) for r in records]
-    return Table(("arm", "seed", "code cell", "error"), rows)
+    return Table(("variant", "seed", "code cell", "error"), rows)

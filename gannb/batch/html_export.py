@@ -73,7 +73,7 @@ def body(notebook: NotebookNode, aside: Aside) -> str:
 class _Exporter(HTMLExporter):
     """nbconvert's exporter without its last pass over the whole page, which adds alternative texts: ours have some."""
 
-    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **options: Any) -> tuple[str, dict[str, Any]]:
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **options: Any) -> Any:
         kinds = WidgetsDataTypeFilter(notebook_metadata=self._nb_metadata, parent=self, resources=resources)
         self.register_filter("filter_data_type", kinds)
         return TemplateExporter.from_notebook_node(self, nb, resources, **options)
@@ -88,7 +88,7 @@ def _exporter() -> _Exporter:
         "highlight_code": lambda source, metadata=None: _highlighted(highlighter, source),
         "clean_html": lru_cache(CACHED)(clean_html),
     }
-    return _Exporter(template_name="basic", filters=filters)
+    return _Exporter(template_name="basic", filters=filters, default_preprocessors=[])
 
 
 @lru_cache(CACHED)

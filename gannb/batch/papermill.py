@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import papermill
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
@@ -177,12 +176,6 @@ def missing(folder: Path) -> list[str]:
         found.append("metrics.jsonl is empty, though it trained")
     fields = [*SUMMARY, *(TRAINED if has_claims or measured else [])]
     return found + [f"summary.json has no {field!r}" for field in fields if field not in summary]
-
-
-def read_executed(folder: Path) -> nbformat.NotebookNode | None:
-    """The executed notebook of a run folder, if it has one."""
-    path = folder / EXECUTED
-    return nbformat.read(path, as_version=4) if path.is_file() else None
 
 
 # ------------------------------------------------------------------------------------------- papermill, from within

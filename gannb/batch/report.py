@@ -5,6 +5,7 @@ It opens from disk and asks nothing of a network. One plotly.js beside the pages
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -15,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import nbformat
 from markupsafe import Markup
 
 from gannb import __version__
 from gannb.batch import comparison
-from gannb.batch.papermill import read_executed
+from gannb.batch.comparison import page_name
+from gannb.batch.papermill import EXECUTED
 from gannb.config.yaml_files import read_yaml
 from gannb.runs import verdicts
-from gannb.runs.files import write_bytes, write_text
+from gannb.runs.files import WriteError, read_lines, write_bytes, write_text
+from gannb.runs.history import History
+from gannb.runs.verdicts import read_claims
 
 SITE = Path(__file__).parent / "site"
 RUNS_A_PAGE = 250
@@ -51,21 +56,35 @@ class RunPage:
     claims: list[dict[str, Any]] = field(default_factory=list)
     fault: str = ""
 
+    @property
+    def title(self) -> str:
+        """The folder's name, readable whatever its bytes are."""
+        return self.folder.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
     @classmethod
     def read(cls, folder: Path) -> RunPage:
         """Read a run folder; what is missing or damaged is said on the page instead of ending the report."""
-        run = cls(folder, folder.parent.name, f"{folder.parent.name}-{folder.name}.html")
+        run = cls(folder, folder.parent.name, page_name(f"{folder.parent.name}-{folder.name}"))
         try:
             run.params = read_yaml(folder / "params.yaml")
-            run.name = run.params.pop("experiment", run.name)
-            run.environment = _json(folder / "environment.json", {})
-            run.claims = _json(folder / "claims.json", [])
-            run.summary = _json(folder / "summary.json", {})
-        except ValueError as error:
+            run.name = str(run.params.pop("experiment", run.name))
+            run.environment = _json(folder / "environment.json")
+            run.summary = _json(folder / "summary.json")
+            _check_scores(run.summary)
+            run.claims = read_claims(folder)
+            History(folder / "metrics.jsonl").names()
+            if not all({"kind", "step"} <= event.keys() for event in read_lines(folder / "events.jsonl")):
+                raise ValueError("events.jsonl (an event without kind or step)")
+        except (OSError, ValueError, RecursionError) as error:
             run.fault = f"damaged: {error}"
         if not run.summary and not run.fault:
             run.fault = "unfinished: no summary.json"
         return run
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing in the folder is damaged."""
+        return not self.fault.startswith("damaged")
 
 
 def write(folders: Sequence[Path], out: Path) -> Path:
@@ -83,9 +102,8 @@ def write(folders: Sequence[Path], out: Path) -> Path:
     _write_assets(out)
     site = Site(out)
     for run in runs:
-        rows = [(run.page, claim) for claim in run.claims]
-        site.write(run.page, "run.html", run=run, rows=rows, notebook=_notebook(run, out))
-    compared = list(comparison.comparisons(folders, out))
+        _write_run(run, site)
+    compared = list(comparison.comparisons([run.folder for run in runs[::-1] if run.whole], out))
     for each in compared:
         site.write(each.page, "comparison.html", comparison=each)
     lists = [runs[start : start + RUNS_A_PAGE] for start in range(0, len(runs), RUNS_A_PAGE)] or [[]]
@@ -95,6 +113,19 @@ def write(folders: Sequence[Path], out: Path) -> Path:
     return site.write("index.html", "overview.html", runs=lists[0], count=len(runs), pages=pages, compared=compared,
                       **_ledger(folders, {run.folder: run.page for run in runs}), version=__version__,
                       written=time.strftime("%Y-%m-%d %H:%M"))  # fmt: skip
+
+
+def _write_run(run: RunPage, site: Site) -> None:
+    """Write the page of a run; what its notebook or anything else in it raises becomes its fault."""
+    try:
+        rows = [(run.page, claim) for claim in run.claims]
+        site.write(run.page, "run.html", run=run, rows=rows, notebook=_notebook(run, site.out))
+    except WriteError:  # the report's own
+        raise
+    except Exception as error:  # a folder may hold anything, and the others are to be shown
+        run.fault = f"damaged: {type(error).__name__}: {error}"
+        plain = RunPage(run.folder, run.name, run.page, fault=run.fault)
+        site.write(run.page, "run.html", run=plain, rows=[], notebook="")
 
 
 class Site:
@@ -111,7 +142,7 @@ class Site:
     def write(self, name: str, template: str, **values: Any) -> Path:
         """Write one page, and return where it is."""
         html = self.templates.get_template(template).render(**values)
-        return write_bytes(self.out / name, html.encode())
+        return write_bytes(self.out / name, html.encode("utf-8", "replace"), sync=False)
 
 
 def _ledger(folders: Sequence[Path], pages: dict[Path, str]) -> dict[str, Any]:
@@ -119,29 +150,47 @@ def _ledger(folders: Sequence[Path], pages: dict[Path, str]) -> dict[str, Any]:
     standing = verdicts.standings(folders)
     grouped: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for one in standing:
-        grouped.setdefault(one.claim["document"], []).append((pages.get(one.folder, ""), one.claim))
+        page = pages.get(one.folder, "") if one.folder else ""
+        grouped.setdefault(one.claim["document"], []).append((page, one.claim))
     return {"ledger": grouped, "verdicts": dict(Counter(one.claim["verdict"] for one in standing)),
             "executable": sum(row[2] for row in verdicts.table(standing).rows), "claims": len(standing)}  # fmt: skip
 
 
-def _json(path: Path, absent: Any) -> Any:
+def _json(path: Path) -> dict[str, Any]:
+    """A file of names and values; nothing where there is none."""
     if not path.is_file():
-        return absent
+        return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ValueError(f"{path.name} ({error})") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} (names and values expected)")
+    return found
+
+
+def _check_scores(summary: dict[str, Any]) -> None:
+    metrics = summary.get("metrics") or {}
+    if not isinstance(metrics, dict) or not all(isinstance(score, dict) for score in metrics.values()):
+        raise ValueError("summary.json (its metrics are no scores)")
 
 
 def _notebook(run: RunPage, out: Path) -> Markup:
-    from gannb.batch.html_export import Aside, body
+    """The executed notebook as HTML. It is exported once: the export is kept beside the page, by content."""
+    from gannb.batch import html_export
 
-    executed = read_executed(run.folder)
-    if executed is None:
+    path = run.folder / EXECUTED
+    if not path.is_file():
         return Markup("")
-    aside = Aside(out, run.page.removesuffix(".html"))
-    shutil.rmtree(out / aside.name, ignore_errors=True)  # of an earlier report
-    return Markup(body(executed, aside))
+    content = path.read_bytes()
+    digest = hashlib.sha256(content + Path(html_export.__file__).read_bytes()).hexdigest()
+    aside = html_export.Aside(out, run.page.removesuffix(".html"))
+    kept = out / aside.name / f"{digest[:16]}.html"
+    if not kept.is_file():
+        shutil.rmtree(out / aside.name, ignore_errors=True)  # of an earlier report
+        exported = html_export.body(nbformat.reads(content.decode(), as_version=4), aside)
+        write_bytes(kept, exported.encode("utf-8", "replace"), sync=False)
+    return Markup(kept.read_text(encoding="utf-8"))
 
 
 def _write_assets(out: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from gannb.comparison.trials import Comparison, Trial
 from gannb.config.yaml_files import read_yaml
 from gannb.metrics.score import Score, Scores
 from gannb.runs import files, locations
-from gannb.runs.history import History
+from gannb.runs.history import History, Series
 from gannb.tables import Table
 
 HEAD = ("run", "experiment", "preset", "seed", "state", "steps_done", "seconds_taken")
@@ -159,13 +160,28 @@ class Catalogue:
             name: such as "D/loss".
             points: more are reduced to so many means of neighbouring steps.
         """
-        found = {}
+        return self.several_series([name], points)[name]
+
+    def several_series(
+        self, names: Sequence[str], points: int = 200
+    ) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+        """`series` by name, for several names at once: each run is read once, and one variant's at a time are held.
+
+        Args:
+            names: such as "D/loss".
+            points: more are reduced to so many means of neighbouring steps.
+
+        Returns:
+            For each name and variant, steps `[n]` and values `[seeds, n]`.
+        """
+        found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {name: {} for name in names}
         for label, runs in self.variants().items():
-            lines = [dict(_line(folder, name)) for folder in runs.folders]
-            common = sorted(set.intersection(*map(set, lines))) if lines else []
-            if common:
-                values = np.array([[line[step] for step in common] for line in lines], dtype=float)
-                found[label] = _reduced(np.array(common), values, points)
+            histories = [History(folder / "metrics.jsonl") for folder in runs.folders]
+            for name in names:
+                if histories and all(name in history for history in histories):
+                    steps, values = _at_common_steps([history[name] for history in histories])
+                    if len(steps):
+                        found[name][label] = _reduced(steps, values, points)
         return found
 
     def measured(self) -> list[str]:
@@ -255,12 +271,11 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
     return row, settings, {name: score.get("value") for name, score in metrics.items() if isinstance(score, dict)}
 
 
-def _line(folder: Path, name: str) -> Iterable[tuple[int, float]]:
-    history = History(folder / "metrics.jsonl")
-    if name not in history:
-        return []
-    series = history[name]
-    return zip(series.steps.tolist(), series.values.tolist())
+def _at_common_steps(lines: Sequence[Series]) -> tuple[np.ndarray, np.ndarray]:
+    """The steps that all series have `[n]`, and the last value of each there `[seeds, n]`."""
+    common = reduce(np.intersect1d, [line.steps for line in lines[1:]], np.unique(lines[0].steps))
+    values = [line.values[np.searchsorted(line.steps, common, side="right") - 1] for line in lines]
+    return common, np.stack(values)
 
 
 def _reduced(steps: np.ndarray, values: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,16 +6,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gannb.comparison.intervals import over_seeds, paired, paired_difference, seeds_text
 from gannb.metrics.score import Score, Scores
-from gannb.metrics.stability import OverTime
 from gannb.runs.files import write_bytes
-from gannb.runs.folder import Run
 from gannb.tables import Table
+
+if TYPE_CHECKING:  # torch: a report of runs needs none
+    from gannb.metrics.stability import OverTime
+    from gannb.runs.folder import Run
 
 ENOUGH = 5
 """Seeds from which on a comparison is said to decide anything (S4)."""
@@ -85,6 +87,8 @@ class Trial:
     @property
     def over_time(self) -> OverTime:
         """The deciding score over training."""
+        from gannb.metrics.stability import OverTime
+
         return OverTime(tuple(self.curve), tuple(self.curve.values()))
 
     def as_dict(self) -> dict[str, Any]:

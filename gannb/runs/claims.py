@@ -10,13 +10,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gannb.config.yaml_files import parse_yaml
 from gannb.runs.files import write_json
-from gannb.runs.folder import Run
 from gannb.runs.locations import claims_file, documents
 from gannb.tables import Table, cell_text
+
+if TYPE_CHECKING:
+    from gannb.runs.folder import Run
 
 REPRODUCED, CONTRADICTED, PARTLY, NOT_TESTED = "reproduced", "contradicted", "partly", "not tested here"
 VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, NOT_TESTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -22,6 +23,11 @@ def claims_file(document: str) -> Path:
 def documents() -> list[str]:
     """The names of all documents that have claims."""
     return sorted(path.parent.name for path in EXPERIMENTS.glob("*/claims.yaml"))
+
+
+def is_name(text: object) -> bool:
+    """Whether something is the plain name of a file or folder, and no path."""
+    return isinstance(text, str) and text not in ("", ".", "..") and not re.search(r"[/\\\0]", text)
 
 
 def home(runs: str = "") -> Path:

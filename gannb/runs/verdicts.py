@@ -15,6 +15,9 @@ from gannb.tables import Table
 OLD_VERDICTS = {"not reached here": NOT_TESTED}
 """Words in the `claims.json` of runs made by earlier versions."""
 
+TEXTS = ("id", "document", "section", "says", "verdict", "measured", "reason")
+"""What every row of a ledger holds as text."""
+
 Row = dict[str, Any]
 """A claim as a run's `claims.json` has it."""
 
@@ -58,12 +61,29 @@ def standings(folders: Sequence[Path]) -> list[Standing]:
 
 def claims_of(folder: Path) -> list[Row]:
     """The rows of a run's ledger; none where it has none, or a damaged one."""
-    path = folder / "claims.json"
     try:
-        rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-        return [row | {"verdict": OLD_VERDICTS.get(row["verdict"], row["verdict"])} for row in rows]
-    except (ValueError, TypeError, KeyError):  # not JSON, or not a list of rows
+        return read_claims(folder)
+    except (OSError, ValueError):
         return []
+
+
+def read_claims(folder: Path) -> list[Row]:
+    """The rows of a run's ledger; none where it has none.
+
+    Raises:
+        ValueError: `claims.json` is damaged.
+    """
+    path = folder / "claims.json"
+    if not path.is_file():
+        return []
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        for row in rows:
+            if not all(isinstance(row[name], str) for name in TEXTS):
+                raise TypeError("not text")
+        return [row | {"verdict": OLD_VERDICTS.get(row["verdict"], row["verdict"])} for row in rows]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"claims.json is no ledger ({error})") from error
 
 
 def table(standing: Iterable[Standing]) -> Table:

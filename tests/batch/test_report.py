@@ -2,6 +2,8 @@
 
 import html
 import json
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from gannb.batch import report
+from gannb.batch import html_export, report
 from gannb.batch.html_export import PLOTLY
 from gannb.batch.report import write
 from gannb.figures.template import figure
@@ -139,6 +141,93 @@ def test_many_runs_stay_below_the_limit_of_a_page(runs: list[Path], tmp_path: Pa
     index, second = (out / "index.html").read_text(), (out / "runs-2.html").read_text()
     assert "Report of 602 runs" in index and 'href="runs-3.html"' in index
     assert "20260103-000599" in index and "20260103-000300" in second
+
+
+DAMAGES = {
+    "empty": b"",
+    "cut short": b'{"a": [1, {',
+    "other bytes": bytes(range(128, 256)),
+    "UTF-16": '{"metrics": {}}'.encode("utf-16"),
+    "a list": b"[1, 2]",
+    "a list of lists": b"[[1], [2]]",
+    "a number": b"7",
+    "null": b"null",
+    "deep": b"[" * 100_000,
+    "NUL": b'{"a": "\0"}\n',
+    "other values": b'{"metrics": [1], "cells": 3, "preset": [2]}\n',
+    "other scores": b'{"metrics": {"faed": 3}}\n',
+    "half surrogates": b'{"metrics": {"faed": {"value": 1.0, "protocol": {"a": "\\ud800"}}}}\n',
+}
+FILES = (
+    "params.yaml", "environment.json", "summary.json", "claims.json", "metrics.jsonl", "events.jsonl", "notebook.ipynb",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", [*DAMAGES, "a folder"])
+def test_a_damaged_run_is_a_line_and_the_others_are_shown(
+    runs: list[Path], tmp_path: Path, name: str, damage: str
+) -> None:
+    for run in runs:
+        (run / "metrics.jsonl").write_text('{"step": 1, "D/loss": 0.5}\n')
+        (run / "events.jsonl").write_text('{"seq": 1, "step": 0, "kind": "opened"}\n')
+    damaged = runs[1] / name
+    if damage == "a folder":
+        damaged.unlink(missing_ok=True)
+        damaged.mkdir()
+    else:
+        damaged.write_bytes(DAMAGES[damage])
+    shown = write(runs, tmp_path / "report").read_text()
+    assert "Report of 2 runs" in shown and "faed 1.235" in shown and runs[1].name in shown
+
+
+def test_a_damaged_sweep_is_a_line(runs: list[Path], tmp_path: Path) -> None:
+    sweeps = tmp_path / "runs" / "sweeps"
+    sweeps.mkdir()
+    for name, content in DAMAGES.items():
+        (sweeps / f"{name}.json").write_bytes(content)
+    shown = write(runs, tmp_path / "report").read_text()
+    assert shown.count("(sweep)") == len(DAMAGES) and "Report of 2 runs" in shown
+
+
+def test_names_from_disk_are_names_and_never_paths(runs: list[Path], tmp_path: Path) -> None:
+    """Nothing is written outside the report, and nothing outside the runs is read into it."""
+    sweeps = tmp_path / "runs" / "sweeps"
+    (sweeps / "trials").mkdir(parents=True)
+    secret = tmp_path / "secret"
+    shutil.copytree(runs[0], secret / "run")
+    (secret / "run" / "params.yaml").write_text("experiment: toy\npassword: hunter2\n")
+    sweep = {"name": "../../outside", "notebook": "../../secret", "score": "faed", "better": "low"}
+    (sweeps / "a.json").write_text(json.dumps(sweep | {"trials": [{"id": "../../../evil"}, {"id": "x"}]}))
+    (sweeps / "trials" / "x.json").write_text(json.dumps({"state": "done", "folder": "run"}))
+    before = {path for path in tmp_path.rglob("*") if "report" not in path.parts}
+    out = write(runs, tmp_path / "report").parent
+    assert {path for path in tmp_path.rglob("*") if "report" not in path.parts} == before
+    assert all("hunter2" not in page.read_text() for page in out.rglob("*.html"))
+
+
+def test_folders_of_any_bytes_have_pages(runs: list[Path], tmp_path: Path) -> None:
+    names = ["a b#c?d%20e", "ünï", "x" * 200, os.fsdecode(b"\xff\xfe"), 'q"<b>', "new\nline"]
+    for name in names:
+        shutil.copytree(runs[0], runs[0].parent / name)
+    out = write([*runs, *(runs[0].parent / name for name in names)], tmp_path / "report").parent
+    links = re.findall(r'<td><a href="([^"]+)">', (out / "index.html").read_text().split("Ledger")[0])
+    assert len(set(links)) == len(runs) + len(names) and all((out / link).is_file() for link in links)
+    assert all(re.fullmatch(r"[\w.-]+", link, re.ASCII) for link in links)
+
+
+def test_a_notebook_is_exported_once(runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = write(runs, tmp_path / "report").parent / f"toy-{runs[1].name}.html"
+    first, exports = page.read_text(), []
+    body = html_export.body
+    monkeypatch.setattr(html_export, "body", lambda *given: exports.append(1) or body(*given))
+    write(runs, tmp_path / "report")
+    assert page.read_text() == first and exports == []
+    notebook = nbformat.read(runs[1] / "notebook.ipynb", as_version=4)
+    notebook.cells[0].source = "# Another"
+    nbformat.write(notebook, runs[1] / "notebook.ipynb")
+    write(runs, tmp_path / "report")
+    assert "Another" in page.read_text() and exports == [1]
 
 
 def fits_on_paper(page) -> None:
