@@ -1,4 +1,7 @@
-"""Conditions by which a person chooses runs, `loss == "bce" and epochs > 3`: read, never evaluated as code."""
+"""Conditions by which a person chooses runs, `loss == "bce" and epochs > 3`: read, never evaluated as code.
+
+`pandas.DataFrame.query` would take the same texts, but it calls methods and reads `@` names of the program.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,14 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.NotIn: lambda value, among: value not in among,
 }
 FORM = "names, numbers, texts and lists, compared by == != < <= > >= in, joined by and, or, not"
+Read = Callable[[Mapping[str, Any]], Any]
 
 
 class Condition:
     """A condition on values by name.
 
-    A name with other signs than letters, digits and _ stands in backticks. What a comparison cannot compare (a value
-    that is missing, a text with a number) does not hold.
+    A name with other characters than letters, digits and _ stands in backticks. A comparison that is impossible (with a
+    value that is missing, or of a text with a number) does not hold.
 
     Attributes:
         names: that it reads.
@@ -38,11 +42,11 @@ class Condition:
         self._quoted = {f"quoted_{i}": piece for i, piece in enumerate(pieces) if i % 2}
         plain = "".join(f"quoted_{i}" if i % 2 else piece for i, piece in enumerate(pieces))
         try:
-            self._tree = ast.parse(plain.strip(), mode="eval").body
+            tree = ast.parse(plain.strip(), mode="eval").body
         except SyntaxError as error:
             raise ValueError(f"it is not finished, or not one condition; allowed: {FORM}") from error
         self.names: set[str] = set()
-        self._check(self._tree)
+        self._read = self._reading(tree)
 
     def __call__(self, values: Mapping[str, Any]) -> bool:
         """Whether it holds.
@@ -50,50 +54,37 @@ class Condition:
         Raises:
             KeyError: a name without a value.
         """
-        return bool(self._value(self._tree, values))
+        return bool(self._read(values))
 
-    def _check(self, node: ast.expr) -> None:
-        match node:
-            case ast.Constant():
-                pass
-            case ast.Name(id=name):
-                self.names.add(self._quoted.get(name, name))
-            case ast.BoolOp(values=parts) | ast.List(elts=parts) | ast.Tuple(elts=parts):
-                for part in parts:
-                    self._check(part)
-            case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=part):
-                self._check(part)
-            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in COMPARISONS for op in ops):
-                for part in (left, *others):
-                    self._check(part)
-            case _:
-                raise ValueError(f"{ast.unparse(node)!r} cannot stand in a condition; allowed: {FORM}")
-
-    def _value(self, node: ast.expr, values: Mapping[str, Any]) -> Any:
+    def _reading(self, node: ast.expr) -> Read:
+        """How a part of the text is read."""
         match node:
             case ast.Constant(value=value):
-                return value
+                return lambda values: value
             case ast.Name(id=name):
-                return values[self._quoted.get(name, name)]
+                name = self._quoted.get(name, name)
+                self.names.add(name)
+                return operator.itemgetter(name)
             case ast.List(elts=parts) | ast.Tuple(elts=parts):
-                return [self._value(part, values) for part in parts]
-            case ast.UnaryOp(op=ast.Not(), operand=part):
-                return not self._value(part, values)
-            case ast.UnaryOp(operand=part):
-                return -self._value(part, values)
-            case ast.BoolOp(op=ast.And(), values=parts):
-                return all(self._value(part, values) for part in parts)
-            case ast.BoolOp(values=parts):
-                return any(self._value(part, values) for part in parts)
-        assert isinstance(node, ast.Compare), "every other kind was refused on reading"
-        sides = [self._value(part, values) for part in (node.left, *node.comparators)]
-        return all(_compared(op, *pair) for op, *pair in zip(node.ops, sides, sides[1:]))
+                members = [self._reading(part) for part in parts]
+                return lambda values: [read(values) for read in members]
+            case ast.UnaryOp(op=ast.Not() | ast.USub() as sign, operand=part):
+                read, turned = self._reading(part), operator.not_ if isinstance(sign, ast.Not) else operator.neg
+                return lambda values: turned(read(values))
+            case ast.BoolOp(op=joint, values=parts):
+                every, terms = all if isinstance(joint, ast.And) else any, [self._reading(part) for part in parts]
+                return lambda values: every(read(values) for read in terms)
+            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in COMPARISONS for op in ops):
+                sides = [self._reading(part) for part in (left, *others)]
+                return lambda values: _holds(ops, [read(values) for read in sides])
+        raise ValueError(f"{ast.unparse(node)!r} cannot stand in a condition; allowed: {FORM}")
 
 
-def _compared(op: ast.cmpop, left: Any, right: Any) -> bool:
-    if left is None or right is None:
+def _holds(ops: list[ast.cmpop], sides: list[Any]) -> bool:
+    """Whether a chain of comparisons holds."""
+    if any(side is None for side in sides):
         return False
     try:
-        return bool(COMPARISONS[type(op)](left, right))
+        return all(COMPARISONS[type(op)](*pair) for op, *pair in zip(ops, sides, sides[1:]))
     except TypeError:
         return False

@@ -11,6 +11,9 @@ import numpy as np
 from gannb.metrics.score import Score
 from gannb.random import key
 
+ENOUGH = 5
+"""Seeds from which on a comparison is said to decide anything (S4)."""
+
 FLIPS = 20_000
 """Sign flips of the permutation test: all of them up to 14 pairs, random ones above."""
 
@@ -118,3 +121,17 @@ def paired(a: Sequence[float], b: Sequence[float]) -> Paired:
         (apart,), np.mean, permutation_type="samples", vectorized=True, n_resamples=FLIPS, random_state=rng
     )
     return Paired(difference, float(test.pvalue), len(apart))
+
+
+def concluded(difference: Score, enough: int = ENOUGH) -> str:
+    """What a paired difference (`variant − other`, lower is better) allows to say: a sentence."""
+    if not difference.available:
+        return f"{difference.name}: undecided, {difference.reason}"
+    low, high = difference.interval or (0.0, 0.0)
+    seeds, shown = difference.protocol["seeds"], difference.ranged(signed=True)
+    if seeds < enough:
+        return f"{difference.name} = {shown}: undecided, {seeds} seeds of at least {enough}"
+    if low <= 0 <= high:
+        return f"{difference.name} = {shown} over {seeds} seeds: a null result, no difference is shown"
+    variant, other = difference.name.split(" − ")
+    return f"{difference.name} = {shown} over {seeds} seeds: {variant if high < 0 else other} is better"

@@ -1,4 +1,4 @@
-"""Variants over paired seeds: what came out, what it cost, and what may be concluded."""
+"""Variants over paired seeds: what came out and what it cost."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ from gannb.tables import Table
 if TYPE_CHECKING:  # torch: a report of runs needs none
     from gannb.metrics.stability import OverTime
     from gannb.runs.folder import Run
-
-ENOUGH = 5
-"""Seeds from which on a comparison is said to decide anything (S4)."""
 
 COSTS = ("steps", "seconds", "cpu_seconds")
 _KEPT = ("value", "error", "floor", "reason")  # of a score; the protocol is one for all trials
@@ -344,17 +341,3 @@ class Comparison:
     def _apart(self, variant: str, over: str, name: str) -> str | None:
         apart = np.subtract(*self._pairs(variant, over, name)).tolist()
         return seeds_text(apart, signed=True) if apart else None
-
-
-def concluded(difference: Score, enough: int = ENOUGH) -> str:
-    """What a paired difference (`variant − other`, lower is better) allows to say: a sentence."""
-    if not difference.available:
-        return f"{difference.name}: undecided, {difference.reason}"
-    low, high = difference.interval or (0.0, 0.0)
-    seeds, shown = difference.protocol["seeds"], difference.ranged(signed=True)
-    if seeds < enough:
-        return f"{difference.name} = {shown}: undecided, {seeds} seeds of at least {enough}"
-    if low <= 0 <= high:
-        return f"{difference.name} = {shown} over {seeds} seeds: a null result, no difference is shown"
-    variant, other = difference.name.split(" − ")
-    return f"{difference.name} = {shown} over {seeds} seeds: {variant if high < 0 else other} is better"

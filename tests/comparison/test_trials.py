@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gannb.comparison.results import RESULTS, result
-from gannb.comparison.trials import Comparison, Trial, concluded
+from gannb.comparison.trials import Comparison, Trial
 from gannb.metrics.score import Score, Scores
 from tests.training.regimes import open_run
 
