@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from gannb.comparison.intervals import concluded
 from gannb.comparison.results import RESULTS, result
 from gannb.comparison.trials import Comparison, Trial
 from gannb.metrics.score import Score, Scores
