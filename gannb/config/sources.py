@@ -40,6 +40,8 @@ class Source:
         prefix, _, path = value.partition("=") if self.prefixed else ("", "", value)
         if not path or (self.prefixed and not prefix):
             return "unknown"
+        if ".npz" in self.suffixes:
+            path = re.sub(r"\.npz:[^/]+$", ".npz", path)  # one array of several
         try:
             return self._fault_at(Path(path).expanduser())
         except (OSError, ValueError, RuntimeError) as error:  # too long, NUL characters, no home folder

@@ -132,7 +132,7 @@ class ImageFiles:
             raise FileNotFoundError(f"there is no folder or file {str(path)!r} to read images from")
         if self.path.is_dir():
             self._look_at_folder(progress)
-        elif self.path.suffix == ".npz":
+        elif self.path.suffix.lower() == ".npz":
             self._look_at_array(array)
         else:
             raise ValueError(f"{self.path.name}: allowed are a folder of images and an .npz file")

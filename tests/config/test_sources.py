@@ -42,7 +42,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "value", ["rendered", "", "full", "full/deep", "linked", "set.npz", "SET.NPZ", "./full/../full"]
+    "value", ["rendered", "", "full", "full/deep", "linked", "set.npz", "set.npz:images", "SET.NPZ", "./full/../full"]
 )
 def test_what_is_there_is_found(here: Path, value: str) -> None:
     assert IMAGES.fault(value) is None

@@ -10,9 +10,10 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
-from gannb.runs import environment
+from gannb.comparison.results import hardware, keep, numbers
+
+COMMAND = "pytest -m gate tests/data/test_fuzz.py"
 
 
 def fuzz(root, reader: str, count: int, seed: int) -> dict:
@@ -39,10 +40,16 @@ def test_damaged_files_are_images_or_named(root, reader):
 def test_ten_thousand_inputs_per_reader(root):
     count = int(os.environ.get("FUZZ_INPUTS", "10000"))
     found = {reader: fuzz(root, reader, count, 0) for reader in ("folder", "npz")}
-    report = {
-        "command": "pytest -m gate tests/data/test_fuzz.py",
-        "environment": environment.describe(torch.device("cpu")),
-    }
-    report |= {"readers": found}
-    (root / "results" / "fuzz_readers.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    store(found)
     assert {reader: wrong(result) for reader, result in found.items()} == {"folder": [], "npz": []}
+
+
+def store(found: dict[str, dict]) -> None:
+    """Keep what came of the inputs."""
+    trials = [
+        numbers(reader, escaped=len(wrong(result)), inputs=result["inputs"], peak_megabytes=result["peak_megabytes"])
+        for reader, result in found.items()
+    ]
+    question = "How many damaged or odd files end the reader of images or arrays without being named?"
+    head = {"question": question, "command": COMMAND, "hardware": hardware(), "outcomes": found}
+    keep("fuzz_readers", trials, metric="escaped", better="low", **head)
