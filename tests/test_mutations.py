@@ -58,7 +58,7 @@ MUTATIONS = [
     Mutation("experiments/identity/losses", "torch.relu(was - cosine_similarity", "torch.relu(-was + cosine_similarity"),
     Mutation("experiments/identity/losses", "before.detach() if detached", "before if detached"),
     Mutation("experiments/identity/losses", "predicted.float() - pose / 90", "predicted.float() - pose / 180"),
-    Mutation("losses/energy_distance", "2 * torch.cdist(made, real)", "torch.cdist(made, real)"),
+    Mutation("losses/energy_distance", "2 * torch.cdist(generated, real)", "torch.cdist(generated, real)"),
     # Schedules and curriculum
     Mutation("control/schedules", "(initial - final) * (1 - t) ** rate", "(initial - final) * (1 - t**rate)"),
     Mutation("control/schedules", "(1 + math.cos(math.pi * t)) / 2", "math.cos(math.pi * t / 2)"),
