@@ -27,9 +27,9 @@ WIDEST, MOST_LINES = 500, 40
 ELSEWHERE = {
     "run": ("gannb.batch.run_command", "run an experiment's notebook"),
     "sweep": ("gannb.batch.sweep.command", "run many trials of a notebook on a cluster"),
-    "score": ("gannb.metrics.score_folders", "score a folder of generated images against a folder of real ones"),
+    "score": ("gannb.metrics.score_command", "score a folder of generated images against a folder of real ones"),
     "diagnose": (
-        "gannb.experiments.identity.diagnostics",
+        "gannb.experiments.identity.diagnose_command",
         "diagnose face features, raw or cleaned by a trained identity run",
     ),
 }

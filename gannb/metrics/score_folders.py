@@ -1,4 +1,4 @@
-"""`gannb score REAL FAKE`: all scores of two folders of images (or `.npz` files), read batch by batch.
+"""All scores of two folders of images (or `.npz` files), read batch by batch: `gannb score REAL FAKE`.
 
 Stricter than the readers that feed training: nothing is resized or turned grey unless asked for, since either changes
 a score. Pixels are decoded as everywhere (`gannb.data.image_files`); files that cannot be read are named and left out.
@@ -6,8 +6,6 @@ a score. Pixels are decoded as everywhere (`gannb.data.image_files`); files that
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -121,63 +119,6 @@ def score_folders(
     return Scores(scores.values(), notes)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# The command
-
-
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Mount `score` on the command line; the parsed arguments carry `main` as `command`."""
-    parser = subparsers.add_parser(
-        "score",
-        help="score a folder of generated images against a folder of real ones",
-        description="FID (or FAED), KID, precision, recall, density, coverage, Inception score and LPIPS diversity "
-        "from one pass over the images, each with its protocol.",
-    )
-    parser.add_argument("real", metavar="REAL", help="folder of real images, or file.npz[:array]")
-    parser.add_argument("fake", metavar="FAKE", help="folder of generated images, or file.npz[:array]")
-    parser.add_argument("--train", metavar="TRAIN", help="folder of the training images, for the share of copies")
-    parser.add_argument(
-        "--features",
-        default="auto",
-        metavar="F",
-        help="auto (inception where its weights are found or can be downloaded, else faed), inception, "
-        "inception_64, inception_192, inception_768, faed, or NAME=PATH of a CIFAR-10 ResNet (default: auto)",
-    )
-    parser.add_argument("--resize", type=int, metavar="SIDE", help="bring all images to SIDE×SIDE first")
-    parser.add_argument("--channels", choices=("grey", "colour"), help="make all images grey, or colour, first")
-    parser.add_argument("--no-lpips", action="store_true", help="leave LPIPS diversity out")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of random halves and pairs (default: 0)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the scores to FILE")
-    parser.set_defaults(command=main)
-
-
-def main(args: argparse.Namespace) -> int:
-    """Score, print the table, write the JSON: 0 when done, 2 where what raises says why the input cannot be scored."""
-    channels = {"grey": 1, "colour": 3, None: None}[args.channels]
-    try:
-        if args.resize is not None and args.resize < 8:
-            raise ValueError(f"--resize: at least 8 is needed; found {args.resize}")
-        _check_writable(args.json)
-        scores = score_folders(
-            args.real,
-            args.fake,
-            train=args.train,
-            features=args.features,
-            resize=args.resize,
-            channels=channels,
-            lpips=not args.no_lpips,
-            seed=args.seed,
-            progress=True,
-        )
-    except (ValueError, FileNotFoundError) as error:
-        print(f"gannb score: {error}", file=sys.stderr)
-        return 2
-    print(scores)
-    if args.json:
-        scores.save(args.json)
-    return 0
-
-
 def _words(shape: Sequence[int]) -> str:
     channels, height, width = shape
     return f"{width}×{height} {'grey' if channels == 1 else 'colour'}"
@@ -200,8 +141,3 @@ def _note(source: FileImages) -> str:
     lines = [f"{count}: {what}" for count, what in report.lines[: NAMED + 1]]
     more = f"; and {len(report.lines) - len(lines)} more" if len(report.lines) > len(lines) else ""
     return f"{source.files.name}: {'; '.join(lines)}{more}"
-
-
-def _check_writable(path: Path | None) -> None:
-    if path is not None and path.is_dir():
-        raise ValueError(f"--json: {path} is a folder; the name of a file is needed")

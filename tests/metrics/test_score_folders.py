@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gannb.metrics.score_folders import FileImages, add_parser, score_folders
+from gannb.metrics.score_command import add_parser
+from gannb.metrics.score_folders import FileImages, score_folders
 
 
 def save(folder, images, suffix="png"):
@@ -96,16 +97,16 @@ def test_different_images_are_an_error_that_says_what_to_do(folders, tmp_path, b
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere"], "no folder or file"),
-        (["empty"], "it is empty"),
+        (["nowhere"], "FAKE: given 'nowhere'; no such file or folder"),
+        (["empty"], "an empty folder"),
         (["text"], r"notes\.txt: not an image"),
         (["two.npz"], r"no array chosen; it holds a .*, b .*; two\.npz:NAME"),
         (["wide.npz"], r"shape \(4, 8, 8, 7\)"),
         (["ints.npz"], r"int64 from -1 to 0; whole numbers may be 0 … 65535"),
         (["nan.npz"], "NaN"),
-        (["real", "--features", "nonsense"], "'nonsense' is unknown"),
-        (["real", "--features", "net=nowhere.th"], "no file nowhere.th"),
-        (["real", "--resize", "2"], "at least 8 is needed; found 2"),
+        (["real", "--features", "nonsense"], "given 'nonsense'; unknown; allowed: auto"),
+        (["real", "--features", "net=nowhere.th"], "given 'net=nowhere.th'; no such file"),
+        (["real", "--resize", "2"], "--resize: given 2; allowed: 8 … 4096"),
         (["real", "--json", "."], "is a folder"),
     ],
 )

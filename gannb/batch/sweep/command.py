@@ -13,6 +13,7 @@ from gannb.batch.sweep.plan import FOLDER, Sweep, SweepError, find, read
 from gannb.batch.sweep.status import StatusTable, failures, outcome
 from gannb.batch.sweep.trial import FAILED, Job, jobs
 from gannb.runs import files, locations
+from gannb.runs.checks import writable_folder
 
 
 def add_parser(commands: Any) -> None:
@@ -33,7 +34,11 @@ def add_parser(commands: Any) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run a sweep. 0: all trials are done, 1: some failed, 2: it cannot be run as written, 130: interrupted."""
+    """Run a sweep. 0: all trials are done, 1: some failed, 130: interrupted.
+
+    Raises:
+        BadInput: it cannot be run as written, or not here.
+    """
     try:
         path = find(args.sweep)
         sweep = read(path)
@@ -41,9 +46,6 @@ def main(args: argparse.Namespace) -> int:
             print(planned(sweep))
             return 0
         return _run(sweep, path, args)
-    except SweepError as error:
-        print(f"gannb: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"gannb: interrupted; continue with `gannb sweep {args.sweep}`", file=sys.stderr)
         return 130
@@ -65,7 +67,10 @@ def planned(sweep: Sweep) -> Any:
 
 
 def _run(sweep: Sweep, path: Path, args: argparse.Namespace) -> int:
-    runs = locations.home(args.runs or "")
+    runs = writable_folder(locations.home(args.runs or ""), "--runs")
+    if not (args.scheduler or args.cluster):  # elsewhere there may be other data
+        for trial in sweep.trials:
+            trial.params.on_this_machine()
     from gannb.batch.sweep.driver import drive, to_run
 
     planned_jobs = jobs(sweep, runs / sweep.notebook)

@@ -22,14 +22,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gannb.config import presets
 from gannb.config.experiment import Experiment
-from gannb.config.faults import ParameterError
+from gannb.config.faults import BadInput, ParameterError
 from gannb.config.yaml_files import read_yaml
+from gannb.control.echo import shown
+from gannb.runs import locations
 
 FOLDER = "sweeps"
 """Where sweeps lie, below `params/` and below the runs."""
 
 
-class SweepError(ValueError):
+class SweepError(BadInput):
     """A sweep that cannot be run as written, with every fault."""
 
 
@@ -129,13 +131,13 @@ def find(named: str) -> Path:
         SweepError: there is none; says which there are.
     """
     ours = presets.HOME / "params" / FOLDER
-    for path in (Path(named).expanduser(), ours / f"{named}.yaml"):
+    for path in (locations.path_of(named, "SWEEP"), ours / f"{named}.yaml"):
         if path.is_file():
             return path.resolve()
     there = sorted(path.stem for path in ours.glob("*.yaml"))
     near = difflib.get_close_matches(named, there, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SweepError(f"no sweep {named!r}{hint} In params/{FOLDER}: {', '.join(there) or 'none'}")
+    raise SweepError(f"no sweep {shown(named)}{hint or ';'} in params/{FOLDER}: {', '.join(there) or 'none'}")
 
 
 def read(path: Path) -> Sweep:

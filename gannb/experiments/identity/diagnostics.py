@@ -1,14 +1,12 @@
 """What a cleaning did, as one figure: improvement by angle, distribution of change, similarity, harm.
 
-Also the command `gannb diagnose FEATURES.npz [--model RUN]`, for any data a user brings. After the diagnostics of
+The command `gannb diagnose` gives it of any data a user brings. After the diagnostics of
 identity ("problem diagnosis"), measured on one population (claim I8).
 """
 
 from __future__ import annotations
 
-import argparse
 import html
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from torch import Tensor
 
-    from gannb.experiments.identity.cleaning import Cleaner
     from gannb.experiments.identity.faces import Faces
 
 PANELS = ("improvement by yaw", "distribution of the change", "similarity to the target", "share harmed by yaw")
@@ -201,55 +198,3 @@ def _errors(values: np.ndarray, ends: np.ndarray) -> dict[str, Any]:
 def _single(values: np.ndarray) -> np.ndarray:
     """Single precision: half the bytes in the notebook."""
     return np.asarray(values, dtype=np.float32)
-
-
-# --- gannb diagnose ------------------------------------------------------------------------------------------
-
-
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Add `diagnose` to the command line."""
-    parser = subparsers.add_parser("diagnose", help="diagnose face features, raw or cleaned by a trained identity run")
-    parser.add_argument("features", metavar="FEATURES.npz", help="features [N, 512], identity [N], pose [N, 3] degrees")
-    parser.add_argument("--model", metavar="RUN", help="a run of identity: its folder, its name, or last")
-    parser.add_argument("--pose-unit", choices=("auto", "degrees", "radians"), default="auto", help="of the pose")
-    parser.add_argument("--drop-singles", action="store_true", help="leave out identities with one image")
-    parser.add_argument("--target", choices=("frontal", "partner"), default="frontal", help="what is compared with")
-    parser.add_argument("--out", metavar="PATH", help="where to write PATH.html and PATH.json (default: beside it)")
-    return parser
-
-
-def main(args: argparse.Namespace) -> int:
-    """Write the HTML and the JSON; 0 when done, 2 for bad input."""
-    try:
-        diagnosis = _diagnose(args)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"gannb: {error}", file=sys.stderr)
-        return BAD_INPUT
-    source = Path(args.features).expanduser()
-    page, data = diagnosis.save(args.out or source.with_name(f"{source.stem}_diagnosis"))
-    print(diagnosis, score_table(diagnosis.scores), f"written: {page}, {data}", sep="\n\n")
-    return 0
-
-
-def _diagnose(args: argparse.Namespace) -> Diagnosis:
-    from gannb.experiments.identity import files
-
-    given = files.load(args.features, pose_unit=args.pose_unit, drop_singles=args.drop_singles)
-    if not args.model:
-        aimed = given.with_targets(args.target)
-        return Diagnosis.of(aimed.features, aimed, f"{given.source}, raw")
-    from gannb.experiments.identity.cleaning import Cleaner
-
-    cleaner = Cleaner.of(args.model)
-    evaluated, whom = _not_trained_on(given, cleaner, Path(args.features))
-    aimed = evaluated.with_targets(args.target)
-    title = f"{whom} of {given.source}, cleaned by {cleaner.run}"
-    return Diagnosis.of(cleaner(aimed.features, aimed.pose), aimed, title)
-
-
-def _not_trained_on(given: Faces, cleaner: Cleaner, path: Path) -> tuple[Faces, str]:
-    """Only the people that the run held out, where it was trained on this very file."""
-    trained_on = Path(cleaner.params.data).expanduser()
-    if trained_on.is_file() and trained_on.samefile(path.expanduser()):
-        return given.split(cleaner.params.held_out, seed=cleaner.params.seed)[1], "held-out people"
-    return given, "all people"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gannb.experiments.identity import diagnostics, faces, files
+from gannb.experiments.identity import diagnose_command, diagnostics, faces, files
 from gannb.experiments.identity.diagnostics import Diagnosis
 from gannb.experiments.identity.metrics import YAW_BINS, compare, improvement
 from gannb.experiments.identity.synthetic import synthesise
@@ -84,13 +84,13 @@ def test_the_score_table_names_what_could_not_be_had(aimed: faces.Faces) -> None
 
 def parsed(*argv: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    diagnostics.add_parser(parser.add_subparsers())
+    diagnose_command.add_parser(parser.add_subparsers())
     return parser.parse_args(["diagnose", *argv])
 
 
 def test_diagnose_writes_beside_the_features(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     path = files.save(tmp_path / "mine.npz", synthesise(6, 12, seed=0))
-    assert diagnostics.main(parsed(str(path))) == 0
+    assert diagnose_command.main(parsed(str(path))) == 0
     assert (tmp_path / "mine_diagnosis.html").is_file()
     stored = json.loads((tmp_path / "mine_diagnosis.json").read_text())
     assert stored["title"] == "mine.npz, raw" and stored["metrics"]["improvement"]["value"] == 0
@@ -100,11 +100,11 @@ def test_diagnose_writes_beside_the_features(tmp_path: Path, capsys: pytest.Capt
 def test_diagnose_says_what_is_wrong_with_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     data = synthesise(6, 12, seed=0)
     path = files.save(tmp_path / "radians.npz", replace(data, pose=torch.deg2rad(data.pose)))
-    assert diagnostics.main(parsed(str(path))) == 2
+    assert diagnose_command.main(parsed(str(path))) == 2
     assert "looks like radians" in capsys.readouterr().err
-    assert diagnostics.main(parsed(str(path), "--pose-unit", "radians")) == 0
-    assert diagnostics.main(parsed(str(tmp_path / "absent.npz"))) == 2
-    assert diagnostics.main(parsed(str(path), "--pose-unit", "radians", "--model", "no such run")) == 2
+    assert diagnose_command.main(parsed(str(path), "--pose-unit", "radians")) == 0
+    assert diagnose_command.main(parsed(str(tmp_path / "absent.npz"))) == 2
+    assert diagnose_command.main(parsed(str(path), "--pose-unit", "radians", "--model", "no such run")) == 2
     assert "no run folder 'no such run'" in capsys.readouterr().err
 
 
