@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gannb.config import presets
-from gannb.config.faults import BadInput
+from gannb.config.faults import BadInput, NotFound
 from gannb.config.yaml_files import YamlError, parse_yaml, read_yaml
 from gannb.control.echo import shown
 from gannb.runs import locations
@@ -97,7 +97,10 @@ def _execution(args: argparse.Namespace) -> dict[str, str]:
 
 def _resumed(args: argparse.Namespace) -> dict[str, Any]:
     """The parameters of the run to resume."""
-    folder = locations.find(args.resume, args.runs or "", args.name)
+    try:
+        folder = locations.find(args.resume, args.runs or "", args.name)
+    except NotFound as error:
+        raise NotFound(f"--resume: {error}") from error
     settings = read_yaml(folder / "params.yaml")
     settings.pop("experiment", None)
     return settings | {"resume": str(folder)}

@@ -64,11 +64,7 @@ class Catalogue:
         Raises:
             CatalogueError: there are none.
         """
-        place = Path(named).expanduser()
-        if place.is_dir():
-            found = sorted(path.parent for depth in ("*", "*/*") for path in place.glob(f"{depth}/params.yaml"))
-        else:
-            found = locations.folders(runs, named)
+        found = locations.among(named, runs)
         if not found:
             there = sorted({folder.parent.name for folder in locations.folders(runs)})
             raise CatalogueError(f"compare: no runs of {named!r}; in {locations.home(runs).name}/ there are runs of: "

@@ -56,7 +56,7 @@ class Experiment(BaseModel):
         return None if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", p.device) else "allowed: auto | cpu | cuda | cuda:N"
 
     def __init__(self, /, **given: Any) -> None:
-        values = {name: _plain(value, self._kind(name)) for name, value in given.items()}
+        values = {name: plain(value, self._kind(name)) for name, value in given.items()}
         faults = self._faults(values)
         if faults:
             raise ParameterError(self.name, faults)
@@ -221,8 +221,11 @@ _TYPES = {
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-def _plain(value: Any, kind: Any) -> Any:
-    """Read what papermill, YAML or a command line left as text ("1e-3", "yes"), and a whole float as an int."""
+def plain(value: Any, kind: Any) -> Any:
+    """Read what papermill, YAML or a command line left as text ("1e-3", "yes"), and a whole float as an int.
+
+    What is not of its kind stays as it is.
+    """
     if isinstance(value, str) and kind is bool:
         return _TRUTH.get(value.lower(), value)
     if isinstance(value, str) and kind in (int, float):
@@ -237,7 +240,7 @@ def _plain(value: Any, kind: Any) -> Any:
     if isinstance(value, tuple):
         value = list(value)
     if isinstance(value, list) and kind in (list[float], list[int]):
-        return [_plain(one, float if kind == list[float] else int) for one in value]
+        return [plain(one, float if kind == list[float] else int) for one in value]
     return value
 
 

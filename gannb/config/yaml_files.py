@@ -108,10 +108,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     if (size := path.stat().st_size) > MOST_BYTES:
         raise YamlError(f"{path.name}: {size} bytes; names and values take at most {MOST_BYTES}")
+    text = read_text(path)
     try:
-        values = parse_yaml(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise YamlError(f"{path.name}: not UTF-8 text, at byte {error.start}") from error
+        values = parse_yaml(text)
     except YamlError as error:
         raise YamlError(f"{path.name}: {error}") from error
     values = {} if values is None else values
@@ -120,6 +119,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if strange := [name for name in values if not isinstance(name, str)]:
         raise YamlError(f"{path.name}: {shown(strange[0])} is no name; expected `name: value` lines")
     return values
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        YamlError: it is not UTF-8.
+        OSError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise YamlError(f"{path.name}: not UTF-8 text, at byte {error.start}") from error
 
 
 def dump_yaml(value: Any) -> str:

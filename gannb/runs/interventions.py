@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from gannb.config.yaml_files import YamlError, parse_yaml
+from gannb.config.yaml_files import YamlError, parse_yaml, read_text
 from gannb.control.commands import Command
 from gannb.runs.files import append, drop_torn_line, write_bytes
 
@@ -73,7 +73,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[Command], str]:
     """Header, commands, and the last seal."""
     if not path.is_file():
         raise FileNotFoundError(f"no log of interventions at {path}")
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     if not text.endswith("\n"):
         text = text[: text.rfind("\n") + 1]  # cut short by a kill: never applied
     try:

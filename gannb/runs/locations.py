@@ -42,6 +42,14 @@ def folders(runs: str = "", name: str = "*") -> list[Path]:
     return sorted(found, key=lambda folder: (folder.name, folder.parent.name))
 
 
+def among(named: str, runs: str = "") -> list[Path]:
+    """The runs of an experiment by its name, or those in a folder (its run folders, or those of its experiments)."""
+    place = path_of(named, "runs")
+    if not place.is_dir():
+        return folders(runs, named)
+    return sorted(path.parent for depth in ("*", "*/*") for path in place.glob(f"{depth}/params.yaml"))
+
+
 def path_of(text: str, given_by: str) -> Path:
     """A path as a person writes it, with ~ for the home folder.
 

@@ -31,6 +31,9 @@ FOLDER = "sweeps"
 """Where sweeps lie, below `params/` and below the runs."""
 
 
+MOST_TRIALS = 10_000
+
+
 class SweepError(BadInput):
     """A sweep that cannot be run as written, with every fault."""
 
@@ -153,7 +156,10 @@ def read(path: Path) -> Sweep:
         raise SweepError(f"{path.name}: notebook: {error}") from error
     seeds: list[int | None] = [*written.seeds] or [None]
     trials, faults = [], []
-    for variant, seed in itertools.product(_variants(written, declared), seeds):
+    every = ((variant, seed) for variant in _variants(written, declared) for seed in seeds)
+    for number, (variant, seed) in enumerate(every):
+        if number == MOST_TRIALS:
+            raise SweepError(f"{path.name}: more than {MOST_TRIALS} trials")
         try:
             trials.append(_trial(written, declared, variant, seed))
         except (LookupError, ParameterError) as error:

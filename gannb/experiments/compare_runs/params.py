@@ -10,6 +10,7 @@ from gannb.config.faults import Fault, ParameterError, nearest
 from gannb.config.fields import execution, param
 from gannb.config.rules import rule
 from gannb.control.echo import shown
+from gannb.runs import locations
 
 EXAMPLE = "example"
 """Compare a few small runs that the notebook trains itself."""
@@ -52,6 +53,12 @@ class CompareRuns(Experiment):
         """
         super().on_this_machine()
         if self.compare == EXAMPLE:
+            return self
+        if not locations.among(self.compare, self.runs):
+            why = f"no runs there; allowed: {EXAMPLE} | an experiment that has runs | a folder of run folders"
+            raise ParameterError(self.name, [Fault("compare", shown(self.compare), why)])
+        fields = {name: type(self).model_fields[name] for name in ("where", "sort", "metric", "score")}
+        if all(getattr(self, name) == field.default for name, field in fields.items()):
             return self
         from gannb.comparison.catalogue import Catalogue, CatalogueError
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
+from gannb.config.experiment import plain
 from gannb.config.fields import execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LABEL, PRECISION, RATE, SCALE, TURNS, WEIGHT
 from gannb.config.rules import rule
@@ -163,7 +164,8 @@ class MotionBalance(Motion, Curriculum):
     def __init__(self, /, **given: Any) -> None:
         chosen = given.get("strategy", type(self).model_fields["strategy"].default)
         if isinstance(chosen, str) and chosen in STRATEGIES:
-            given = _of_strategy(chosen, given.get("warmup_epochs", _WARMUP)) | given
+            warmup = plain(given.get("warmup_epochs", _WARMUP), int)
+            given = _of_strategy(chosen, warmup if isinstance(warmup, int) else _WARMUP) | given
         super().__init__(**given)
 
     @rule("real_label", "fake_label", "label_offset")
