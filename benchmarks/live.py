@@ -58,13 +58,13 @@ def trainer_and_view(folder: str, device: str) -> tuple[Any, Any]:
         return turn.G(turn.draws.randn("z", len(turn.batch), p.latent_dim))
 
     def d_loss(turn):
-        real, made = turn.D(turn.batch), turn.D(fake(turn))
-        turn.log(real=real.sigmoid().mean(), fake=made.sigmoid().mean())
-        return bce(real, turn.now.real_label.expand_as(real)) + bce(made, torch.zeros_like(made))
+        real, generated = turn.D(turn.batch), turn.D(fake(turn))
+        turn.log(real=real.sigmoid().mean(), fake=generated.sigmoid().mean())
+        return bce(real, turn.now.real_label.expand_as(real)) + bce(generated, torch.zeros_like(generated))
 
     def g_loss(turn):
-        made = turn.D(fake(turn))
-        return bce(made, torch.ones_like(made))
+        generated = turn.D(fake(turn))
+        return bce(generated, torch.ones_like(generated))
 
     players = [
         Player("D", D, d_loss, lr=lambda now: now.lr_d, clip_norm=1.0),

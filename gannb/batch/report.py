@@ -1,6 +1,6 @@
-"""A report of runs as plain HTML files: an overview with the ledger of all claims, a page a run, comparisons, sweeps.
+"""A report of runs as plain HTML files: an overview with the ledger of all claims, a page per run, comparisons, sweeps.
 
-It opens from disk and asks nothing of a network. One plotly.js beside the pages draws all figures.
+It opens from disk and needs no network. One plotly.js beside the pages draws all figures.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class RunPage:
 
     @classmethod
     def read(cls, folder: Path) -> RunPage:
-        """Read a run folder; what is missing or damaged is said on the page instead of ending the report."""
+        """Read a run folder; it raises nothing, because what is missing or damaged becomes the fault."""
         run = cls(folder, folder.parent.name, page_name(f"{folder.parent.name}-{folder.name}"))
         try:
             run.params = read_yaml(folder / "params.yaml")
@@ -92,7 +92,7 @@ def write(folders: Sequence[Path], out: Path) -> Path:
 
     Args:
         folders: run folders, oldest first; the overview shows the newest first.
-        out: where the pages go; pages of the same names are written anew.
+        out: where the pages go; pages of the same names are overwritten.
 
     Returns:
         The overview page.

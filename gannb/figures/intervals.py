@@ -63,7 +63,7 @@ def difference_figure(comparison: Comparison, over: str, without: Sequence[str] 
     Args:
         comparison: the variants.
         over: the variant that all are compared with.
-        without: variants to leave out, such as one so far off that the others could not be told apart.
+        without: variants to leave out, such as one so far off that the others look alike.
     """
     apart = {v: comparison.difference(v, over) for v in comparison.variants if v not in (over, *without)}
     return interval_figure(apart, f"{comparison.metric}, less {over}; bars: 95 % over seeds", level=0.0)

@@ -13,7 +13,13 @@ import psutil
 
 
 def hidden(folder: Path, name: str, ending: str = "") -> Path:
-    """A hidden path in a folder that is this process's own: it names machine and process."""
+    """A hidden path that only this process uses: it names machine and process.
+
+    Args:
+        folder: of the path.
+        name: of what will be there.
+        ending: of the file.
+    """
     return folder / f".{name}@{platform.node()}@{os.getpid()}{ending}"
 
 

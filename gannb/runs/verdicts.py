@@ -12,9 +12,6 @@ from gannb.runs.claims import EVIDENCE, NOT_TESTED, VERDICTS, claims, untested
 from gannb.runs.locations import documents
 from gannb.tables import Table
 
-OLD_VERDICTS = {"not reached here": NOT_TESTED}
-"""Words in the `claims.json` of runs made by earlier versions."""
-
 TEXTS = ("id", "document", "section", "says", "verdict", "measured", "reason")
 """What every row of a ledger holds as text."""
 
@@ -81,7 +78,7 @@ def read_claims(folder: Path) -> list[Row]:
         for row in rows:
             if not all(isinstance(row[name], str) for name in TEXTS):
                 raise TypeError("not text")
-        return [row | {"verdict": OLD_VERDICTS.get(row["verdict"], row["verdict"])} for row in rows]
+        return [row if row["verdict"] in VERDICTS else row | {"verdict": NOT_TESTED} for row in rows]  # older words
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"claims.json is no ledger ({error})") from error
 
