@@ -44,7 +44,8 @@ class ImageSplits:
 
     def __repr__(self) -> str:
         parts = f"{len(self.train)} training, {len(self.validation)} validation and {len(self.test)} test images"
-        return f"{self.train.source}: {parts}, {'×'.join(str(n) for n in self.train.pixels.shape[1:])}"
+        size, read = "×".join(str(n) for n in self.train.pixels.shape[1:]), self.train.report.lines[:6]
+        return "\n".join([f"{self.train.source}: {parts}, {size}", *(f"{count}: {what}" for count, what in read)])
 
 
 def load(

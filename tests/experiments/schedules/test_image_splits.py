@@ -192,3 +192,12 @@ def test_unavailable_data_says_what_to_do(tmp_path, monkeypatch):
         load("cifar10", root=tmp_path)
     with pytest.raises(FileNotFoundError, match="name a folder of images instead"):
         load("lsun", root=tmp_path)
+
+
+def test_a_folder_says_what_was_used_and_skipped(tmp_path):
+    for index in range(10):
+        Image.fromarray(np.full((8, 8), index, np.uint8)).save(tmp_path / f"{index}.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    assert repr(load(str(tmp_path), 8)).splitlines()[1:] == [
+        "10 used: 8×8 grey, 8-bit", "skipped notes.txt: not an image",
+    ]  # fmt: skip
