@@ -17,7 +17,7 @@ import torch
 
 from gannb.data.arrays import ArrayError, Arrays
 from gannb.experiments.motion.data.clips import MotionDataError
-from gannb.experiments.motion.data.retarget import check_finite, standardise
+from gannb.experiments.motion.data.retarget import check_finite, check_rate, standardise
 from gannb.experiments.motion.kinematics import forward_kinematics
 from gannb.experiments.motion.skeleton import ANGLES, INDEX, JOINTS, PARENTS
 
@@ -68,12 +68,13 @@ def from_arrays(
             f"{name}: no `poses` in it (found: {keys}); save SMPL-X axis-angle poses [F, 165] as `poses`"
         )
     poses = np.asarray(arrays["poses"], dtype=np.float64)
-    if poses.ndim != 2 or poses.shape[1] != 3 * N_JOINTS:
+    if poses.ndim != 2 or poses.shape[1] != 3 * N_JOINTS or not len(poses):
         raise MotionDataError(f"{name}: `poses` has shape {poses.shape}, expected [F, {3 * N_JOINTS}] (55 joints x 3)")
     check_finite(poses, name)
-    rate = next((float(arrays[k]) for k in ("mocap_frame_rate", "mocap_framerate") if k in arrays), None)
-    notes = (f"{rate:g} fps resampled to 15",) if rate else ("no frame rate in it: taken as BEAT2's 30 fps",)
-    positions, lengths = standardise(_positions(poses.reshape(-1, N_JOINTS, 3)), rate or 30.0, name)
+    stated = next((arrays[key] for key in ("mocap_frame_rate", "mocap_framerate") if key in arrays), None)
+    rate = check_rate(30.0 if stated is None else stated, name)
+    notes = ("no frame rate in it: taken as BEAT2's 30 fps" if stated is None else f"{rate:g} fps resampled to 15",)
+    positions, lengths = standardise(_positions(poses.reshape(-1, N_JOINTS, 3)), rate, name)
     return positions, lengths, (*notes, "SMPL-X rotations on gannb's bones")
 
 

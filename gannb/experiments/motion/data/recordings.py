@@ -1,23 +1,23 @@
 """Speech-driven motion: synthetic, or read from a folder of pairs; and written out again.
 
-A folder holds motion (`.bvh`, or `.npz` with SMPL-X `poses` or our own export) and speech of the same name (`.wav`,
-`.ogg`, `.flac`), beside each other or in folders of their own, as BEAT, BEAT2 and ZEGGS have it. A pair that cannot be
-read is named with the reason and the rest go on.
+A folder holds motion (`.bvh`, or `.npz` with SMPL-X `poses` or our own export) and speech (`.wav`, `.ogg`, `.flac`), as
+BEAT, BEAT2 and ZEGGS have it; `pairing` says which goes with which. A pair that cannot be read is named with the reason
+and the rest go on; no usable pair at all is an error.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from gannb.data.arrays import ArrayError, Arrays
 from gannb.experiments.motion.data import beat2, bvh, speech
 from gannb.experiments.motion.data.clips import FPS, MotionDataError, Recording
-from gannb.experiments.motion.data.retarget import standardise
+from gannb.experiments.motion.data.pairing import pairs
+from gannb.experiments.motion.data.retarget import check_rate, standardise
 from gannb.experiments.motion.data.synthetic import STYLES, Style, record
 from gannb.experiments.motion.skeleton import JOINTS
 from gannb.runs.files import write_with
@@ -112,24 +112,24 @@ def read_folder(folder: str | Path) -> Iterator[Recording | Fault]:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; give one of motion and speech files, or 'synthetic'")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    motions = [path for path in files if path.suffix.lower() in SUFFIXES]
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    files = [path for path in files if not any(part.startswith(".") for part in path.parts)]
+    motions, voices = ([path for path in files if path.suffix.lower() in kind] for kind in (SUFFIXES, speech.SUFFIXES))
     if not motions:
         raise FileNotFoundError(f"{folder}: no {' or '.join(SUFFIXES)} file in it")
-    voices: dict[str, list[Path]] = {}
-    for path in files:
-        if path.suffix.lower() in speech.SUFFIXES:
-            voices.setdefault(path.stem, []).append(path)
-    for motion in motions:
-        name = str(motion.relative_to(folder))
-        voice = min(voices.get(motion.stem, []), key=lambda v: (v.parent != motion.parent, v), default=None)
-        if voice is None:
-            yield Fault(name, f"no speech of its name; add {motion.stem}.wav")
+    for pair in pairs(motions, sorted(voices, key=lambda path: speech.SUFFIXES.index(path.suffix.lower()))):
+        if pair.speech is None:
+            yield Fault(pair.motion.as_posix(), pair.note)
             continue
         try:
-            yield read_pair(motion, voice)
+            recording = read_pair(folder / pair.motion, folder / pair.speech, pair.speaker)
         except (MotionDataError, speech.SpeechError, OSError) as fault:
-            yield Fault(name, str(fault))
+            yield Fault(pair.motion.as_posix(), str(fault))
+        except Exception as fault:  # a damaged file raises nearly anything; it never ends a folder
+            yield Fault(pair.motion.as_posix(), f"cannot be read ({type(fault).__name__}: {fault})")
+        else:
+            notes = (pair.note, *recording.notes) if pair.note else recording.notes
+            yield replace(recording, name=pair.motion.with_suffix("").as_posix(), notes=notes)
 
 
 def read_pair(motion: str | Path, voice: str | Path, speaker: str | None = None) -> Recording:
@@ -138,7 +138,7 @@ def read_pair(motion: str | Path, voice: str | Path, speaker: str | None = None)
     Args:
         motion: a `.bvh` or `.npz` file.
         voice: its sound file.
-        speaker: who it is; by the file's name when None.
+        speaker: who it is; by the file's name (`pairing.PATTERNS`) when None.
 
     Raises:
         MotionDataError, speech.SpeechError, FileNotFoundError: what is wrong with which file, and what to do.
@@ -146,7 +146,8 @@ def read_pair(motion: str | Path, voice: str | Path, speaker: str | None = None)
     motion = Path(motion)
     pose, lengths, notes = read_motion(motion)
     said = speech.read(voice)
-    recording = Recording(motion.stem, speaker or speaker_of(motion), pose, said, lengths, notes=notes).trimmed()
+    speaker = speaker or pairs([PurePath(motion.name)], [])[0].speaker
+    recording = Recording(motion.stem, speaker, pose, said, lengths, notes=notes).trimmed()
     if recording.frames < 2:
         raise MotionDataError(f"{motion.name}: nothing is left after cutting to its speech ({said.seconds:.2f} s)")
     return recording
@@ -167,15 +168,6 @@ def read_motion(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ..
     if path.suffix.lower() == ".npz":
         return _read_export(path) if _is_export(path) else beat2.read(path)
     raise MotionDataError(f"{path.name}: motion is read from {' and '.join(SUFFIXES)} files")
-
-
-def speaker_of(path: Path) -> str:
-    """The speaker by the file's name: BEAT's `2_scott_0_1_1` is scott; otherwise the folder's or the file's name."""
-    if match := re.match(r"\d+_([A-Za-z]+)_\d", path.stem):
-        return match[1].lower()
-    if match := re.match(r"([A-Za-z]+)_\d+$", path.stem):
-        return match[1].lower()
-    return path.stem
 
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -213,8 +205,11 @@ def _is_export(path: Path) -> bool:
 
 
 def _read_export(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    file = Arrays(path)
-    positions, fps = file.read("positions", finite=False), float(file.read("fps")) if "fps" in file else FPS
+    try:
+        file = Arrays(path)
+        positions, fps = file.read("positions", finite=False), file.read("fps") if "fps" in file else FPS
+    except ArrayError as fault:
+        raise MotionDataError(f"{fault}; copy it again") from fault
     if positions.ndim != 3 or positions.shape[1:] != (len(JOINTS), 3):
         raise MotionDataError(f"{path.name}: `positions` has shape {positions.shape}, expected [F, {len(JOINTS)}, 3]")
-    return *standardise(positions.astype(np.float64), fps, path.name), ()
+    return *standardise(positions.astype(np.float64), check_rate(fps, path.name), path.name), ()

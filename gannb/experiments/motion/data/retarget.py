@@ -71,16 +71,18 @@ def resample(positions: np.ndarray, fps: float, to: float = FPS) -> np.ndarray:
     return positions[before] * (1 - share) + positions[after] * share
 
 
-def check_rate(fps: float, name: str) -> float:
-    """The frame rate, where it is one of motion capture.
+def check_rate(rate: np.ndarray | float, name: str) -> float:
+    """The frame rate that a file gives, a number or an array `[1]`, where it is one of motion capture.
 
     Raises:
-        MotionDataError: a rate outside `RATES`, which would size the resampled motion, or none at all.
+        MotionDataError: several numbers, or one outside `RATES`, which would size the resampled motion.
     """
-    if not RATES[0] <= fps <= RATES[1]:
+    values = np.ravel(rate)
+    if values.size != 1 or not RATES[0] <= values[0] <= RATES[1]:
+        given = f"{values[0]:g}" if values.size == 1 else f"{values.size} values"
         low, high = RATES
-        raise MotionDataError(f"{name}: {fps:g} frames per second; allowed: {low:g} to {high:g}; mend its header")
-    return fps
+        raise MotionDataError(f"{name}: {given} as frames per second; allowed: {low:g} to {high:g}; mend its header")
+    return float(values[0])
 
 
 def check_finite(values: np.ndarray, name: str) -> None:

@@ -23,6 +23,7 @@ POSE_FPS = SAMPLE_RATE / HOP / MELS_PER_FRAME
 N_MELS = 64
 SUFFIXES = (".wav", ".ogg", ".flac")
 
+RATES = (4_000, 768_000)  # samples per second of sound files; others would size the resampled speech
 SHORTEST = 0.5  # seconds: less holds no syllable
 SILENCE = 10 ** (-60 / 20)  # peak below -60 dB of full scale
 FLOOR = 1e-5  # added to the mel power before the logarithm
@@ -112,6 +113,9 @@ def from_samples(samples: np.ndarray, rate: int, name: str = "speech") -> Speech
 
 
 def _check(samples: np.ndarray, rate: int, name: str) -> None:
+    if not RATES[0] <= rate <= RATES[1]:
+        low, high = RATES
+        raise SpeechError(f"{name}: {rate:g} samples per second; allowed: {low} to {high}; mend its header")
     seconds = len(samples) / rate
     if seconds < SHORTEST:
         raise SpeechError(
