@@ -23,6 +23,10 @@ UPPER_ARM = (0.19, 0.48)
 """Metres between which an upper arm is long: one unit at most fits any length."""
 RATES = (1.0, 1000.0)
 """Frames per second between which motion is captured."""
+REACH = 10.0
+"""Metres from the neck beyond which no joint lies: further away is a glitch, or an overflow."""
+FAR = 1e5
+"""Metres from the origin beyond which positions have no precision left for a finger."""
 _SHORTEST = 1e-9  # metres; a shorter bone has no direction
 
 
@@ -38,17 +42,21 @@ def standardise(positions: np.ndarray, fps: float, name: str) -> tuple[np.ndarra
         positions `[F', 52, 3]` and the lengths `[51]`, both float32.
 
     Raises:
-        MotionDataError: values that are not finite, before or after; a frame rate out of range; fewer than two frames;
-            a bone without length.
+        MotionDataError: values that are not finite, before or after; joints out of reach; a frame rate out of range;
+            fewer than two frames; a bone without length.
     """
     check_finite(positions, name)
     if len(positions) < 2:
         raise MotionDataError(f"{name}: {len(positions)} frames of motion, at least 2 are needed")
-    moved = torch.from_numpy(resample(positions - positions[:, :1], check_rate(fps, name)))
-    lengths = torch.from_numpy(np.median(bone_lengths(moved).numpy(), axis=0))
+    centred = positions - positions[:, :1]
+    _refuse(np.abs(centred).max(axis=(1, 2)) > REACH, f"joints more than {REACH:g} m from the neck", name)
+    moved = torch.from_numpy(resample(centred, check_rate(fps, name)))
+    bones = bone_lengths(moved).numpy()
+    lengths = torch.from_numpy(np.median(bones, axis=0))
     if short := (lengths < 1e-5).nonzero().flatten().tolist():
-        bones = ", ".join(JOINTS[i + 1] for i in short)
-        raise MotionDataError(f"{name}: no length in the bone that ends at {bones}; two joints lie on each other")
+        ends = ", ".join(JOINTS[i + 1] for i in short)
+        raise MotionDataError(f"{name}: no length in the bone that ends at {ends}; two joints lie on each other")
+    _refuse((bones < 1e-7).any(axis=1), "joints that lie on each other", name)
     out = with_bones(moved - moved[:, :1], lengths).float().numpy()
     check_finite(out, name)
     return out, lengths.float().numpy()
@@ -91,12 +99,13 @@ def check_finite(values: np.ndarray, name: str) -> None:
     Raises:
         MotionDataError: it names the frames that hold NaN or infinity.
     """
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
-    if len(bad):
-        frames = ", ".join(map(str, bad[:8])) + (f" and {len(bad) - 8} more" if len(bad) > 8 else "")
-        raise MotionDataError(
-            f"{name}: NaN or infinite values in {len(bad)} of {len(values)} frames ({frames}); cut or mend them"
-        )
+    _refuse(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))), "NaN or infinite values", name)
+
+
+def _refuse(bad: np.ndarray, what: str, name: str) -> None:
+    if len(frames := np.flatnonzero(bad)):
+        listed = ", ".join(map(str, frames[:8])) + (f" and {len(frames) - 8} more" if len(frames) > 8 else "")
+        raise MotionDataError(f"{name}: {what} in {len(frames)} of {len(bad)} frames ({listed}); cut or mend them")
 
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -125,10 +134,11 @@ def onto_joints(
         positions `[F, 52, 3]`, and notes: the unit, and the joints that were estimated.
 
     Raises:
-        MotionDataError: joints that are not recognised, or a unit.
+        MotionDataError: joints or a unit that are not recognised; positions out of reach.
     """
     found = recognise(names, parents, known, file)
     scale, unit = unit_of(np.linalg.norm(at[:, found["right_elbow"]] - at[:, found["right_shoulder"]], axis=-1), file)
+    _refuse(np.abs(scale * at).max(axis=(1, 2)) > FAR, f"positions more than {FAR:g} m from the origin", file)
     neck, spine = found["neck"], parents[found["neck"]]
     if spine >= 0:
         up = at[:, neck] - at[:, spine]

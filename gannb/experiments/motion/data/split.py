@@ -18,6 +18,9 @@ from gannb.experiments.motion.data.speech import MELS_PER_FRAME
 from gannb.experiments.motion.params import Motion
 from gannb.tables import Table
 
+MOST = 20
+"""Files left out that are named."""
+
 
 @dataclass(frozen=True, repr=False)
 class MotionSplit:
@@ -127,8 +130,12 @@ class MotionSplit:
             (side, len(corpus), len({int(n) for n in corpus.windows[:, 0]}), f"{corpus.frames} frames")
             for side, corpus in (("training", self.train), ("held out", self.held_out))
         ]
-        note = f"speakers: {', '.join(self.speakers)}; speech {MELS_PER_FRAME} × {self.train.n_mels} mel a frame"
-        return Table(("clips", "number", "recordings", "each"), rows, note=note)
+        note = [f"speakers: {', '.join(self.speakers)}; speech {MELS_PER_FRAME} × {self.train.n_mels} mel per frame"]
+        if self.recordings is not None:
+            note += [f"left out: {fault.name}: {fault.reason}" for fault in self.recordings.faults[:MOST]]
+            more = len(self.recordings.faults) - MOST
+            note += [f"left out: {more} more"] if more > 0 else []
+        return Table(("clips", "number", "recordings", "each"), rows, note="\n".join(note))
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

@@ -1,14 +1,16 @@
 """Training and held-out clips, as both gesture experiments get them."""
 
 import pytest
+import soundfile
 import torch
 
 from gannb.data.batches import StreamedBatches
 from gannb.experiments.motion.data import recordings
 from gannb.experiments.motion.data.clips import MotionDataError
 from gannb.experiments.motion.data.corpus import Corpus
+from gannb.experiments.motion.data.speech import SAMPLE_RATE
 from gannb.experiments.motion.data.split import MotionSplit
-from gannb.experiments.motion.data.synthetic import STYLES
+from gannb.experiments.motion.data.synthetic import STYLES, record
 from gannb.experiments.motion.params import Motion
 from gannb.experiments.motion_balance.params import MotionBalance
 
@@ -83,3 +85,16 @@ def test_batches_are_augmented_where_that_is_asked_for(split):
     assert plain.per_epoch == augmented.per_epoch and plain.digest() != augmented.digest()
     assert plain[0].pose.shape == augmented[0].pose.shape and not torch.equal(plain[0].mel, augmented[0].mel)
     assert torch.equal(plain[0].speaker, augmented[0].speaker)
+
+
+def test_speakers_and_files_that_were_left_out_are_shown_before_training(tmp_path) -> None:
+    for who in STYLES[:2]:
+        take = record(who, 12.0)
+        for kind in ("motion", "audio"):
+            (tmp_path / kind / who.name).mkdir(parents=True)
+        recordings.export(tmp_path / "motion" / who.name / "001.bvh", take.pose)
+        soundfile.write(tmp_path / "audio" / who.name / "001.wav", take.speech.samples, SAMPLE_RATE)
+    (tmp_path / "motion" / "ada" / "002.bvh").write_text("HIERARCHY")
+    shown = repr(MotionSplit.of(told(data=str(tmp_path))))
+    assert "speakers: ada, ben;" in shown
+    assert "left out: motion/ada/002.bvh: no speech of its name" in shown
