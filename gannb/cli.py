@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that is gone or cannot be written to
         complaint, code = str(error), FAILED
     except Exception as error:  # unforeseen: one line here, the traceback in a file
-        complaint, code = f"{type(error).__name__}: {error}\nthe traceback is in {_traceback()}", FAILED
+        said = str(error).partition("\n")[0][:200]
+        complaint, code = f"{type(error).__name__}: {said}; the traceback is in {_traceback()}", FAILED
     print(_bounded(f"gannb: {complaint}"), file=sys.stderr)
     return code
 

@@ -2,7 +2,7 @@
 
     python -m tests.bad_parameters FOLDER
 
-Prints one JSON object: per kind of fault how many cases there were, and those that did not end as they should. All run
+Prints one JSON object: per kind of fault how many cases there were and how many went wrong, and which. All run
 in one process, which must not load torch. A case that is accepted would start a notebook, which is an error here.
 """
 
@@ -204,11 +204,12 @@ def main(folder: Path) -> None:
     os.chdir(folder)
     os.environ["GANNB_RUNS"] = str(folder / "runs")
     presets.HOME, ranks.execute = folder, refuse  # type: ignore[assignment]
-    counts: dict[str, int] = {}
+    counts: dict[str, list[int]] = {}
     wrong, slowest = [], 0.0
     for case in cases(folder):
-        counts[case.kind] = counts.get(case.kind, 0) + 1
         fault, seconds = verdict(case)
+        count = counts.setdefault(case.kind, [0, 0])
+        count[0], count[1] = count[0] + 1, count[1] + bool(fault)
         slowest = max(slowest, seconds)
         if fault:
             wrong.append(f"{' '.join(case.argv)[:80]!r}: {fault}")

@@ -110,6 +110,27 @@ def test_what_cannot_be_done_is_refused(
     assert expected in refused(capsys, *argv)
 
 
+def test_an_unforeseen_fault_is_one_line_and_a_file(
+    toy: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> list[str]:
+        raise KeyError("nobody thought of this\nat all" * 100)
+
+    monkeypatch.setattr(presets, "experiments", fail)
+    assert cli.main(["list"]) == cli.FAILED
+    said = capsys.readouterr().err
+    assert said.startswith("gannb: KeyError: 'nobody thought of this") and said.count("\n") == 1 and len(said) < 400
+    file = Path(said.rpartition(" is in ")[2].strip())
+    assert "in fail" in file.read_text()
+    file.unlink()
+
+
+def test_long_messages_are_cut(toy: Path, capsys: pytest.CaptureFixture) -> None:
+    many = [text for n in range(100) for text in ("-p", f"no_such_{n}=1")]
+    said = refused(capsys, "run", "toy", *many, "-p", f"lr={'x' * 100_000}")
+    assert said.count("\n") == cli.MOST_LINES + 1 and "… and 62 more" in said and len(said) < 20_000
+
+
 def test_refusing_takes_less_than_two_seconds() -> None:
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", "gannb.cli", "run", "no-such-thing"], capture_output=True, text=True)
