@@ -63,26 +63,9 @@ _data, _model, _enhancer, _losses, _phases, _training = (
 )
 _WEIGHT = replace(WEIGHT, group="loss weights", high=100.0, slider=(0.0, 5.0))
 _LENGTH = replace(EPOCHS, low=0, high=10_000, slider=(0, 60), moves=True, grows=False)
-
-
-def _is_residual(v: Any) -> bool:
-    return v.model == "residual"
-
-
-def _is_transformer(v: Any) -> bool:
-    return v.model == "transformer" or bool(v.compared)  # which keep this run's sizes
-
-
-def _has_yaw_gate(v: Any) -> bool:
-    return v.model == "residual" or v.gate == "yaw"
-
-
-def _has_phases(v: Any) -> bool:
-    return v.phases != "none"
-
-
-_transformer = partial(_model, acts_when=_is_transformer)
-_length = partial(_phases, kind=_LENGTH, unit="epochs", acts_when=_has_phases)
+_transformer = partial(_model, acts_when=lambda v: v.model == "transformer" or bool(v.compared))
+_residual = partial(_model, acts_when=lambda v: v.model == "residual")
+_length = partial(_phases, kind=_LENGTH, unit="epochs", acts_when=lambda v: v.phases != "none")
 
 
 class Identity(Experiment):
@@ -110,14 +93,14 @@ class Identity(Experiment):
         "residual", "residual: ours, on the raw feature (I5); transformer: the document's",
         choices=("residual", "transformer"),
     )  # fmt: skip
-    rank: int = _model(16, "directions of the learned pose subspace (ours)", low=1, high=256, acts_when=_is_residual)
+    rank: int = _residual(16, "directions of the learned pose subspace (ours)", low=1, high=256)
     closed_below: float = _model(
         20.0,
         "yaw below which a yaw-aware gate is shut; frontal ends at 15 (ours)",
         low=0.0,
         high=90.0,
         unit="°",
-        acts_when=_has_yaw_gate,
+        acts_when=lambda v: v.model == "residual" or v.gate == "yaw",
     )
     width: int = _transformer(64, "width of the tokens", low=8, high=2048)
     depth: int = _transformer(1, "pose-aware layers (the document gives no number)", low=1, high=24)

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
+from gannb.config import kinds
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
-from gannb.config.kinds import (
-    ALARM,
-    BETA1,
-    BETA2,
-    EMA,
-    EPOCHS,
-    LABEL,
-    LATENT,
-    PENALTY,
-    PRECISION,
-    PROBABILITY,
-    RATE,
-    TURNS,
-)  # fmt: skip
 from gannb.config.registered import registered
 from gannb.config.rules import rule
 from gannb.config.sources import Source
@@ -36,32 +24,15 @@ OPERATIONS = registered("gannb.data.augmentation", "OPERATIONS")
 WITHOUT_MAGNITUDE = ("hflip", "vflip", "quarter_turns")
 """The operations that have no strength."""
 
-
-def _has_labels(v: Any) -> bool:
-    return v.loss in LABELLED
-
-
-def _has_mapping(v: Any) -> bool:
-    return registry.NETWORKS[v.network].mapping
-
-
-def _has_magnitude(v: Any) -> bool:
-    return not set(v.policy) <= set(WITHOUT_MAGNITUDE)
-
-
-def _augments(v: Any) -> bool:
-    return bool(v.policy)
-
-
-def _drops_rates(v: Any) -> bool:
-    return v.lr_drop_every > 0
-
-
 _data, _training, _optimiser, _networks, _loss, _augmentation, _evaluation = (
     partial(param, group=name)
     for name in ("data", "training", "optimiser", "networks", "loss", "augmentation", "evaluation")
 )
-_path_length = partial(_loss, kind=PENALTY, acts_when=_has_mapping)
+_AUGMENTED = replace(kinds.PROBABILITY, acts_when=lambda v: bool(v.policy))
+_MAGNITUDE = replace(kinds.PROBABILITY, acts_when=lambda v: not {*v.policy} <= {*WITHOUT_MAGNITUDE})
+_label = partial(_loss, kind=kinds.LABEL, acts_when=lambda v: v.loss in LABELLED)
+_path = partial(_loss, acts_when=lambda v: registry.NETWORKS[v.network].mapping)
+_path_length = partial(_path, kind=kinds.PENALTY)
 
 
 class ParticlesSagan(Experiment):
@@ -76,41 +47,48 @@ class ParticlesSagan(Experiment):
     exclude_worst: int = _data(0, "exclude so many of the poorest images (blur, contrast, saturation)", low=0)
     held_out: float = _data(0.2, "share held out for the final scores, by file order", low=0.05, high=0.5)
 
-    epochs: int = _training(120, "passes over the training images", EPOCHS)
+    epochs: int = _training(120, "passes over the training images", kinds.EPOCHS)
     batch_size: int = _training(16, "images per step", low=2, high=1024)
-    precision: str = _training("bf16", "of forward passes", PRECISION)
-    lr_g: float = param(4e-4, "G's learning rate", RATE)
-    lr_d: float = param(8e-4, "D's learning rate", RATE)
+    precision: str = _training("bf16", "of forward passes", kinds.PRECISION)
+    lr_g: float = param(4e-4, "G's learning rate", kinds.RATE)
+    lr_d: float = param(8e-4, "D's learning rate", kinds.RATE)
     lr_drop_every: int = _optimiser(0, "epochs between drops of both rates; 0: none", low=0)
-    lr_drop_factor: float = _optimiser(0.5, "factor of a drop", low=0, high=1, open_low=True, acts_when=_drops_rates)
-    beta1: float = param(0.0, "Adam's first decay", BETA1)
-    beta2: float = param(0.99, "Adam's second decay", BETA2)
+    lr_drop_factor: float = _optimiser(
+        0.5, "factor of a drop", low=0, high=1, open_low=True, acts_when=lambda v: v.lr_drop_every > 0
+    )
+    beta1: float = param(0.0, "Adam's first decay", kinds.BETA1)
+    beta2: float = param(0.99, "Adam's second decay", kinds.BETA2)
     clip_norm: float = _optimiser(0.0, "largest gradient norm; 0 clips nothing", low=0)
-    ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", EMA)
+    ema: float = param(0.98, "decay of G's average; 0 keeps none (ours)", kinds.EMA)
     recalibrate: bool = _optimiser(True, "re-estimate G's BatchNorm before it is evaluated (ours)")
-    d_steps: int = param(1, "D's turns per step", TURNS)
-    g_steps: int = param(1, "G's turns per step", TURNS)
+    d_steps: int = param(1, "D's turns per step", kinds.TURNS)
+    g_steps: int = param(1, "G's turns per step", kinds.TURNS)
 
     network: str = _networks("sagan", "G and D", choices=tuple(registry.NETWORKS))
     network_options: dict[str, Any] = _networks({}, 'the network\'s own options, such as {"attention_at": [8, 16]}')
-    latent_dim: int = param(128, "length of the latent", LATENT)
+    latent_dim: int = param(128, "length of the latent", kinds.LATENT)
     ngf: int = _networks(16, "width of G", low=1, high=512)
     ndf: int = _networks(16, "width of D", low=1, high=512)
 
     loss: str = _loss("relativistic", "the adversarial loss (the document names none: bce)", choices=LOSSES)
-    real_label: float = _loss(0.9, "target for real images in D's loss", LABEL, acts_when=_has_labels)
-    fake_label: float = _loss(0.0, "target for generated images in D's loss", LABEL, acts_when=_has_labels)
+    real_label: float = _label(0.9, "target for real images in D's loss")
+    fake_label: float = _label(0.0, "target for generated images in D's loss")
     penalty: str = _loss("r1", "the gradient penalty", choices=PENALTIES)
-    penalty_weight: float = _loss(0.0, "weight of the gradient penalty (ours)", PENALTY)
+    penalty_weight: float = _loss(0.0, "weight of the gradient penalty (ours)", kinds.PENALTY)
     penalty_every: int = _loss(8, "steps between gradient penalties (ours)", low=1)
     path_length_weight: float = _path_length(0.0, "weight of the path length penalty (the paper: 2)", slider=(0, 4))
-    path_length_every: int = _loss(
-        4, "steps between path length penalties (the paper: 4)", low=1, acts_when=_has_mapping
-    )
+    path_length_every: int = _path(4, "steps between path length penalties (the paper: 4)", low=1)
     path_length_target: float = _path_length(0.0, "desired path length; follows the running mean", slider=(0, 2))
     augment: str = _augmentation("hflip,vflip,quarter_turns", "operations on real and generated images")
-    augment_probability: float = _augmentation(1.0, "probability of each operation", PROBABILITY, acts_when=_augments)
-    augment_strength: float = _augmentation(1.0, "magnitude of each operation", PROBABILITY, acts_when=_has_magnitude)
+    augment_probability: float = _augmentation(
+        1.0, "probability of each operation", kinds.PROBABILITY, acts_when=lambda v: bool(v.policy)
+    )
+    augment_strength: float = _augmentation(
+        1.0,
+        "magnitude of each operation",
+        kinds.PROBABILITY,
+        acts_when=lambda v: not {*v.policy} <= {*WITHOUT_MAGNITUDE},
+    )
     adaptive: bool = _augmentation(False, "adapt the probability to D's overfitting, up to 0.8 (ours)")
 
     features: str = _evaluation("auto", "feature extractor: auto | inception | faed", source=FEATURES)
@@ -120,7 +98,7 @@ class ParticlesSagan(Experiment):
     )
     score_every: int = _evaluation(40, "epochs between scores; 0: the document's 10, 20, 50", low=0)
     samples_every: int = _evaluation(20, "epochs between sample grids", low=1)
-    on_collapse: str = param("note", "action of the collapse alarm", ALARM)
+    on_collapse: str = param("note", "action of the collapse alarm", kinds.ALARM)
 
     threads: int = execution(
         1, "CPU threads; one is nearly as fast as two on small networks; 0 leaves them to torch", low=0

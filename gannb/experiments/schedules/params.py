@@ -77,25 +77,11 @@ _data, _comparison, _networks, _training, _numbers, _controller, _evaluation = (
     partial(param, group=name)
     for name in ("data", "comparison", "networks", "training", "numbers", "controller", "evaluation")
 )
-
-
-def _learns(v: Any) -> bool:
-    return "learned" in (v.variant, *v.variants) or bool(v.ablations)
-
-
-def _augments(v: Any) -> bool:
-    return bool(v.policy)
-
-
-def _latents_have_length(v: Any) -> bool:
-    return not registry.NETWORKS[v.network].mapping
-
-
-_controller = partial(_controller, acts_when=_learns)
+_controller = partial(_controller, acts_when=lambda v: "learned" in (v.variant, *v.variants) or bool(v.ablations))
 _SHARE = replace(PROBABILITY, low=0.01, high=0.5, moves=False)
 _VARIANCE = replace(WEIGHT, high=4.0, slider=(0.0, 1.0))
-_LATENT_VARIANCE = replace(_VARIANCE, acts_when=_latents_have_length)
-_AUGMENTATION = replace(PROBABILITY, acts_when=_augments)
+_LATENT_VARIANCE = replace(_VARIANCE, acts_when=lambda v: not registry.NETWORKS[v.network].mapping)
+_AUGMENTATION = replace(PROBABILITY, acts_when=lambda v: bool(v.policy))
 
 
 class Schedules(Experiment):
