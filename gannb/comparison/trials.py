@@ -66,7 +66,8 @@ class Trial:
             more: plain numbers beside them, such as how often a rule acted; a score of that name takes precedence.
             curve: the name of the series of the deciding score, where one was recorded along the way.
             numbers: whose paths are kept.
-            seconds, cpu_seconds: of training.
+            seconds: of training.
+            cpu_seconds: of training.
         """
         every = {**{name: Score(name, value) for name, value in (more or {}).items()}, **scores}
         series = run.history[curve] if curve else None
@@ -199,7 +200,8 @@ class Comparison:
         """Mean of variant − over, seed by seed, with its 95 % interval; below 0 the variant is lower.
 
         Args:
-            variant, over: which.
+            variant: which.
+            over: which.
             name: of the score; the deciding one by default.
             enough: seeds that both must have; with fewer it is missing, as where a variant was not tried.
         """
@@ -215,7 +217,8 @@ class Comparison:
         """`difference` along the curve, at the moment when `variant` had cost what `over` cost in all.
 
         Args:
-            variant, over: which.
+            variant: which.
+            over: which.
             cost: what a step of `variant` costs, in steps of `over`; its curve is interpolated.
         """
         if absent := [one for one in (variant, over) if one not in self]:

@@ -12,7 +12,9 @@ from gannb.control.stateful import Stateful
 class Shape(Protocol):
     """A curve from `initial` at t = 0 to `final` at t = 1; `rate` is the exponent of "power", ignored by others."""
 
-    def __call__(self, initial: float, final: float, t: float, rate: float = 1.0) -> float: ...
+    def __call__(self, initial: float, final: float, t: float, rate: float = 1.0) -> float:
+        """The value at progress `t` in [0, 1] from `initial` to `final`."""
+        ...
 
 
 def _linear(initial: float, final: float, t: float, rate: float = 1.0) -> float:

@@ -52,7 +52,8 @@ def what_if(model: nn.Module, faces: Faces, face: int, *, removal: float, blend:
         model: a network of `gannb.experiments.identity.networks`.
         faces: with targets.
         face: position of the face.
-        removal, blend: the enhancer's factors.
+        removal: the enhancer's factors.
+        blend: the enhancer's factors.
 
     Raises:
         IndexError: no such face.

@@ -130,7 +130,7 @@ def _several_people(faces: Faces, drop_singles: bool) -> Faces:
 
 
 def _some(found: np.ndarray, one: str, many: str = "") -> str:
-    """ "rows 3, 8, 11 and 20 more" """
+    """Name rows in words, such as "rows 3, 8, 11 and 20 more"."""
     shown = ", ".join(str(int(number)) for number in found[:5])
     rest = f" and {len(found) - 5} more" if len(found) > 5 else ""
     return f"{(many or one + 's') if len(found) > 1 else one} {shown}{rest}"

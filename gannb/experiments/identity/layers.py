@@ -163,9 +163,11 @@ class IdentityEnhancer(nn.Module):
         """(enhanced identity `[B, d]`, contamination `[B, d]`, gate `[B, 1]`).
 
         Args:
-            identity, pose_features: `[B, d]` and `[B, p]` of the two heads.
+            identity: `[B, d]` and `[B, p]` of the two heads.
+            pose_features: `[B, d]` and `[B, p]` of the two heads.
             pose: `[B, 3]` degrees.
-            removal, blend: factors in [0, 1].
+            removal: factors in [0, 1].
+            blend: factors in [0, 1].
         """
         contamination = self.to_contamination(pose_features)
         gate = self.gate_net(torch.cat([identity, pose_features], dim=1)).sigmoid()

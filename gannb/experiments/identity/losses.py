@@ -86,7 +86,9 @@ def protection(output: Tensor, target: Tensor, before: Tensor, *, detached: bool
     """Mean of ReLU(cosine(before, target) − cosine(output, target)): only a fall of the similarity costs.
 
     Args:
-        output, target, before: `[B, d]`; `before` is the raw feature.
+        output: `[B, d]`; `before` is the raw feature.
+        target: `[B, d]`; `before` is the raw feature.
+        before: `[B, d]`; `before` is the raw feature.
         detached: no gradient reaches `before`. False is the literal reading with the model's own base features, which
             training can satisfy by making the base worse (identity §3; claim I6).
     """

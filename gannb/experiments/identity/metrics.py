@@ -79,7 +79,8 @@ def improvement(comparison: Comparison, low: float = 0.0, high: float = 90.0) ->
 
     Args:
         comparison: similarity before and after, face by face.
-        low, high: degrees; 90 takes everything beyond it along.
+        low: degrees; 90 takes everything beyond it along.
+        high: degrees; 90 takes everything beyond it along.
     """
     name = "improvement" if (low, high) == (0, 90) else f"improvement_{low:g}_{high:g}"
     return _mean_score(name, comparison.within(low, high), "change", yaw=f"{low:g}-{high:g}°")
@@ -91,8 +92,10 @@ def advantage(one: Comparison, other: Comparison, low: float = 0.0, high: float 
     The error is over people; how much another training seed would change it is not in it.
 
     Args:
-        one, other: comparisons of the same faces.
-        low, high: degrees.
+        one: comparisons of the same faces.
+        other: comparisons of the same faces.
+        low: degrees.
+        high: degrees.
 
     Raises:
         ValueError: the two were not measured on the same faces.
@@ -115,7 +118,8 @@ def harm_rate(comparison: Comparison, low: float = 0.0, high: float = 90.0) -> S
 
     Args:
         comparison: similarity before and after, face by face.
-        low, high: degrees.
+        low: degrees.
+        high: degrees.
     """
     name = "harm_rate" if (low, high) == (0, 90) else f"harm_rate_{low:g}_{high:g}"
     part = comparison.within(low, high)
@@ -203,7 +207,9 @@ def mean_interval(values: Tensor, person: Tensor, weights: Tensor | None = None)
     """95 % bootstrap interval of Σ values / Σ weights over people.
 
     Args:
-        values, person, weights: as for `resampled`, each `[N]`.
+        values: as for `resampled`, each `[N]`.
+        person: as for `resampled`, each `[N]`.
+        weights: as for `resampled`, each `[N]`.
     """
     low, high = resampled(values, person, weights).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high
@@ -215,9 +221,11 @@ def resampled(
     """Bootstrap draws `[draws]` of Σ values / Σ weights (weights 1: the mean) over people, each with all their faces.
 
     Args:
-        values, weights: `[N]`.
+        values: `[N]`.
+        weights: `[N]`.
         person: `[N]` identities; faces of one person are alike, so people are what is drawn.
-        draws, seed: of the bootstrap.
+        draws: of the bootstrap.
+        seed: of the bootstrap.
     """
     _, index = person.unique(return_inverse=True)
     count = int(index.max()) + 1

@@ -103,7 +103,8 @@ class IdentityTransformer(nn.Module):
         Args:
             features: `[B, 512]` of any length.
             pose: `[B, 3]` degrees.
-            removal, blend: the enhancer's factors, in [0, 1].
+            removal: the enhancer's factors, in [0, 1].
+            blend: the enhancer's factors, in [0, 1].
         """
         unit = normalize(features, dim=1) * math.sqrt(WIDTH)  # entries near 1, whatever the embedder's scale
         tokens = self.lift(unit.unflatten(1, (TOKENS, -1))) + self.position
@@ -169,7 +170,8 @@ class PoseResidual(nn.Module):
         Args:
             features: `[B, 512]` of any length.
             pose: `[B, 3]` degrees.
-            removal, blend: the enhancer's factors, in [0, 1].
+            removal: the enhancer's factors, in [0, 1].
+            blend: the enhancer's factors, in [0, 1].
         """
         with torch.autocast(features.device.type, enabled=False):  # a residual of float16 products would not be exact
             raw, basis = features.float(), self.basis()
@@ -208,9 +210,11 @@ def clean(
     """Take pose out of features with a trained model, in eval mode and float32.
 
     Args:
-        features, pose: `[N, 512]` and `[N, 3]` degrees.
+        features: `[N, 512]` and `[N, 3]` degrees.
+        pose: `[N, 512]` and `[N, 3]` degrees.
         model: either of the two networks here; its mode is put back afterwards.
-        removal, blend: as the model was trained with.
+        removal: as the model was trained with.
+        blend: as the model was trained with.
         batch: rows at a time.
 
     Returns:

@@ -33,6 +33,7 @@ class TwoPhases:
         self.names = tuple(first)
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
+        """The numbers to move at this step, with their new values."""
         beyond = step / self.steps_per_epoch - values["phase_epochs"]
         ramp = values["ramp_epochs"]
         share = 0.0 if beyond < 0 else min(1.0, beyond / ramp) if ramp else 1.0
@@ -64,6 +65,7 @@ class DecreaseAlarm:
         self.count = 0
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
+        """The message of an alarm at this step, or None."""
         if self.key not in seen:
             return None
         fell = self.last is not None and seen[self.key] < self.last
@@ -76,7 +78,9 @@ class DecreaseAlarm:
         return self.count == self.patience
 
     def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
         return {"last": self.last, "count": self.count}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
         self.last, self.count = state["last"], state["count"]

@@ -29,7 +29,8 @@ def synthesise(
     nothing learned from other people can remove.
 
     Args:
-        identities, images: how many people, and images per person (at least 4: everybody has 3 frontal ones).
+        identities: how many people, and images per person (at least 4: everybody has 3 frontal ones).
+        images: how many people, and images per person (at least 4: everybody has 3 frontal ones).
         seed: every random draw follows from it.
         directions: dimensions in which people differ, as those of real embedders do in far fewer than 512.
         likeness: mean cosine between the directions of look-alikes, in [0, 1): people come in groups of five that

@@ -115,7 +115,8 @@ def particle_scores(real: Tensor, fake: Tensor, *, seed: int = 0, draws: int = 2
     """Wasserstein distances as scores `particle_number`, `particle_radius` and `particle_brightness`.
 
     Args:
-        real, fake: images `[N, C, H, W]` in [-1, 1], at least 4 real and 2 fake ones.
+        real: images `[N, C, H, W]` in [-1, 1], at least 4 real and 2 fake ones.
+        fake: images `[N, C, H, W]` in [-1, 1], at least 4 real and 2 fake ones.
         seed: of the random halves and resamples.
         draws: how many.
         split: which real images these are, for the protocol.

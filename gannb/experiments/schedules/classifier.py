@@ -51,7 +51,8 @@ def fitted_classifier(
         images: `[N, C, H, W]` in [-1, 1], square.
         classes: whole numbers from 0 `[N]`.
         name: an identifier, such as "digits".
-        steps, seed: of the fit.
+        steps: of the fit.
+        seed: of the fit.
 
     Raises:
         ValueError: not one class per image, or one class alone.

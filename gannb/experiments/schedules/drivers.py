@@ -44,6 +44,7 @@ class SignHeuristic:
         self.shares = [r.share(r.initial) for r in ranges]
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
+        """The numbers to move at this step, with their new values."""
         way = self.overfitting.way(step, seen)
         if way is None:
             return {}
@@ -51,9 +52,11 @@ class SignHeuristic:
         return {r.name: r.clip(r.at(share)) for r, share in zip(self.ranges, self.shares)}
 
     def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
         return {"shares": self.shares, **self.overfitting.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
         self.shares = [float(share) for share in state["shares"]]
         self.overfitting.load_state_dict(state)
 
@@ -73,7 +76,8 @@ def drivers(
     Args:
         variant: one of `DRIVEN`. The shapes anneal every number alike; "document" gives each its own of `shapes`.
         ranges: the numbers with their initial and final values.
-        epochs, steps_per_epoch: the run's length.
+        epochs: the run's length.
+        steps_per_epoch: the run's length.
         rate: the exponent of "power".
         shapes: for "document", a shape by number.
         learned: for "learned", the controller that moves them.

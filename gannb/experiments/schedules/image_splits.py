@@ -71,7 +71,8 @@ def load(
             array of images.
         size: height and width.
         seed: of the split.
-        validation, test: shares of all, each above 0; together below 1.
+        validation: shares of all, each above 0; together below 1.
+        test: shares of all, each above 0; together below 1.
         count: at most so many images for training and validation; 0 for all.
         root: the folder of torchvision's data.
         channels: of folders and of arrays that could be read either way; digits have 1.

@@ -54,7 +54,9 @@ class Losses:
         """D's logits `[N]`.
 
         Args:
-            turn, images, real: as for `view`, `[N, C, H, W]`.
+            turn: whose networks, numbers and draws are used.
+            images: `[N, C, H, W]` in [-1, 1].
+            real: whether these are real images.
         """
         scale = 10 / turn.now.reg_weight if self.p.regulariser == "spectral" else 1.0
         return scale * turn.D(self.view(turn, images, real=real))

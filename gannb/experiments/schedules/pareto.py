@@ -31,7 +31,8 @@ def front_figure(points: Mapping[str, Point], x_title: str, y_title: str) -> go.
 
     Args:
         points: name → (first, second), lower being better in both.
-        x_title, y_title: what they are, such as "held-out distance" and "variance of D's loss".
+        x_title: what they are, such as "held-out distance" and "variance of D's loss".
+        y_title: what they are, such as "held-out distance" and "variance of D's loss".
 
     Raises:
         ValueError: no points.

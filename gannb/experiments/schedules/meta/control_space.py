@@ -37,10 +37,12 @@ class Range:
 
     @property
     def low(self) -> float:
+        """The lower end."""
         return min(self.initial, self.final)
 
     @property
     def high(self) -> float:
+        """The upper end."""
         return max(self.initial, self.final)
 
     @property
@@ -137,7 +139,9 @@ class State:
         return min(max((value - moved) / deviation, -3.0), 3.0)
 
     def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
         return {"sums": self.sums, "spread": self.spread}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
         self.sums, self.spread = ({k: list(v) for k, v in state[part].items()} for part in ("sums", "spread"))

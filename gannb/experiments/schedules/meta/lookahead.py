@@ -65,7 +65,11 @@ class LookAhead:
         """The weights after one update of a player (clipping, Adam, decay), as a function of the numbers.
 
         Args:
-            who, weights, now, batch, turn: as for `loss`.
+            who: as for `loss`.
+            weights: as for `loss`.
+            now: as for `loss`.
+            batch: as for `loss`.
+            turn: as for `loss`.
         """
         player = self.trainer.players[who]
         learns = {name: p for name, p in player.module.named_parameters() if p.requires_grad}

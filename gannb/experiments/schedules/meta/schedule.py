@@ -70,11 +70,17 @@ class GradientEstimator(Protocol):
     def check(self, trainer: Trainer) -> None:
         """Raise ValueError where it cannot differentiate through this trainer's players."""
 
-    def __call__(self, context: UpdateContext) -> tuple[list[Tensor], dict[str, float]]: ...
+    def __call__(self, context: UpdateContext) -> tuple[list[Tensor], dict[str, float]]:
+        """Gradients of the controller, and what to log of them."""
+        ...
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        ...
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        ...
 
 
 class LearnedSchedule:
@@ -144,6 +150,7 @@ class LearnedSchedule:
         return self
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
+        """The numbers to move at this step, with their new values."""
         self.state.log({**self.logged, **seen})
         if step == 0 or step % self.move_every or not self.state.pending:
             return {}
