@@ -1,6 +1,6 @@
 """How long a report of many runs takes, a long run takes to open, and notebook 06 takes over many runs.
 
-`python benchmarks/scale.py [--runs 300] [--rows 3300]`: runs with the committed notebooks and made-up measurements,
+`python benchmarks/scale.py [--runs 300] [--rows 3300]`: runs with the committed notebooks and synthetic measurements,
 each measured in a process of its own. Writes `results/scale.json`.
 """
 

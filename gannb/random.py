@@ -68,7 +68,7 @@ class Draw:
     dtype: str = "float32"
 
     def into(self, tensor: Tensor, address: tuple) -> Tensor:
-        """Fill a tensor of the draw's shape with the numbers at an address."""
+        """Fill a tensor `[*shape]` of the draw with the numbers at an address."""
         draw = generator(self.stream, self.index, *address, device=tensor.device)
         return getattr(tensor, self.fill)(*self.bounds, generator=draw)
 

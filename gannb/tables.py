@@ -6,6 +6,7 @@ On the ground floor, because parameters, data and scores show themselves as tabl
 from __future__ import annotations
 
 import html
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,9 +29,9 @@ class ShownAsTable:
     """What shows itself as its `table`, in a notebook and elsewhere."""
 
     @property
+    @abstractmethod
     def table(self) -> Table:
         """The table."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return repr(self.table)

@@ -25,7 +25,7 @@ HEAD = ("run", "experiment", "preset", "seed", "state", "steps_done", "seconds_t
 
 
 class CatalogueError(ValueError):
-    """Runs that cannot be chosen as asked."""
+    """Runs that cannot be selected that way."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,15 @@ class Catalogue:
             return self
         names = [name for name in self.frame.columns if name != "folder"]
         try:
-            asked = Condition(condition)
+            wanted = Condition(condition)
         except ValueError as error:
             raise CatalogueError(f"where: given {condition!r}; {error}") from error
-        if unknown := asked.names.difference(names):
+        if unknown := wanted.names.difference(names):
             raise CatalogueError(
                 f"where: given {condition!r}; no run has {', '.join(unknown)}; names: {', '.join(names)}"
             )
-        rows = self.frame[sorted(asked.names)].to_dict("records")
-        return self._of(self.frame.iloc[[i for i, row in enumerate(rows) if asked(row)]])
+        rows = self.frame[sorted(wanted.names)].to_dict("records")
+        return self._of(self.frame.iloc[[i for i, row in enumerate(rows) if wanted(row)]])
 
     def sort(self, by: str, *, descending: bool = False) -> Catalogue:
         """By a column; runs without a value come last.

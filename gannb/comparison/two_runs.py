@@ -120,21 +120,21 @@ def _origin(events: list[dict[str, Any]]) -> str:
 
 
 def _alone(names: tuple[str, str], events: list[list[dict[str, Any]]]) -> list[tuple[str, int, str, float, str]]:
-    """Moves asked for that the other run did not make."""
-    made = [[(e["step"], e["name"], e["new"], e["by"]) for e in moves_asked_for(rows)] for rows in events]
-    alone = [(names[i], *move) for i in (0, 1) for move in made[i] if move not in made[1 - i]]
+    """Requested moves that the other run did not make."""
+    applied = [[(e["step"], e["name"], e["new"], e["by"]) for e in requested_moves(rows)] for rows in events]
+    alone = [(names[i], *move) for i in (0, 1) for move in applied[i] if move not in applied[1 - i]]
     return sorted(alone, key=lambda move: move[1])
 
 
-def moves_asked_for(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def requested_moves(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The applied moves of a run's numbers that a person, an alarm or a branch made; not those of drivers."""
     askers = {"branch", "person"} | {e["name"] for e in events if e["kind"] == "alarm"}
     return [e for e in events if e["kind"] == "move" and e["outcome"] == "applied" and e["by"] in askers]
 
 
-def asked_moves(folder: Path) -> list[dict[str, Any]]:
-    """The moves asked for in a run folder."""
-    return moves_asked_for(files.read_lines(folder / "events.jsonl"))
+def requested_moves_of(folder: Path) -> list[dict[str, Any]]:
+    """The requested moves of a run folder."""
+    return requested_moves(files.read_lines(folder / "events.jsonl"))
 
 
 def _same_weights(folders: tuple[Path, Path]) -> bool | None:

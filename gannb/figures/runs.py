@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from gannb.comparison.two_runs import asked_moves
+from gannb.comparison.two_runs import requested_moves_of
 from gannb.config.yaml_files import read_yaml
 from gannb.figures.grids import ImageGrid
 from gannb.figures.template import COLOURS, INK, LINE, figure
@@ -46,7 +46,7 @@ def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), po
             yaxis_domain=[0.45, 1],
             yaxis2={"domain": [0, 0.36], "title": "numbers", "anchor": "x", "gridcolor": LINE, "automargin": True},
         )
-    for move in asked_moves(folder)[:MOST_MARKS]:
+    for move in requested_moves_of(folder)[:MOST_MARKS]:
         drawn.add_vline(move["step"], line={"color": INK, "dash": "dot", "width": 1})
     return drawn
 

@@ -17,7 +17,7 @@ class Recorder:
 
     Attributes:
         last: what the last step logged, as floats; a player that did not play is absent, never stale.
-        pending: rows that the alarms have not had yet.
+        pending: rows that the alarms have not seen yet.
     """
 
     def __init__(self, run: Run) -> None:
@@ -57,7 +57,7 @@ class Recorder:
         self.last, self.pending = dict(last), []
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run has to know: the last values, and the rows that alarms have not had."""
+        """What a resumed run has to know: the last values, and the rows that alarms have not seen."""
         return {"last": self.last, "pending": self.pending}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

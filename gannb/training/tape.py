@@ -56,7 +56,7 @@ class Tape(TorchDispatchMode):
 
     @torch.no_grad()
     def play(self) -> Tensor:
-        """Do all operations again, on what the outer tensors hold now; the block's result, of its shape."""
+        """Do all operations again, on what the outer tensors hold now; the block's result, of the same shape."""
         results: dict[int, Tensor] = {}
 
         def tensor(at: Produced | Outer) -> Tensor:

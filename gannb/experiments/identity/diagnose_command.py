@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write the HTML and the JSON; 0 when done, 2 for bad input."""
+    """Write the HTML and the JSON; 0 when done, 2 for bad input, which it raises and reports itself."""
     try:
         if why := FEATURES.fault(args.features):
             raise BadInput(f"FEATURES.npz: given {shown(args.features)}; {why}; allowed: {FEATURES.allowed}")
