@@ -115,7 +115,7 @@ def main() -> None:
         for trial, found in zip(wanted, pool.map(measure, wanted)):
             for added, trials in found.items():
                 keep(name + added, trials, metric=sweep.score, better=sweep.better, **head)
-            print(f"{trial.variant}, seed {trial.seed}: {', '.join(found)}", flush=True)
+            print(f"{trial.variant}, seed {trial.seed}: {sum(map(len, found.values()))} kept", flush=True)
     print(result(name))
 
 
