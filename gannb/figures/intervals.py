@@ -25,16 +25,21 @@ def interval_figure(
         level_name: written beside it.
         scale: what values are multiplied by (100 for metres in centimetres); the level too.
     """
-    had = {name: score for name, score in scores.items() if score.available}
-    ends = [score.interval or _by_error(score) for score in had.values()]
+    known = {name: score for name, score in scores.items() if score.available}
+    ends = [score.interval or _by_error(score) for score in known.values()]
     low, high = scale * np.array(ends, dtype=np.float32).reshape(-1, 2).T
-    centres = scale * np.array([float(score) for score in had.values()], dtype=np.float32)
+    centres = scale * np.array([float(score) for score in known.values()], dtype=np.float32)
     reach = {"type": "data", "symmetric": False, "array": high - centres, "arrayminus": centres - low, "color": INK}
     points = go.Scatter(
-        x=centres, y=list(had), mode="markers", name="interval", error_x=reach, marker={"size": 9, "color": COLOURS[0]}
+        x=centres,
+        y=list(known),
+        mode="markers",
+        name="interval",
+        error_x=reach,
+        marker={"size": 9, "color": COLOURS[0]},
     )
     shown = figure([points], xaxis_title=x_title)
-    shown.update_layout(height=90 + 32 * len(had), showlegend=False, yaxis_autorange="reversed")
+    shown.update_layout(height=90 + 32 * len(known), showlegend=False, yaxis_autorange="reversed")
     if level is not None:
         line = {"color": INK, "dash": "dash", "width": 1}
         named = {"annotation_text": level_name} if level_name else {}
