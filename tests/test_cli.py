@@ -1,6 +1,7 @@
 """The command line: bad input ends early with exit code 2, a run ends with its folder, codes tell what happened."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -220,3 +221,18 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     outcome = Outcome(tmp_path / "notebook.ipynb", tmp_path / "20260101-a", interrupted=True)
     said = f"interrupted; go on with `gannb run toy --resume {outcome.folder}`"
     assert run_command.verdict(outcome, "toy") == (said, cli.INTERRUPTED)
+
+
+def test_bytes_that_are_no_text_are_named(toy: Path, capsys: pytest.CaptureFixture) -> None:
+    odd = str(toy.parent / os.fsdecode(b"odd\xff"))
+    assert "runs: given" in (said := refused(capsys, "run", "toy", "--runs", odd)) and "no UTF-8" in said
+    assert "data: given" in refused(capsys, "run", "toy", "-p", f"data={odd}")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}]
+)
+def test_terminals_of_few_letters_are_no_error(settings: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "gannb.cli", "params", "particles_sagan"]
+    shown = subprocess.run(command, env=os.environ | settings, capture_output=True, timeout=60)
+    assert shown.returncode == 0 and b"epochs" in shown.stdout, shown.stderr

@@ -150,7 +150,7 @@ def run(notebook: Path, target: Path, values: Mapping[str, Any], execution: Exec
 def find_folder(writer: int | None, bases: list[Path]) -> Path | None:
     """The newest run folder that a process writes, or wrote, to."""
     locks = {lock for base in bases for lock in base.glob("*/.lock")}
-    mine = [lock for lock in locks if lock.read_text().strip() == str(writer)]
+    mine = [lock for lock in locks if lock.read_bytes().strip() == str(writer).encode()]
     return max(mine, key=lambda lock: lock.stat().st_mtime).parent if mine else None
 
 

@@ -161,7 +161,9 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} (not UTF-8 text, at byte {error.start})") from error
     except ValueError as error:
         raise ValueError(f"{path.name} ({error})") from error
     if not isinstance(found, dict):
@@ -188,7 +190,7 @@ def _notebook(run: RunPage, out: Path) -> Markup:
     kept = out / aside.name / f"{digest[:16]}.html"
     if not kept.is_file():
         shutil.rmtree(out / aside.name, ignore_errors=True)  # of an earlier report
-        exported = html_export.body(nbformat.reads(content.decode(), as_version=4), aside)
+        exported = html_export.body(nbformat.reads(content.decode("utf-8-sig"), as_version=4), aside)
         write_bytes(kept, exported.encode("utf-8", "replace"), sync=False)
     return Markup(kept.read_text(encoding="utf-8"))
 

@@ -64,6 +64,9 @@ def checked(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     if args.preset or not args.resume:
         values |= {"preset": args.preset or "quick"} | presets.preset(args.name, args.preset or "quick")
     values |= _execution(args) | {name: _read(declared, name, text) for name, text in map(_pair, args.param)}
+    for name, value in values.items():
+        if isinstance(value, str) and value != value.encode("utf-8", "replace").decode():
+            raise BadInput(f"{name}: given {shown(value)}; it is no UTF-8, so no notebook can store it")
     params = declared(**values).on_this_machine()
     check_start(params)
     base = writable_folder(locations.home(params.runs) / args.name, "--runs")
@@ -116,6 +119,8 @@ def verdict(outcome: Any, name: str) -> tuple[str, int]:
         steps = [int(path.stem.removeprefix("step-")) for path in outcome.folder.glob("checkpoints/step-*.safetensors")]
         saved = f", saved at step {max(steps)}" if steps else ""
         return f"interrupted{saved}; go on with `gannb run {name} --resume {outcome.folder}`", INTERRUPTED
+    if outcome.failure and outcome.failure.error.startswith("RunError: "):  # it says what to do
+        return f"{name} failed: {outcome.failure.error.removeprefix('RunError: ')}", FAILED
     if outcome.failure:
         return f"{name} failed {outcome.failure}\nsee {outcome.executed}{_way_on(outcome.folder, name)}", FAILED
     if outcome.folder is None:

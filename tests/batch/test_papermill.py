@@ -75,7 +75,8 @@ def test_a_dead_kernel_is_a_failure(tmp_path: Path) -> None:
     assert "kernel died" in str(outcome.failure)
 
 
-def test_an_interrupt_reaches_the_cell_and_no_other_cell_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_interrupts_the_cell_and_no_other_cell_runs(tmp_path: Path, number: signal.Signals) -> None:
     waiting = """
 import time
 (folder / "ready").touch()
@@ -89,7 +90,7 @@ except KeyboardInterrupt:
     def stop_when_ready() -> None:
         while not (tmp_path / "runs" / "run-1" / "ready").exists():
             threading.Event().wait(0.05)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
     threading.Thread(target=stop_when_ready, daemon=True).start()
     outcome = execute(source, {"steps": 1}, tmp_path / "runs", progress=False)

@@ -1,0 +1,62 @@
+"""A gate: driver, workers and trials of a running sweep are killed at random; nothing is lost or done twice."""
+
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.batch.sweep.test_command import assert_each_step_once, gannb, home, write
+
+KILLS = 10
+__all__ = ["gannb", "home"]  # fixtures
+
+
+def below(driver: psutil.Process) -> dict[str, list[psutil.Process]]:
+    """The processes of a sweep by what they do."""
+    found: dict[str, list[psutil.Process]] = {"driver": [driver], "worker": [], "trial": []}
+    for process in driver.children(recursive=True):
+        line = " ".join(process.cmdline())
+        kind = "trial" if "sweep.trial" in line else "worker" if "spawn_main" in line else ""
+        if kind:
+            found[kind].append(process)
+    return found
+
+
+@pytest.mark.gate
+@pytest.mark.timeout(3000)
+def test_a_sweep_survives_kills_at_random(home: Path, gannb, root: Path) -> None:
+    write(home, "killed", "notebook: toy\nvalues: {steps: 9}\ngrid: {lr: [0.1, 0.2, 0.3]}\nscore: distance\n")
+    chance, kills = random.Random(0), Counter()
+    while kills.total() < KILLS:
+        driver = gannb("sweep", "killed", "--workers", "2", "--again")
+        alive = psutil.Process(driver.pid)
+        while driver.poll() is None and kills.total() < KILLS:
+            time.sleep(chance.uniform(0.5, 12))
+            try:
+                kind = chance.choice(["driver", "worker", "trial"])
+                victim = chance.choice(below(alive)[kind])
+            except (psutil.NoSuchProcess, IndexError):  # none is there yet, or not any more
+                continue
+            os.kill(victim.pid, signal.SIGKILL)
+            kills[kind] += 1
+        if driver.poll() is None:
+            driver.kill()
+        driver.communicate()
+    (home / "go").touch()
+    last = gannb("sweep", "killed", "--workers", "2", "--again")
+    out, err = last.communicate(timeout=600)
+    found = {
+        "command": "pytest -m gate tests/batch/sweep/test_kills.py",
+        "kills": kills.total(),
+        "of": dict(sorted(kills.items())),
+        "finished": last.returncode == 0 and "3 done" in out,
+    }
+    (root / "results" / "sweep_kills.json").write_text(json.dumps(found, indent=1) + "\n")
+    assert found["finished"], err
+    assert_each_step_once(home, runs=3, steps=9)
