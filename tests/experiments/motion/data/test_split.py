@@ -89,7 +89,7 @@ def test_batches_are_augmented_where_that_is_asked_for(split):
 
 def test_speakers_and_files_that_were_left_out_are_shown_before_training(tmp_path) -> None:
     for who in STYLES[:2]:
-        take = record(who, 12.0)
+        take = record(who, 30.0)
         for kind in ("motion", "audio"):
             (tmp_path / kind / who.name).mkdir(parents=True)
         recordings.export(tmp_path / "motion" / who.name / "001.bvh", take.pose)
