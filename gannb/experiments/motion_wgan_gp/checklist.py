@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gannb.experiments.motion_wgan_gp.checks import CHECKS, LOSS_CHECKS, Loss, Penalty, Subject, Verdict
 from gannb.random import seeded
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Check:
 
 
 @dataclass(frozen=True, repr=False)
-class Checklist:
+class Checklist(ShownAsTable):
     """All rows of one critic and one penalty."""
 
     rows: tuple[Check, ...]
@@ -46,18 +46,13 @@ class Checklist:
         """Names of the rows that do not hold."""
         return [row.name for row in self.rows if not row.passed]
 
+    @property
     def table(self) -> Table:
         """One row per check."""
         columns = ("check", "holds", "found", "needed", "why")
         held = sum(row.passed for row in self.rows)
         rows = [(row.name, row.passed, row.found, row.needed, row.why) for row in self.rows]
         return Table(columns, rows, note=f"{held} of {len(self.rows)} hold")
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 def check(critic: nn.Module, penalty: Penalty, real: Tensor, fake: Tensor, *, seed: int = 0) -> Checklist:

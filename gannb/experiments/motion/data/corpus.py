@@ -24,7 +24,7 @@ from gannb.experiments.motion.data.speech import MELS_PER_FRAME, N_MELS, log_mel
 from gannb.experiments.motion.skeleton import JOINTS
 from gannb.random import key
 from gannb.runs.files import write_json
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 POSE_TYPE, MEL_TYPE = np.dtype("<f4"), np.dtype("<f2")  # half a percent of a log-mel step is below the noise
 STRIDE = 16
@@ -59,7 +59,7 @@ class Statistics(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Corpus(torch.utils.data.Dataset):
+class Corpus(ShownAsTable, torch.utils.data.Dataset):
     """Windows over recordings.
 
     Args:
@@ -239,6 +239,7 @@ class Corpus(torch.utils.data.Dataset):
             parts += [mean, np.sqrt(np.maximum(square - mean**2, 0)).clip(least)]
         return Statistics(*(torch.from_numpy(part).float() for part in parts))
 
+    @property
     def table(self) -> Table:
         """Clips, recordings and minutes of each speaker."""
         rows = []
@@ -247,12 +248,6 @@ class Corpus(torch.utils.data.Dataset):
             minutes = sum(frames for _, frames in mine._covered()) / FPS / 60
             rows.append((speaker, len(mine), len(set(mine.windows[:, 0])), f"{minutes:.1f}"))
         return Table(("speaker", "clips", "recordings", "minutes"), rows, f"{len(self)} clips of {self.frames} frames")
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-    def __repr__(self) -> str:
-        return repr(self.table())
 
     def _only(self, chosen: np.ndarray) -> Corpus:
         return replace(self, windows=self.windows[chosen])

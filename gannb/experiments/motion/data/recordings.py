@@ -21,7 +21,7 @@ from gannb.experiments.motion.data.retarget import check_rate, standardise
 from gannb.experiments.motion.data.synthetic import STYLES, Style, record
 from gannb.experiments.motion.skeleton import JOINTS
 from gannb.runs.files import write_with
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 SUFFIXES = (".bvh", ".npz")
 
@@ -35,7 +35,7 @@ class Fault:
 
 
 @dataclass(frozen=True, repr=False)
-class Recordings(Sequence):
+class Recordings(ShownAsTable, Sequence):
     """What was loaded, and what was not; shows itself as a table.
 
     Attributes:
@@ -52,6 +52,7 @@ class Recordings(Sequence):
     def __getitem__(self, index: int) -> Recording:
         return self.taken[index]
 
+    @property
     def table(self) -> Table:
         """One row per recording; what was left out stands below."""
         rows = [(r.name, r.speaker, f"{r.seconds:.1f}", r.frames, "; ".join(r.notes)) for r in self.taken]
@@ -59,12 +60,6 @@ class Recordings(Sequence):
         seconds = sum(r.seconds for r in self.taken)
         caption = f"{len(self.taken)} recordings, {seconds:.0f} s, {len({r.speaker for r in self.taken})} speakers"
         return Table(("recording", "speaker", "seconds", "frames", "notes"), rows, caption)
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-    def __repr__(self) -> str:
-        return repr(self.table())
 
 
 # ----------------------------------------------------------------------------------------------------------------

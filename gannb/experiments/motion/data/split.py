@@ -16,14 +16,14 @@ from gannb.experiments.motion.data.corpus import Corpus, Statistics
 from gannb.experiments.motion.data.recordings import Recordings
 from gannb.experiments.motion.data.speech import MELS_PER_FRAME
 from gannb.experiments.motion.params import Motion
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 MOST = 20
 """Files left out that are named."""
 
 
 @dataclass(frozen=True, repr=False)
-class MotionSplit:
+class MotionSplit(ShownAsTable):
     """Training and held-out clips, split by recording.
 
     Attributes:
@@ -124,6 +124,7 @@ class MotionSplit:
             strokes=None,
         )
 
+    @property
     def table(self) -> Table:
         """A row per side."""
         rows = [
@@ -136,12 +137,6 @@ class MotionSplit:
             more = len(self.recordings.faults) - MOST
             note += [f"left out: {more} more"] if more > 0 else []
         return Table(("clips", "number", "recordings", "each"), rows, note="\n".join(note))
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-    def __repr__(self) -> str:
-        return repr(self.table())
 
     @staticmethod
     def _some(corpus: Corpus, most: int) -> Clips:

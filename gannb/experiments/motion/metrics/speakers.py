@@ -14,7 +14,7 @@ from gannb.experiments.motion import skeleton
 from gannb.experiments.motion.data.clips import FPS, Clips
 from gannb.experiments.motion.metrics.evaluation import generate_clips
 from gannb.metrics.score import Score
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 TRAITS = ("height of wrists", "wrists apart", "speed of wrists", "open hands", "nodding")
 """Metres, metres, metres per second, metres from hand root to fingertips, metres per second of the nose."""
@@ -41,7 +41,7 @@ def traits(pose: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, repr=False)
-class SpeakerStyles:
+class SpeakerStyles(ShownAsTable):
     """Traits of speakers, in the data and in motion generated to the same speech.
 
     Attributes:
@@ -76,6 +76,7 @@ class SpeakerStyles:
         sizes = [float(np.linalg.norm((who - who.mean(0)) / self.spread)) for who in (self.generated, self.real)]
         return Score("speaker_size", sizes[0] / sizes[1], protocol={"speakers": len(self.speakers)})
 
+    @property
     def table(self) -> Table:
         """A row per speaker: each trait as it is and as it is generated."""
         columns = [f"{name}, {kind}" for name in TRAITS for kind in ("real", "generated")]
@@ -84,12 +85,6 @@ class SpeakerStyles:
             for i, who in enumerate(self.speakers)
         ]
         return Table(("speaker", *columns), rows, note=f"{self.direction!r}\n{self.size!r}")
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 def speaker_styles(G: nn.Module, clips: Clips, speakers: Sequence[str]) -> SpeakerStyles:

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from gannb.experiments.motion.data.clips import FPS, Recording
+from gannb.experiments.motion.data.clips import FPS
 from gannb.experiments.motion.data.speech import SAMPLE_RATE, Speech
 from gannb.experiments.motion.kinematics import bone_lengths, bone_violation, joint_angles, limit_violation
 from gannb.experiments.motion.skeleton import ANGLE_JOINTS, BODY, JOINTS, PARENTS
@@ -57,11 +57,6 @@ class SkeletonPlayer:
         self.speech, self.sound = speech, sound
         self.lengths = None if lengths is None else torch.as_tensor(lengths).float()
         self._packed: dict[float, str] = {}  # the sound by its length, which is slow to pack
-
-    @classmethod
-    def of(cls, recording: Recording, **others: np.ndarray | torch.Tensor) -> SkeletonPlayer:
-        """A recording, and beside it other motions to the same speech."""
-        return cls({recording.name: recording.pose, **others}, recording.speech)
 
     def with_motions(self, motions: Mapping[str, np.ndarray | torch.Tensor]) -> SkeletonPlayer:
         """The same player of other motions `[F, 52, 3]` by name; the sound is not packed again."""

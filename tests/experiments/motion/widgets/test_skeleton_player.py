@@ -32,7 +32,7 @@ def test_ten_seconds_of_two_motions_are_under_a_megabyte(take):
 
 
 def test_page_asks_nothing_of_the_network(take):
-    page = SkeletonPlayer.of(take).page()
+    page = SkeletonPlayer({take.name: take.pose}, take.speech).page()
     assert not re.search(r"https?://|//cdn|@import|url\(", page)
     assert "default-src 'none'" in page
 
@@ -104,6 +104,6 @@ def test_unknown_sound_is_refused(take):
 
 
 def test_text_form(take):
-    assert repr(SkeletonPlayer.of(take, generated=take.pose)) == (
+    assert repr(SkeletonPlayer({take.name: take.pose, "generated": take.pose}, take.speech)) == (
         "SkeletonPlayer(ada_0, generated; 10.0 s, to synthetic speech)"
     )
