@@ -11,7 +11,6 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from gannb import metrics
@@ -22,7 +21,6 @@ from gannb.metrics.features import choose
 from gannb.metrics.score import Score, Scores
 from gannb.metrics.sources import GeneratedImages, ImageSource, TensorImages, with_progress
 
-FIT_ON = 2000  # images that an autoencoder is fitted to, at most
 DEFAULT = "default"
 
 Generator = nn.Module | Callable[[int], Tensor] | Tensor | ImageSource
@@ -58,8 +56,7 @@ class Evaluator:
         if train is not None and (seen := tuple(train.some(1).shape[1:])) != self.shape:
             raise ValueError(f"real images are {_size(self.shape)}, training images {_size(seen)}")
         self.progress, self.requested = progress, features
-        fit_on = [source.some(FIT_ON) for source in (train, real) if source is not None]
-        self.extractor = choose(features, torch.cat(fit_on), precision)
+        self.extractor = choose(features, *[source for source in (train, real) if source], precision=precision)
         self.real = self._sample(real, "real images")
         self.train = None if train is None else self._sample(train, "training images")
         self.all = self.real if self.train is None else self.train.merged(self.real)

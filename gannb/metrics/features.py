@@ -24,11 +24,15 @@ from gannb.metrics.faed import faed
 from gannb.metrics.feature_cache import content_hash, weights_hash
 from gannb.metrics.feature_names import FEATURES, INCEPTION_DIMS
 from gannb.metrics.inception import WeightsMissing, inception_for
+from gannb.metrics.sources import ImageSource
 from gannb.networks.resnet_cifar import load_resnet
+
+FIT_ON = 2000
+"""Images of each source that an autoencoder is fitted to, at most."""
 
 
 def choose(
-    features: str | FeatureExtractor, real: Tensor, precision: Precision | Literal["auto"] = "auto"
+    features: str | FeatureExtractor, *real: ImageSource, precision: Precision | Literal["auto"] = "auto"
 ) -> FeatureExtractor:
     """Find a feature space by name.
 
@@ -36,7 +40,7 @@ def choose(
         features: `auto` (Inception where its weights are found or can be downloaded, else FAED), `faed`, `inception`,
             `inception_64`, `inception_192`, `inception_768`, `NAME=PATH` (a CIFAR-10 ResNet's weights), or
             a FeatureExtractor.
-        real: the real images `[N, C, H, W]`; FAED is fitted to them, and the networks go to their device.
+        real: the real images; FAED is fitted to at most `FIT_ON` of each source, and networks go to their device.
         precision: of Inception; `auto` takes bf16 for 1000 and more images on a CPU that multiplies it in hardware, if
             `bf16_agrees` finds that it does not move the distance.
 
@@ -47,19 +51,20 @@ def choose(
     if isinstance(features, FeatureExtractor):
         return features
     if features == "faed":
-        return faed(real, device=real.device)
+        images = torch.cat([source.some(FIT_ON) for source in real])
+        return faed(images, device=images.device)
     if features == "auto":
         try:
             return inception_for(real, 2048, precision)
         except WeightsMissing as why:
-            fitted = faed(real, device=real.device)
+            fitted = choose("faed", *real)
             return replace(fitted, note=f"features: FAED, since {why}\n{fitted.note}")
     if features == "inception" or features in {f"inception_{d}" for d in INCEPTION_DIMS[:-1]}:
         return inception_for(real, int(features.partition("_")[2] or 2048), precision)
     if "=" in features:
         name, _, path = features.partition("=")
         found = cifar_resnet(Path(path), name=name)
-        found.network.to(real.device)
+        found.network.to(real[0].some(1).device)
         return found
     raise ValueError(f"features: {shown(features)} is unknown; allowed: {FEATURES.allowed} | a FeatureExtractor")
 

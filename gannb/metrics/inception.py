@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from gannb.metrics.extractor import FeatureExtractor, Precision, to_rgb
 from gannb.metrics.feature_cache import content_hash, weights_hash
 from gannb.metrics.feature_names import INCEPTION_DIMS
 from gannb.metrics.frechet import frechet_distance
+from gannb.metrics.sources import ImageSource
 
 
 class WeightsMissing(FileNotFoundError):
@@ -100,20 +102,22 @@ def _folded(inception: nn.Module) -> nn.Module:
     return inception
 
 
-def inception_for(real: Tensor, dims: int, precision: Precision | Literal["auto"]) -> FeatureExtractor:
+def inception_for(real: Sequence[ImageSource], dims: int, precision: Precision | Literal["auto"]) -> FeatureExtractor:
     """Inception in fp32, or in bf16 where that is faster and agrees.
 
     Args:
-        real: images `[N, C, H, W]` to check the agreement on.
+        real: sources of real images; the network goes to their device, and the agreement is checked on some.
         dims: 64, 192, 768 or 2048.
         precision: `auto` decides.
     """
+    device = real[0].some(1).device
     if precision != "auto":
-        return inception(dims, precision, real.device)
+        return inception(dims, precision, device)
     # Checking costs a pass over 64 images in each precision, so it has to be worth it.
-    if real.device.type != "cpu" or len(real) < 1000 or not has_fast_bf16():
-        return inception(dims, "fp32", real.device)
-    agrees = bf16_agrees(inception(dims, "fp32"), inception(dims, "bf16"), real)
+    if device.type != "cpu" or sum(source.n for source in real) < 1000 or not has_fast_bf16():
+        return inception(dims, "fp32", device)
+    images = torch.cat([source.some(64) for source in real])
+    agrees = bf16_agrees(inception(dims, "fp32"), inception(dims, "bf16"), images)
     return inception(dims, "bf16" if agrees else "fp32")
 
 

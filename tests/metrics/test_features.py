@@ -12,6 +12,7 @@ from gannb.metrics.faed import faed
 from gannb.metrics.features import choose, cifar_resnet, classifier
 from gannb.metrics.frechet import Moments, frechet_distance
 from gannb.metrics.inception import WeightsMissing, bf16_agrees, hub_weights, inception
+from gannb.metrics.sources import TensorImages
 
 
 def noise(n, channels=3, size=32, seed=0):
@@ -144,17 +145,17 @@ def test_unreachable_address_gives_a_reason():
 
 
 def test_auto_falls_back_to_the_autoencoder_and_says_why(without_inception, blobs):
-    found = choose("auto", blobs(20, 1))
+    found = choose("auto", TensorImages(blobs(20, 1), "real"))
     assert found.name == "faed" and "since pt_inception" in found.note and "no network" in found.note
 
 
 def test_auto_takes_inception_where_its_weights_are(with_inception, blobs):
-    assert choose("auto", blobs(20, 1)).name == "inception"
+    assert choose("auto", TensorImages(blobs(20, 1), "real")).name == "inception"
 
 
 def test_unknown_features_are_named(blobs):
-    with pytest.raises(ValueError, match="'incpetion' is unknown; allowed: auto, faed, inception"):
-        choose("incpetion", blobs(20, 1))
+    with pytest.raises(ValueError, match=r"'incpetion' is unknown; allowed: auto \| faed \| inception"):
+        choose("incpetion", TensorImages(blobs(20, 1), "real"))
 
 
 # -- the embedded autoencoder ------------------------------------------------------------------------------------------
@@ -262,7 +263,7 @@ def test_real_resnet_knows_its_classes(shared_data):
     stored = np.load(shared_data / "cifar10" / "cifar10_subset.npz")
     images = torch.from_numpy(stored["x_test"][:400]).permute(0, 3, 1, 2).float() / 127.5 - 1
     labels = torch.from_numpy(stored["y_test"][:400].astype(np.int64)).flatten()
-    extractor = choose(f"resnet20={shared_data / 'weights' / 'resnet20-12fca82f.th'}", images)
+    extractor = choose(f"resnet20={shared_data / 'weights' / 'resnet20-12fca82f.th'}", TensorImages(images, "real"))
     found = extractor(images)
     assert extractor.frechet_name == "fd_resnet20" and found.features.shape == (400, 64)
     assert float((found.logits.argmax(1) == labels).double().mean()) > 0.88
