@@ -17,8 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from gannb.config import presets
 from gannb.config.yaml_files import dump_yaml
 from gannb.runs import locations
@@ -135,23 +133,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         make_runs(home, args.runs, args.rows)
-        found: dict[str, Any] = {"command": f"python benchmarks/scale.py --runs {args.runs} --rows {args.rows}"}
-        found |= {"runs": args.runs, "rows": args.runs * args.rows, "cores": psutil.cpu_count()}
-        found["load"] = round(os.getloadavg()[0], 1)
-        found["report"] = cost(report, home)
-        found["report_again"] = cost(report, home)
-        found["compare"] = cost(compare, home)
-        found |= {"long_run_rows": LONG}
+        settings = {"runs": args.runs, "rows": args.runs * args.rows, "rows of the long run": LONG}
+        settings["load"] = round(os.getloadavg()[0], 1)
+        found = {"report": cost(report, home), "report, again": cost(report, home), "notebook 06": cost(compare, home)}
         cost(make_long_run, home / "long")
-        found["open_long_run"] = cost(open_long_run, home / "long", "tests.training.regimes")
-        found["read_long_run"] = cost(read_long_run, home / "long", "gannb.runs.history")
-    import torch
+        found["a long run, opened"] = cost(open_long_run, home / "long", "tests.training.regimes")
+        found["a long run, read"] = cost(read_long_run, home / "long", "gannb.runs.history")
+    from gannb.comparison.results import hardware, keep, numbers
 
-    from gannb.runs import environment
-
-    found["environment"] = environment.describe(torch.device("cpu"))
-    (ROOT / "results" / "scale.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
+    head = {"question": "How long do a report of many runs, notebook 06 over them, and a long run take?"}
+    head |= {"command": f"python benchmarks/scale.py --runs {args.runs} --rows {args.rows}", "hardware": hardware()}
+    trials = [numbers(what, **costs) for what, costs in found.items()]
+    print(keep("scale", trials, **head, settings=settings).table(("seconds", "processor_seconds", "peak_mb")))
 
 
 if __name__ == "__main__":
