@@ -18,6 +18,7 @@ from gannb.metrics.score import Score
 from gannb.random import key
 
 Backbone = Literal["alex", "squeeze", "vgg"]
+BACKBONES = {"alex": "alexnet", "squeeze": "squeezenet1_1", "vgg": "vgg16"}  # names of LPIPS and of torchvision
 SMALLEST_SIDE = 64  # AlexNet's pooling needs 63
 PAIRS_AT_ONCE = 25
 
@@ -70,16 +71,12 @@ def _prepared(images: Tensor) -> Tensor:
 
 
 def _lpips(net: Backbone) -> nn.Module:
-    from torchvision import models
+    from torchvision.models import get_model_weights
 
-    weights: dict[str, Any] = {
-        "alex": models.AlexNet_Weights,
-        "squeeze": models.SqueezeNet1_1_Weights,
-        "vgg": models.VGG16_Weights,
-    }
-    if net not in weights:
-        raise ValueError(f"net: {net!r} is unknown; allowed: {', '.join(weights)}")
-    path = hub_weights(weights[net].IMAGENET1K_V1.url)
+    if net not in BACKBONES:
+        raise ValueError(f"net: {net!r} is unknown; allowed: {', '.join(BACKBONES)}")
+    weights: Any = get_model_weights(BACKBONES[net])
+    path = hub_weights(weights.IMAGENET1K_V1.url)
     return _build(net, str(path), path.stat().st_mtime_ns)
 
 

@@ -39,30 +39,6 @@ def loss_variance(losses: Sequence[float], name: str, window: int = 50) -> Score
     )
 
 
-def gradient_norm_spread(norms: Sequence[float], name: str) -> Score:
-    """Spread of gradient norms over orders of magnitude: the standard deviation of log₁₀ of the norm.
-
-    0.3 means that a norm is typically within a factor of 2 of the geometric mean. Norms of 0 (a player that stood
-    still) are left out and counted in the protocol.
-
-    Raises:
-        ValueError: a norm below 0, or one that is not finite.
-    """
-    values = _finite(norms, name)
-    if (values < 0).any():
-        raise ValueError(f"{name}: a norm is never negative; found {values.min():.3g}")
-    moving = values[values > 0]
-    if len(moving) < 2:
-        return Score.missing(name, f"2 gradient norms above 0 are needed; found {len(moving)}")
-    logs = np.log10(moving)
-    protocol = {
-        "steps": len(values),
-        "zero": int(len(values) - len(moving)),
-        "geometric_mean": float(10 ** logs.mean()),
-    }
-    return Score(name, float(logs.std(ddof=1)), protocol=protocol)
-
-
 @dataclass(frozen=True)
 class OverTime:
     """One score over training.

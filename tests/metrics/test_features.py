@@ -66,7 +66,7 @@ def _root(covariance):
 
 
 @pytest.mark.parametrize("dims", [192, pytest.param(2048, marks=pytest.mark.gate)])
-def test_fid_equals_pytorch_fid_from_end_to_end(with_inception, folders, dims):
+def test_fid_equals_pytorch_fid_from_end_to_end(with_inception, with_pytorch_fid, folders, dims):
     from pytorch_fid.fid_score import calculate_fid_given_paths
 
     real_folder, fake_folder, real, fake = folders

@@ -10,7 +10,6 @@ from gannb.metrics.stability import (
     OverTime,
     alarm_rate,
     birthday,
-    gradient_norm_spread,
     loss_variance,
     modes,
 )
@@ -28,20 +27,9 @@ def test_loss_variance_is_that_of_the_noise_not_of_the_trend():
     assert "100 steps are needed" in loss_variance(noise[:99], "x").reason
 
 
-def test_gradient_norm_spread_is_in_decades_and_leaves_standing_still_out():
-    norms = 10 ** rng().normal(1, 0.25, 3000)
-    spread = gradient_norm_spread([*norms, 0, 0], "d_grad_norm_spread")
-    assert spread.value == pytest.approx(0.25, rel=0.05)
-    assert spread.protocol["zero"] == 2 and spread.protocol["geometric_mean"] == pytest.approx(10, rel=0.05)
-    assert not gradient_norm_spread([0, 1.0], "x").available
-    with pytest.raises(ValueError, match="never negative"):
-        gradient_norm_spread([1, -1], "x")
-
-
-@pytest.mark.parametrize("measure", [loss_variance, gradient_norm_spread])
-def test_nan_in_a_curve_is_named(measure):
+def test_nan_in_a_curve_is_named():
     with pytest.raises(ValueError, match=r"1 of 3 values are not finite \(first: index 1"):
-        measure([1, math.nan, 2], "d_loss")
+        loss_variance([1, math.nan, 2], "d_loss")
 
 
 def test_best_and_last_over_time():
