@@ -38,7 +38,7 @@ class Cleaner:
         """From a run folder's path or name, or `last`: its newest whole checkpoint.
 
         Raises:
-            FileNotFoundError: no such run.
+            NotFound: no such run.
             RunError: not a run of `identity`, or one without a whole checkpoint.
         """
         folder = locations.find(str(run), name="*" if str(run) != "last" else Identity.name)

@@ -53,12 +53,12 @@ class SignHeuristic:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"shares": self.shares, **self.overfitting.state_dict()}
+        return {"shares": self.shares, "overfitting": self.overfitting.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what `state_dict` gave."""
         self.shares = [float(share) for share in state["shares"]]
-        self.overfitting.load_state_dict(state)
+        self.overfitting.load_state_dict(state["overfitting"])
 
 
 def drivers(

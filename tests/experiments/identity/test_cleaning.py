@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gannb.config.faults import NotFound
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
 from gannb.experiments.identity import losses, networks
@@ -73,7 +74,7 @@ def test_a_cleaned_file_keeps_frontal_features_and_everything_else(trainer: Trai
 
 
 def test_what_is_no_identity_run_is_named(trainer: Trainer, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no run folder"):
+    with pytest.raises(NotFound, match="no run folder"):
         Cleaner.of(tmp_path / "absent")
     other = tmp_path / "other"
     other.mkdir()
