@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import tempfile
 import threading
@@ -39,6 +40,8 @@ def printed(executed: Path) -> str:
 
 
 def test_values_arrive_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / f".01_toy@{platform.node()}@{2**22 + 5}.ipynb").touch()  # of a process that was killed
     values = {"lr": 1e-05, "name": "00123 'quoted' ü", "steps": 7}
     outcome = execute(notebook(tmp_path, "print([lr, name, steps])"), values, tmp_path / "runs", progress=False)
     assert outcome.failure is None and outcome.folder == tmp_path / "runs" / "run-7"

@@ -89,7 +89,7 @@ def test_a_page_shows_scores_with_protocol_or_reason_parameters_and_notebook(run
     assert "n_real 60, split held out" in shown and "no Inception weights" in shown
     assert "&lt;rendered&gt;" in shown and "<math" in shown and "plotly.min.js" in shown
     without = (tmp_path / "report" / f"toy-{runs[0].name}.html").read_text()
-    assert "No executed notebook" in without and "plotly.min.js" not in without
+    assert "no executed notebook" in without and "plotly.min.js" not in without
 
 
 def test_one_plotly_for_all_pages(runs: list[Path], tmp_path: Path) -> None:
