@@ -50,7 +50,7 @@ def test_a_branch_without_changes_goes_the_same_way(parent, tmp_path):
     branch.finish()
     found = compare(parent.run.folder, branch.run.folder)
     assert branch.weights() == parent.weights() and found.equal
-    assert found.parted is None and found.rows == 5
+    assert found.diverged is None and found.rows == 5
     assert found.branches == ("", f"toy/{parent.run.folder.name} at step 15")
 
 
@@ -61,7 +61,7 @@ def test_a_branch_with_other_numbers_parts_at_its_first_step(parent, tmp_path):
     parent_on.fit(steps=25)
     found = compare(parent_on.run.folder, branch.run.folder)
     assert found.parameters == {"real_label": (0.9, 0.7)}
-    assert found.parted == 21 and "D/loss" in found.parted_in
+    assert found.diverged == 21 and "D/loss" in found.diverged_in
     assert found.equal is None
     text = repr(found)
     assert "they part at step 21" in text and "parameter real_label" in text and "branched from" in text
@@ -85,7 +85,7 @@ def test_the_parents_of_moves_stand_in_the_comparison(parent, tmp_path):
     plain.finish()
     found = compare(parent.run.folder, plain.run.folder)
     assert found.moves == [(parent.run.folder.name, 8, "lr", 4e-3, "person")]
-    assert found.parted == 9 and found.equal is False
+    assert found.diverged == 9 and found.equal is False
 
 
 def test_a_killed_branch_is_resumed_as_a_branch(parent, tmp_path):
