@@ -276,7 +276,8 @@ class ImageFiles:
                     folders.remove(folder)
                     reason = "hidden folder" if hidden else "the same folder as one that is read already"
                     self.skipped.append((f"{_printable(here / folder)}/", reason))
-                seen.add(real)
+                else:
+                    seen.add(real)
             yield from (here / file for file in files if not file.startswith("."))
 
     def _look_at_array(self, name: str) -> None:

@@ -10,6 +10,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from gannb.comparison.results import hardware, keep, numbers
 from gannb.data.image_files import ImageFiles, to_channels
 from gannb.data.images import read_images
 from gannb.metrics.score_folders import FileImages
@@ -42,6 +43,12 @@ def test_linked_folders_are_read_and_each_folder_once(tmp_path):
         "linked/": "the same folder as one that is read already",
         "again/back/": "the same folder as one that is read already",
     }
+
+
+def test_a_link_to_a_hidden_folder_is_read(tmp_path):
+    save(tmp_path / ".kept" / "a.png")
+    (tmp_path / "shown").symlink_to(tmp_path / ".kept")
+    assert [picture.name for picture in ImageFiles(tmp_path).pictures] == ["shown/a.png"]
 
 
 def test_a_folder_is_read_before_a_link_to_it(tmp_path):
@@ -113,18 +120,37 @@ def test_the_grey_of_equal_channels_is_theirs():
     assert np.array_equal(to_channels(np.repeat(values, 3, axis=2), 1), values)
 
 
+MEASURED = (
+    "import resource, sys; from gannb.data.images import read_images\n"
+    "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+    "before, images = peak(), read_images(sys.argv[1], 64)\n"
+    "print(len(images), before, peak())"
+)
+
+
+def photographs(folder, count):
+    """(images, megabytes before, megabytes at most) of reading so many photographs of 12 megapixels."""
+    Image.linear_gradient("L").resize((4000, 3000)).convert("RGB").save(folder / "0.jpg")
+    for index in range(1, count):
+        (folder / f"{index}.jpg").symlink_to(folder / "0.jpg")
+    command = [sys.executable, "-c", MEASURED, str(folder)]
+    return map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
 def test_large_photographs_are_decoded_one_at_a_time(tmp_path):
-    Image.linear_gradient("L").resize((4000, 3000)).convert("RGB").save(tmp_path / "0.jpg")
-    for index in range(1, 6):
-        (tmp_path / f"{index}.jpg").symlink_to(tmp_path / "0.jpg")
-    measured = (
-        "import resource, sys; from gannb.data.images import read_images\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "images = read_images(sys.argv[1], 64)\n"
-        "print(len(images), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", measured, str(tmp_path)], capture_output=True, text=True, check=True, timeout=300
-    )
-    count, megabytes = map(int, done.stdout.split())
-    assert count == 6 and megabytes < 600, f"{megabytes} MB: all at once would be 864"
+    count, before, peak = photographs(tmp_path, 6)
+    assert count == 6 and peak - before < 600, "all at once would be 864 MB"
+
+
+@pytest.mark.gate
+@pytest.mark.timeout(3600)
+def test_three_hundred_photographs_need_less_than_a_gigabyte(tmp_path):
+    """`pytest -m gate tests/data/test_image_files.py` keeps what was measured in `results/photographs.json`."""
+    began = sum(os.times()[2:4])
+    count, before, peak = photographs(tmp_path, 300)
+    seconds = round(sum(os.times()[2:4]) - began, 1)
+    trial = numbers("read to 64×64", images=count, peak_megabytes=peak, before_megabytes=before, cpu_seconds=seconds)
+    question = "How much memory does a folder of 300 photographs of 12 megapixels take?"
+    head = {"question": question, "command": "pytest -m gate tests/data/test_image_files.py", "hardware": hardware()}
+    keep("photographs", [trial], metric="peak_megabytes", better="low", **head)
+    assert peak <= 1000
