@@ -2,8 +2,8 @@
 
 Cost: one small SAGAN trains in blocks of steps: without the view, with it, without it; every message goes out to a
 client that reads it. Ratios are of neighbouring blocks, by the clock and by processor time (all threads of the
-kernel), so other work on the machine weighs little. Effect: the client sends moves on a subshell while the cell is
-busy, as JupyterLab does, and the trainer notes when each took effect. (From a key pressed in a browser: tests/browser.)
+kernel), so other work on the machine weighs little. Effect: the client sends moves while the cell is busy, as a
+page does, and the trainer notes when each took effect. (From a key pressed in a browser: tests/browser.)
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def trainer_and_view(folder: str, device: str) -> tuple[Any, Any]:
     from gannb.training.trainer import Trainer
     from gannb.widgets.live_view import LiveView
 
-    p = ParticlesSagan(runs=folder, threads=1, device=device)
+    p = ParticlesSagan(runs=folder, threads=1, device=device, loss="bce")  # so that its labels act
     run = Run.open(p)
     with seeded(0, "networks"):
         G, D = sagan.Generator(p.latent_dim, p.ngf, p.image_size), sagan.Discriminator(p.ndf, p.image_size)
@@ -98,7 +98,13 @@ def cost(folder: str, device: str) -> dict[str, Any]:
 
 def effects(folder: str, device: str) -> dict[str, Any]:
     """When each value of `real_label` took effect; the client is messages the panel's comm first."""
+    from IPython import get_ipython
+
+    from gannb.widgets import message_priority
+
     trainer, view = trainer_and_view(folder, device)
+    message_priority.install(get_ipython().kernel)
+    message_priority.prioritise(view.panel.model_id)
     print(f"comm {view.panel.comm.comm_id}", flush=True)
     trainer.watchers.append(view)
     seen, steps = {}, []
@@ -117,7 +123,7 @@ def effects(folder: str, device: str) -> dict[str, Any]:
 
 
 class Client:
-    """A kernel, and what a front end does: read everything, send moves on a subshell."""
+    """A kernel, and what a front end does: read everything, send moves."""
 
     def __init__(self) -> None:
         from jupyter_client.manager import start_new_kernel
@@ -159,9 +165,6 @@ class Client:
 
     def moves(self) -> dict[str, float]:
         """Send moves until the kernel has seen them all; when each was sent."""
-        control = self.client.control_channel
-        control.send(self.client.session.msg("create_subshell_request"))
-        subshell = control.get_msg(timeout=30)["content"]["subshell_id"]
         while "comm " not in self.printed:
             time.sleep(0.1)
         comm = self.printed.partition("comm ")[2].split()[0]
@@ -173,7 +176,6 @@ class Client:
             message = self.client.session.msg(
                 "comm_msg", {"comm_id": comm, "data": {"method": "custom", "content": move}}
             )
-            message["header"]["subshell_id"] = subshell
             sent[f"{value:.6g}"] = time.time()
             self.client.shell_channel.send(message)
         return sent
