@@ -64,7 +64,7 @@ def test_a_branch_with_other_numbers_parts_at_its_first_step(parent, tmp_path):
     assert found.diverged == 21 and "D/loss" in found.diverged_in
     assert found.equal is None
     text = repr(found)
-    assert "they part at step 21" in text and "parameter real_label" in text and "branched from" in text
+    assert "they diverge at step 21" in text and "parameter real_label" in text and "branched from" in text
 
 
 def test_numbers_of_the_parent_go_on_in_a_branch_and_are_told(parent, tmp_path):
