@@ -7,36 +7,27 @@ identity ("problem diagnosis"), measured on one population (claim I8).
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from gannb.experiments.identity.metrics import (
-    HARM,
-    YAW_BINS,
-    Comparison,
-    by_yaw,
-    compare,
-    evaluate,
-    harm_rate,
-    improvement,
-)  # fmt: skip
+from gannb.experiments.identity.figures import bin_names, error_bars, score_by_yaw, single
+from gannb.experiments.identity.metrics import HARM, Comparison, by_yaw, compare, evaluate, harm_rate, improvement
 from gannb.figures.template import COLOURS, INK, TEMPLATE
-from gannb.metrics.score import Score, Scores
+from gannb.metrics.score import Scores
 from gannb.runs.files import write_json, write_text
 from gannb.tables import Table
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from torch import Tensor
 
     from gannb.experiments.identity.faces import Faces
 
 PANELS = ("improvement by yaw", "distribution of the change", "similarity to the target", "share harmed by yaw")
-BAD_INPUT = 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,87 +105,45 @@ def score_table(scores: Scores) -> Table:
 
 def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
     """Draw four panels: change by yaw with 95 % intervals, its histogram, similarity before and after, share harmed."""
-    from plotly.subplots import make_subplots
-
     shown = make_subplots(rows=2, cols=2, subplot_titles=PANELS, horizontal_spacing=0.1, vertical_spacing=0.22)
-    bins = [(low, high) for low, high in YAW_BINS if len(comparison.within(low, high))]
-    panels = {(1, 1): _change(comparison, bins), (1, 2): _histogram(comparison)}
-    panels |= {(2, 1): _similarity(comparison, bins), (2, 2): _harm(comparison, bins)}
-    for (row, column), traces in panels.items():
+    change, harmed = (score_by_yaw(comparison, score) for score in (improvement, harm_rate))
+    gained = [COLOURS[2] if value >= 0 else COLOURS[1] for value in change["y"]]
+    bars = {"error_y_color": INK, "showlegend": False}
+    panels = {
+        (1, 1): [go.Bar(**change, **bars, name="change", marker_color=gained)],
+        (1, 2): [_histogram(comparison)],
+        (2, 1): [_similarity(comparison, "before", COLOURS[1]), _similarity(comparison, "after", COLOURS[0])],
+        (2, 2): [go.Bar(**harmed, **bars, name="harmed", marker_color=COLOURS[1])],
+    }
+    titles = ("change of the cosine", "faces", "cosine", "share of the faces")
+    for ((row, column), traces), y_title in zip(panels.items(), titles):
         for trace in traces:
             shown.add_trace(trace.update(uid=f"{len(shown.data)}-{trace.name}"), row, column)
-    names = [_bin(*ends) for ends in bins]
+        shown.update_yaxes(title_text=y_title, row=row, col=column)
     for row, column in ((1, 1), (2, 1), (2, 2)):
-        shown.update_xaxes(title_text="|yaw|, degrees", type="category", categoryarray=names, row=row, col=column)
+        axis = {"title_text": "|yaw|, degrees", "type": "category", "categoryarray": bin_names(comparison)}
+        shown.update_xaxes(**axis, row=row, col=column)
     shown.update_xaxes(title_text="change of the cosine", row=1, col=2)
     shown.add_vline(-HARM, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=2)
-    for (row, column), text in zip(panels, ("change of the cosine", "faces", "cosine", "share of the faces")):
-        shown.update_yaxes(title_text=text, row=row, col=column)
     shown.update_yaxes(range=[0, 1], row=2, col=2)
     return shown.update_layout(
         template=TEMPLATE, title=title, height=700, margin_t=70, legend={"x": 0.0, "y": 0.02}, bargap=0.15
     )
 
 
-Bins = list[tuple[float, float]]
-
-
-def _bin(low: float, high: float) -> str:
-    return f"{low:g}-{high:g}"
-
-
-def _bars(comparison: Comparison, bins: Bins, score: Callable[..., Score], name: str, colour: Any) -> go.Bar:
-    """A score by yaw as bars with its intervals; `colour` is of a value."""
-    import plotly.graph_objects as go
-
-    found = [score(comparison, *ends) for ends in bins]
-    values = np.array([float(one) for one in found])
-    ends = np.array([one.interval or (float(one),) * 2 for one in found]).T
-    colours = [colour(value) for value in values]
-    x = [_bin(*ends) for ends in bins]
-    errors = _errors(values, ends)
-    return go.Bar(x=x, y=_single(values), name=name, error_y=errors, marker_color=colours, showlegend=False)
-
-
-def _change(comparison: Comparison, bins: Bins) -> list[go.Bar]:
-    return [_bars(comparison, bins, improvement, "change", lambda mean: COLOURS[2] if mean >= 0 else COLOURS[1])]
-
-
-def _harm(comparison: Comparison, bins: Bins) -> list[go.Bar]:
-    return [_bars(comparison, bins, harm_rate, "harmed", lambda share: COLOURS[1])]
-
-
-def _histogram(comparison: Comparison) -> list[go.Bar]:
+def _histogram(comparison: Comparison) -> go.Bar:
     """Counted here: the figure holds the bins, not every face."""
-    import plotly.graph_objects as go
-
     counts, edges = np.histogram(comparison.change.numpy(), bins=40)
     middles = (edges[:-1] + edges[1:]) / 2
     colours = [COLOURS[2] if middle >= -HARM else COLOURS[1] for middle in middles]
-    bars = {"x": _single(middles), "y": counts, "width": _single(np.diff(edges))}
-    return [go.Bar(**bars, name="faces", marker_color=colours, showlegend=False)]
+    bars = {"x": single(middles), "y": counts, "width": single(np.diff(edges))}
+    return go.Bar(**bars, name="faces", marker_color=colours, showlegend=False)
 
 
-def _similarity(comparison: Comparison, bins: Bins) -> list[go.Scatter]:
-    """Means before and after by yaw; bars span 5 to 95 % of the faces."""
-    import plotly.graph_objects as go
-
-    lines = []
-    for which, colour in (("before", COLOURS[1]), ("after", COLOURS[0])):
-        values = [getattr(comparison.within(*ends), which).numpy() for ends in bins]
-        means, spread = np.array([one.mean() for one in values]), [np.quantile(one, (0.05, 0.95)) for one in values]
-        errors = {**_errors(means, np.array(spread).T), "width": 3, "thickness": 1}
-        style = {"name": which, "mode": "lines+markers", "line": {"color": colour}, "error_y": errors}
-        lines.append(go.Scatter(x=[_bin(*ends) for ends in bins], y=_single(means), **style))
-    return lines
-
-
-def _errors(values: np.ndarray, ends: np.ndarray) -> dict[str, Any]:
-    """Asymmetric error bars from interval ends `[2, n]`."""
-    below, above = np.maximum(values - ends[0], 0), np.maximum(ends[1] - values, 0)
-    return {"type": "data", "symmetric": False, "array": _single(above), "arrayminus": _single(below), "color": INK}
-
-
-def _single(values: np.ndarray) -> np.ndarray:
-    """Single precision: half the bytes in the notebook."""
-    return np.asarray(values, dtype=np.float32)
+def _similarity(comparison: Comparison, which: str, colour: str) -> go.Scatter:
+    """The mean "before" or "after" by yaw; bars span 5 to 95 % of the faces."""
+    values = [getattr(comparison.within(*ends), which).numpy() for ends in comparison.bins]
+    means, spread = np.array([one.mean() for one in values]), [np.quantile(one, (0.05, 0.95)) for one in values]
+    errors = {**error_bars(means, np.array(spread).T), "color": INK, "width": 3, "thickness": 1}
+    style = {"name": which, "mode": "lines+markers", "line": {"color": colour}, "error_y": errors}
+    return go.Scatter(x=bin_names(comparison), y=single(means), **style)

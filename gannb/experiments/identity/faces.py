@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from gannb.random import generator
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 WIDTH = 512
 FRONTAL = 15.0  # degrees of yaw below which a face counts as frontal
@@ -35,7 +35,7 @@ class FaceBatch(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class Faces:
+class Faces(ShownAsTable):
     """Features of faces, who they show and how the head is turned.
 
     Attributes:
@@ -126,7 +126,9 @@ class Faces:
             )
         return replace(self, target=target)[found]
 
-    def _table(self) -> Table:
+    @property
+    def table(self) -> Table:
+        """Where they come from, how many, and how far the heads are turned."""
         _, images = self.identity.unique(return_counts=True)
         yaw = self.pose[:, 0]
         rows = [
@@ -138,12 +140,6 @@ class Faces:
         if self.planted is not None:
             rows.append(("planted", f"{self.planted.shape[1]} pose directions of {self.planted.shape[0]}"))
         return Table(("faces", ""), rows)
-
-    def __repr__(self) -> str:
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()
 
 
 def _frontal_means(faces: Faces, frontal: float) -> tuple[Tensor, Tensor]:

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity
 
 from gannb.experiments.identity.faces import Faces
-from gannb.experiments.identity.metrics import YAW_BINS, Comparison, improvement
+from gannb.experiments.identity.metrics import Comparison, improvement
 from gannb.experiments.identity.networks import clean
 from gannb.figures.template import COLOURS, INK, figure
+from gannb.metrics.score import Score
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+
+def single(values: np.ndarray) -> np.ndarray:
+    """Single precision: half the bytes in the notebook."""
+    return np.asarray(values, dtype=np.float32)
+
+
+def error_bars(values: np.ndarray, ends: np.ndarray) -> dict[str, Any]:
+    """Asymmetric error bars of values `[n]` from interval ends `[2, n]`."""
+    below, above = np.maximum(values - ends[0], 0), np.maximum(ends[1] - values, 0)
+    return {"type": "data", "symmetric": False, "array": single(above), "arrayminus": single(below)}
+
+
+def bin_names(comparison: Comparison) -> list[str]:
+    """The yaw bins that hold faces, such as "0-15"."""
+    return [f"{low:g}-{high:g}" for low, high in comparison.bins]
+
+
+def score_by_yaw(comparison: Comparison, score: Callable[..., Score]) -> dict[str, Any]:
+    """A score in each yaw bin that holds faces, with its interval: x, y and error bars of a trace."""
+    found = [score(comparison, *ends) for ends in comparison.bins]
+    values = np.array([float(one) for one in found])
+    ends = np.array([one.interval or (float(one),) * 2 for one in found]).T
+    return {"x": bin_names(comparison), "y": single(values), "error_y": error_bars(values, ends)}
 
 
 def variants_by_yaw(variants: Mapping[str, Comparison]) -> go.Figure:
@@ -25,18 +48,11 @@ def variants_by_yaw(variants: Mapping[str, Comparison]) -> go.Figure:
     Args:
         variants: name → similarity before and after; those beyond the number of colours are dotted.
     """
-    import plotly.graph_objects as go
-
     traces = []
     for index, (name, comparison) in enumerate(variants.items()):
-        bins = [(low, high) for low, high in YAW_BINS if len(comparison.within(low, high))]
-        gains = [improvement(comparison, low, high) for low, high in bins]
-        means = np.array([float(gain) for gain in gains], dtype=np.float32)
-        edges = np.array([gain.interval or (float(gain),) * 2 for gain in gains], dtype=np.float32).T
         style = {"color": COLOURS[index % len(COLOURS)], "dash": "solid" if index < len(COLOURS) else "dot"}
-        errors = {"type": "data", "symmetric": False, "array": edges[1] - means, "arrayminus": means - edges[0]}
-        x = [f"{low:g}-{high:g}" for low, high in bins]
-        traces.append(go.Scatter(x=x, y=means, name=name, mode="lines+markers", line=style, error_y=errors))
+        gains = score_by_yaw(comparison, improvement)
+        traces.append(go.Scatter(**gains, name=name, mode="lines+markers", line=style))
     shown = figure(traces, xaxis_title="|yaw|, degrees", yaxis_title="change of the cosine", xaxis_type="category")
     shown.add_hline(0, line={"color": INK, "dash": "dash", "width": 1})
     return shown
@@ -58,8 +74,6 @@ def what_if(model: nn.Module, faces: Faces, face: int, *, removal: float, blend:
     Raises:
         IndexError: no such face.
     """
-    import plotly.graph_objects as go
-
     if not 0 <= face < len(faces):
         raise IndexError(f"face {face}: there are {len(faces)}, numbered from 0")
     raw, target, pose = faces.features[face], faces.target[face], faces.pose[face]

@@ -50,6 +50,11 @@ class Comparison:
         """Which faces fell by more than 0.005, `[N]` bool."""
         return self.change < -HARM
 
+    @property
+    def bins(self) -> list[tuple[float, float]]:
+        """Those of `YAW_BINS` that hold faces."""
+        return [ends for ends in YAW_BINS if len(self.within(*ends))]
+
     def within(self, low: float, high: float) -> Comparison:
         """The faces with low ≤ |yaw| < high; 90 as `high` takes everything beyond it along."""
         kept = (self.yaw >= low) & ((self.yaw < high) | (high >= 90))
@@ -191,13 +196,10 @@ def evaluate(cleaned: Tensor, faces: Faces) -> Scores:
     """
     comparison = compare(cleaned, faces)
     own = [
-        improvement(comparison),
-        improvement(comparison, 0, FRONTAL),
-        improvement(comparison, PROFILE, 90),
+        *(improvement(comparison, *ends) for ends in ((0, 90), (0, FRONTAL), (PROFILE, 90))),
         similarity(comparison, raw=True),
         similarity(comparison),
-        harm_rate(comparison),
-        harm_rate(comparison, 0, FRONTAL),
+        *(harm_rate(comparison, *ends) for ends in ((0, 90), (0, FRONTAL))),
         removed_energy(cleaned, faces),
     ]
     return Scores(own) | verification(faces.features, faces, suffix="_raw") | verification(cleaned, faces)

@@ -13,17 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from gannb.experiments.identity import layers
 from gannb.experiments.identity.faces import WIDTH
-from gannb.experiments.identity.layers import (
-    TOKENS,
-    Gate,
-    IdentityEnhancer,
-    Pooling,
-    PoseAwareLayer,
-    PoseEmbedding,
-    TokenPooling,
-    YawGate,
-)  # fmt: skip
 from gannb.experiments.identity.params import Identity
 
 
@@ -74,8 +65,8 @@ class IdentityTransformer(nn.Module):
         width: int = 512,
         depth: int = 4,
         heads: int = 8,
-        pooling: Pooling = "mean",
-        gate: Gate = "learned",
+        pooling: layers.Pooling = "mean",
+        gate: layers.Gate = "learned",
         closed_below: float = 15.0,
         identity: int = 256,
         pose: int = 128,
@@ -83,14 +74,14 @@ class IdentityTransformer(nn.Module):
         super().__init__()
         if width % heads:
             raise ValueError(f"width {width} is not divisible by {heads} heads")
-        self.lift = nn.Linear(WIDTH // TOKENS, width)
-        self.position = nn.Parameter(0.02 * torch.randn(TOKENS, width))
-        self.pose_embedding = PoseEmbedding(width)
-        self.layers = nn.ModuleList(PoseAwareLayer(width, heads) for _ in range(depth))
-        self.norm, self.pooling = nn.LayerNorm(width), TokenPooling(width, pooling)
+        self.lift = nn.Linear(WIDTH // layers.TOKENS, width)
+        self.position = nn.Parameter(0.02 * torch.randn(layers.TOKENS, width))
+        self.pose_embedding = layers.PoseEmbedding(width)
+        self.layers = nn.ModuleList(layers.PoseAwareLayer(width, heads) for _ in range(depth))
+        self.norm, self.pooling = nn.LayerNorm(width), layers.TokenPooling(width, pooling)
         self.identity_head, self.pose_head = nn.Linear(width, identity), nn.Linear(width, pose)
         self.pose_reading = nn.Linear(pose, 3)
-        self.enhancer = IdentityEnhancer(identity, pose, gate, closed_below)
+        self.enhancer = layers.IdentityEnhancer(identity, pose, gate, closed_below)
         # The ways back belong to the model, trained and saved with it (claim I5).
         self.identity_to_feature, self.pose_to_feature = nn.Linear(identity, WIDTH), nn.Linear(pose, WIDTH)
         self.feature_to_identity = nn.Linear(WIDTH, identity)  # for the first version's comparison in 256-d
@@ -107,7 +98,7 @@ class IdentityTransformer(nn.Module):
             blend: the enhancer's factors, in [0, 1].
         """
         unit = normalize(features, dim=1) * math.sqrt(WIDTH)  # entries near 1, whatever the embedder's scale
-        tokens = self.lift(unit.unflatten(1, (TOKENS, -1))) + self.position
+        tokens = self.lift(unit.unflatten(1, (layers.TOKENS, -1))) + self.position
         condition = self.pose_embedding(pose)
         for layer in self.layers:
             tokens = layer(tokens, condition)
@@ -117,15 +108,11 @@ class IdentityTransformer(nn.Module):
         length = features.norm(dim=1, keepdim=True)  # cleaned features are as long as the raw ones
         output = length * self.identity_to_feature(enhanced)
         return Enhanced(
-            output=output,
-            base=base,
-            identity=enhanced,
-            contamination=contamination,
-            gate=gate,
+            output=output, base=base, identity=enhanced, contamination=contamination, gate=gate,
             pose=self.pose_reading(pose_features),
             rebuilt=output + length * self.pose_to_feature(pose_features),
             base_output=length * self.identity_to_feature(base),
-        )
+        )  # fmt: skip
 
     def identity_layers(self) -> list[nn.Parameter]:
         """What may learn at another rate: the identity head, the enhancer and the way back to 512-d."""
@@ -155,7 +142,7 @@ class PoseResidual(nn.Module):
             raise ValueError(f"rank must lie in [1, {WIDTH - 1}], got {rank}")
         # Only their span counts, so their length sets how fast they turn: short ones keep up with the other weights.
         self.directions = nn.Parameter(0.1 * torch.randn(WIDTH, rank) / math.sqrt(WIDTH))
-        self.gate = YawGate(closed_below)
+        self.gate = layers.YawGate(closed_below)
         self.pose_reading = nn.Sequential(nn.Linear(rank, 32), nn.SiLU(), nn.Linear(32, 3))
 
     def basis(self) -> Tensor:
@@ -179,15 +166,10 @@ class PoseResidual(nn.Module):
             contamination, gate = coordinates @ basis.T, self.gate(pose)
             output = raw - removal * blend * gate * contamination
         return Enhanced(
-            output=output,
-            base=raw,
-            identity=output,
-            contamination=contamination,
-            gate=gate,
+            output=output, base=raw, identity=output, contamination=contamination, gate=gate, base_output=raw,
             pose=self.pose_reading(normalize(raw, dim=1) @ basis * math.sqrt(basis.shape[1])),
             rebuilt=output + removal * blend * gate * contamination,
-            base_output=raw,
-        )
+        )  # fmt: skip
 
     def identity_layers(self) -> list[nn.Parameter]:
         """What may learn at another rate: the directions."""

@@ -75,9 +75,7 @@ class Identity(Experiment):
 
     data: str = _data("synthetic", '"synthetic", or an .npz with features, identity and pose', source=DATA)
     pose_unit: str = _data(
-        "auto",
-        "of the file's pose; auto refuses apparent radians (ours)",
-        choices=("auto", "degrees", "radians"),
+        "auto", "of the file's pose; auto refuses apparent radians (ours)", choices=("auto", "degrees", "radians")
     )
     drop_singles: bool = _data(False, "leave identities with one image out instead of refusing (ours)")
     target: str = _data(
@@ -114,9 +112,7 @@ class Identity(Experiment):
 
     similarity_width: int = _losses(512, "width of the identity loss: 256 (before), 512 (after)", low=256, high=512)
     protect: str = _losses(
-        "raw",
-        "protection compares with the detached raw feature or the model's own base (I6)",
-        choices=("raw", "base"),
+        "raw", "protection compares with the detached raw feature or the model's own base (I6)", choices=("raw", "base")
     )
     lambda_identity: float = param(2.0, "1 − cosine to the target (1.0 → 2.0)", _WEIGHT)
     lambda_pose: float = param(0.3, "predicted pose (0.5 → 0.3)", _WEIGHT)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
+
+from gannb.control.alarms import Alarm
+from gannb.control.stateful import Stateful
 
 
-class TwoPhases:
+class TwoPhases(Stateful):
     """A driver: weights stand at their `first` values for a phase, then go linearly to their `final` ones.
 
     The lengths are numbers themselves, `phase_epochs` and `ramp_epochs`, so a person may lengthen a phase while it
@@ -39,16 +42,9 @@ class TwoPhases:
         share = 0.0 if beyond < 0 else min(1.0, beyond / ramp) if ramp else 1.0
         return {name: (1 - share) * self.first[name] + share * self.final[name] for name in self.names}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Empty: a function of the step and the two lengths."""
-        return {}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
-
-
-class DecreaseAlarm:
-    """An alarm: rings when a score has fallen `patience` times in a row, each time below the one before.
+class DecreaseAlarm(Alarm):
+    """Rings when a score has fallen `patience` times in a row, each time below the one before.
 
     Args:
         key: what is watched, such as "held_out/similarity"; rows without it do not count.
@@ -58,29 +54,18 @@ class DecreaseAlarm:
     Source: identity, "if similarity keeps falling, adjust in time".
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("last", "count")
+
     def __init__(self, key: str, *, patience: int = 3, action: str = "note") -> None:
-        self.name, self.key, self.patience = f"{key} keeps falling", key, patience
-        self.action, self.changes = action, {}
+        super().__init__(f"{key} keeps falling", action)
+        self.key, self.patience = key, patience
         self.last: float | None = None
-        self.count = 0
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
-        """The message of an alarm at this step, or None."""
+        """Read one row; the message at the last of the falls, once however long they go on."""
         if self.key not in seen:
             return None
         fell = self.last is not None and seen[self.key] < self.last
         self.count, self.last = self.count + 1 if fell else 0, seen[self.key]
-        return f"{self.key} fell {self.patience} times in a row, to {self.last:.4g}" if self.rings else None
-
-    @property
-    def rings(self) -> bool:
-        """Whether the last score was the fall that rings; a longer fall rings once."""
-        return self.count == self.patience
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        return {"last": self.last, "count": self.count}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
-        self.last, self.count = state["last"], state["count"]
+        rings = self.count == self.patience
+        return f"{self.key} fell {self.patience} times in a row, to {self.last:.4g}" if rings else None

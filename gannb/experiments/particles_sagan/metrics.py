@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gannb.metrics.score import Score, Scores
 from gannb.random import key
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 Polarity = Literal["dark", "bright"]
 UNITS = {"number": "particles per image", "radius": "pixels", "brightness": "grey levels of 255"}
@@ -55,13 +55,7 @@ class Detector:
         numbers, radii, brightness = [], [], []
         for grey in _grey(images):
             middle = np.median(grey)
-            found = blob_log(
-                sign * (grey - middle),
-                min_sigma=self.smallest,
-                max_sigma=self.largest,
-                num_sigma=9,
-                threshold=self.threshold,
-            )
+            found = blob_log(sign * (grey - middle), self.smallest, self.largest, num_sigma=9, threshold=self.threshold)
             numbers.append(len(found))
             radii.append(found[:, 2] * np.sqrt(2))
             rows, columns = found[:, :2].astype(int).T
@@ -69,19 +63,19 @@ class Detector:
         return Particles(np.array(numbers), radii, brightness)
 
 
-@dataclass(frozen=True)
-class Particles:
+@dataclass(frozen=True, repr=False)
+class Particles(ShownAsTable):
     """The particles of N images.
 
     Attributes:
         number: how many in each image `[N]`.
-        radii: one array per image, radii in pixels.
-        levels: one array per image, brightness at the centre against the image's median, in grey levels of 255.
+        radius: one array per image, radii in pixels.
+        brightness: one array per image, at the centre against the image's median, in grey levels of 255.
     """
 
     number: np.ndarray
-    radii: list[np.ndarray]
-    levels: list[np.ndarray]
+    radius: list[np.ndarray]
+    brightness: list[np.ndarray]
 
     def __len__(self) -> int:
         return len(self.number)
@@ -89,10 +83,8 @@ class Particles:
     def of(self, what: str, images: np.ndarray | None = None) -> np.ndarray:
         """All values `[n]` of "number", "radius" or "brightness", of all images or of those at some places `[k]`."""
         places = np.arange(len(self)) if images is None else images
-        if what == "number":
-            return self.number[places]
-        values = {"radius": self.radii, "brightness": self.levels}[what]
-        return np.concatenate([values[i] for i in places]) if len(places) else np.empty(0)
+        values = getattr(self, what)
+        return values[places] if what == "number" else np.concatenate([values[i] for i in places])
 
     @property
     def table(self) -> Table:
@@ -103,12 +95,6 @@ class Particles:
             mean, spread = (values.mean(), values.std()) if len(values) else (None, None)
             rows.append((what, mean, spread, unit))
         return Table(("particles", "mean", "sd", "unit"), rows, note=f"{self.number.sum()} on {len(self)} images")
-
-    def __repr__(self) -> str:
-        return repr(self.table)
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
 
 def particle_scores(real: Tensor, fake: Tensor, *, seed: int = 0, draws: int = 20, split: str = "held-out") -> Scores:
@@ -151,7 +137,9 @@ def _score(
         return Score.missing(name, f"no particle was found on the {' and '.join(empty)} images", **protocol)
     value = _distance(real.of(what), fake.of(what))
     again = [_distance(real.of(what, _resample(real, rng)), fake.of(what, _resample(fake, rng))) for _ in range(draws)]
-    floors = [_distance(*(real.of(what, half) for half in _halves(len(real), rng))) for _ in range(draws)]
+    even = len(real) // 2 * 2
+    halves = (rng.permutation(len(real))[:even].reshape(2, -1) for _ in range(draws))
+    floors = [_distance(*(real.of(what, half) for half in pair)) for pair in halves]
     return Score(name, value, error=_finite(np.std, again), floor=_finite(np.mean, floors), protocol=protocol)
 
 
@@ -163,11 +151,6 @@ def _finite(summary: Callable[[list[float]], float], values: list[float]) -> flo
     """A summary of the values that are finite, None where fewer than two are."""
     finite = [value for value in values if np.isfinite(value)]
     return float(summary(finite)) if len(finite) > 1 else None
-
-
-def _halves(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    places = rng.permutation(count)
-    return places[: count // 2], places[count // 2 : count // 2 * 2]
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:

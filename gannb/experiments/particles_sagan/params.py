@@ -80,15 +80,8 @@ class ParticlesSagan(Experiment):
     path_length_every: int = _path(4, "steps between path length penalties (the paper: 4)", low=1)
     path_length_target: float = _path_length(0.0, "desired path length; follows the running mean", slider=(0, 2))
     augment: str = _augmentation("hflip,vflip,quarter_turns", "operations on real and generated images")
-    augment_probability: float = _augmentation(
-        1.0, "probability of each operation", kinds.PROBABILITY, acts_when=lambda v: bool(v.policy)
-    )
-    augment_strength: float = _augmentation(
-        1.0,
-        "magnitude of each operation",
-        kinds.PROBABILITY,
-        acts_when=lambda v: not {*v.policy} <= {*WITHOUT_MAGNITUDE},
-    )
+    augment_probability: float = _augmentation(1.0, "probability of each operation", _AUGMENTED)
+    augment_strength: float = _augmentation(1.0, "magnitude of each operation", _MAGNITUDE)
     adaptive: bool = _augmentation(False, "adapt the probability to D's overfitting, up to 0.8 (ours)")
 
     features: str = _evaluation("auto", "feature extractor: auto | inception | faed", source=FEATURES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gannb.control.adaptive_augmentation import Overfitting
 from gannb.control.numbers import Driver
@@ -14,7 +13,7 @@ DRIVEN = ("fixed", *SHAPES, "document", "adaptive", "learned")
 """The variants by what moves the numbers; nothing does in "fixed"."""
 
 
-class SignHeuristic:
+class SignHeuristic(Overfitting):
     """A strong hand-written baseline: more of everything while D overfits, less while it does not.
 
     ADA's rule (Karras et al. 2020, section 3) for several numbers at once: they have one share of their ranges, which
@@ -33,6 +32,7 @@ class SignHeuristic:
 
     reads = True
     label = "adaptive"
+    kept = ("shares", *Overfitting.kept)
 
     def __init__(
         self, ranges: Sequence[Range], *, watch: str = "D/sign_real", target: float = 0.6, every: int = 4, steps: int
@@ -40,25 +40,16 @@ class SignHeuristic:
         if every < 1 or steps < 1:
             raise ValueError(f"every={every}, steps={steps}; each must be at least 1")
         self.ranges, self.names = tuple(ranges), tuple(r.name for r in ranges)
-        self.overfitting, self.stride = Overfitting(watch, target, every), every / steps
-        self.shares = [r.share(r.initial) for r in ranges]
+        super().__init__(watch, target, every)
+        self.stride, self.shares = every / steps, [r.share(r.initial) for r in ranges]
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
         """The numbers to move at this step, with their new values."""
-        way = self.overfitting.way(step, seen)
+        way = self.way(step, seen)
         if way is None:
             return {}
         self.shares = [min(max(share + way * self.stride, 0.0), 1.0) for share in self.shares]
         return {r.name: r.clip(r.at(share)) for r, share in zip(self.ranges, self.shares)}
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        return {"shares": self.shares, "overfitting": self.overfitting.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
-        self.shares = [float(share) for share in state["shares"]]
-        self.overfitting.load_state_dict(state["overfitting"])
 
 
 def drivers(

@@ -127,7 +127,7 @@ def _split(whole: _Labelled, share: float, seed: int, stream: str) -> tuple[_Lab
             held[members[order[: round(share * len(members))]]] = True
     if not 0 < int(held.sum()) < total:
         raise ValueError(f"{total} images: a share of {share:.3g} held out leaves one side empty")
-    return whole[(~held).nonzero()[:, 0]], whole[held.nonzero()[:, 0]]
+    return whole[~held], whole[held]
 
 
 def _read(data: str, size: int, count: int, root: Path, channels: int) -> tuple[_Labelled, _Labelled | None]:
@@ -139,11 +139,9 @@ def _read(data: str, size: int, count: int, root: Path, channels: int) -> tuple[
         raise FileNotFoundError(f"data {data!r}: no such folder or file, and none of {', '.join(DATA_SETS)}")
     if (path / CIFAR10_FILE).is_file():
         return _cifar10(path, size)
-    return _npz(path, size, channels) if path.suffix == ".npz" else (_images(path, size, channels), None)
-
-
-def _images(path: Path, size: int, channels: int, **more: Any) -> _Labelled:
-    return _Labelled(read_images(path, size, channels=channels, **more))
+    if path.suffix == ".npz" and "x_train" in (arrays := Arrays(path)):
+        return _parts(arrays, size, channels)
+    return _Labelled(read_images(path, size, channels=channels)), None
 
 
 def _digits(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
@@ -155,35 +153,22 @@ def _digits(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
     return _labelled(grey, size, DIGITS, torch.from_numpy(found.target).long()), None
 
 
-def _rendered(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
-    return _Labelled(particles.load(particles.RENDERED, size)), None
-
-
-def _downloaded_cifar10(size: int, count: int, root: Path) -> tuple[_Labelled, _Labelled]:
-    return _cifar10(root / "cifar-10-batches-py", size, download=True)
-
-
 def _celeba(size: int, count: int, root: Path) -> tuple[_Labelled, _Labelled]:
     train, valid, test = (
         _torchvision("CelebA", root, size, count, split=part, download=True) for part in ("train", "valid", "test")
     )
-    return _joined(train, valid), test
+    a, b = train.images, valid.images
+    return _Labelled(Images(torch.cat([a.pixels, b.pixels]), a.names + b.names, a.source)), test
 
 
-def _lsun(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
-    return _torchvision("LSUN", root, size, count, classes=["bedroom_train"]), None
+def _parts(arrays: Arrays, size: int, channels: int) -> tuple[_Labelled, _Labelled | None]:
+    """`x_train`, and `x_test` where the file has it; with `y_train` and `y_test` where it has those."""
 
+    def part(x: str, y: str) -> _Labelled:
+        images = read_images(arrays.path, size, channels=channels, array=x)
+        return _Labelled(images, arrays.classes(y, len(images)) if y in arrays else None)
 
-def _npz(path: Path, size: int, channels: int) -> tuple[_Labelled, _Labelled | None]:
-    arrays = Arrays(path)
-    if "x_train" not in arrays:
-        return _images(path, size, channels), None
-    parts = []
-    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
-        if x in arrays:
-            images = _images(path, size, channels, array=x).images
-            parts.append(_Labelled(images, arrays.classes(y, len(images)) if y in arrays else None))
-    return parts[0], parts[1] if len(parts) > 1 else None
+    return part("x_train", "y_train"), part("x_test", "y_test") if "x_test" in arrays else None
 
 
 def _torchvision(kind: str, root: Path, size: int, count: int, **options: Any) -> _Labelled:
@@ -221,11 +206,12 @@ def _cifar10(folder: Path, size: int, *, download: bool = False) -> tuple[_Label
             f"{str(folder)!r} does not hold CIFAR-10's batch files as published ({fault}); put all of them there, or "
             f"name another folder or an .npz"
         ) from fault
-    pixels = [
-        torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1 for part in (train, test)
-    ]
-    tested = _labelled(pixels[1], size, "cifar10_test", test.targets)
-    return _labelled(pixels[0], size, "cifar10", train.targets), tested
+
+    def labelled(part: CIFAR10, source: str) -> _Labelled:
+        pixels = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+        return _labelled(pixels, size, source, part.targets)
+
+    return labelled(train, "cifar10"), labelled(test, "cifar10_test")
 
 
 def _labelled(pixels: Tensor, size: int, source: str, classes: Any = None) -> _Labelled:
@@ -236,17 +222,11 @@ def _labelled(pixels: Tensor, size: int, source: str, classes: Any = None) -> _L
     return _Labelled(images, None if classes is None else torch.as_tensor(classes))
 
 
-def _joined(one: _Labelled, other: _Labelled) -> _Labelled:
-    """Two parts without classes as one."""
-    a, b = one.images, other.images
-    return _Labelled(Images(torch.cat([a.pixels, b.pixels]), a.names + b.names, a.source))
-
-
 DATA_SETS: dict[str, Callable[[int, int, Path], tuple[_Labelled, _Labelled | None]]] = {
     DIGITS: _digits,
-    particles.RENDERED: _rendered,
-    "cifar10": _downloaded_cifar10,
+    particles.RENDERED: lambda size, count, root: (_Labelled(particles.load(particles.RENDERED, size)), None),
+    "cifar10": lambda size, count, root: _cifar10(root / "cifar-10-batches-py", size, download=True),
     "celeba": _celeba,
-    "lsun": _lsun,
+    "lsun": lambda size, count, root: (_torchvision("LSUN", root, size, count, classes=["bedroom_train"]), None),
 }
 """Name → reader of (size, at most so many images, torchvision's folder): images, and their own test part or None."""

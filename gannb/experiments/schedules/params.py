@@ -10,17 +10,7 @@ from typing import Any, ClassVar, Self
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
-from gannb.config.kinds import (
-    BETA1,
-    BETA2,
-    EMA,
-    EPOCHS,
-    LATENT,
-    PROBABILITY,
-    RATE,
-    RATE_FACTOR,
-    WEIGHT,
-)  # fmt: skip
+from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LATENT, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
 from gannb.config.registered import registered
 from gannb.config.rules import rule
 from gannb.config.sources import Source

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
 
 from gannb.figures.template import COLOURS, INK, figure
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 Point = tuple[float, float]
 
@@ -37,23 +35,15 @@ def front_figure(points: Mapping[str, Point], x_title: str, y_title: str) -> go.
     Raises:
         ValueError: no points.
     """
-    import plotly.graph_objects as go
-
     if not points:
         raise ValueError("a front needs at least one point")
     best = front(points)
-    line = {"x": [points[n][0] for n in best], "y": [points[n][1] for n in best]}
-    colours = [COLOURS[0] if name in best else INK for name in points]
     xs, ys = zip(*points.values())
-    return figure(
-        [
-            go.Scatter(**line, mode="lines", name="front", line={"color": COLOURS[0], "shape": "hv"}),
-            go.Scatter(
-                x=xs, y=ys, text=list(points), mode="markers+text", name="", textposition="top center",
-                marker={"color": colours, "size": 9},
-            ),
-        ],
-        xaxis_title=x_title,
-        yaxis_title=y_title,
-        showlegend=False,
-    )  # fmt: skip
+    front_xs, front_ys = zip(*(points[name] for name in best))
+    marker = {"color": [COLOURS[0] if name in best else INK for name in points], "size": 9}
+    text = {"text": list(points), "textposition": "top center"}
+    traces = [
+        go.Scatter(x=front_xs, y=front_ys, mode="lines", name="front", line={"color": COLOURS[0], "shape": "hv"}),
+        go.Scatter(x=xs, y=ys, mode="markers+text", name="", marker=marker, **text),
+    ]
+    return figure(traces, xaxis_title=x_title, yaxis_title=y_title, showlegend=False)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gannb.experiments.schedules.meta.hypergradient import Hypergradient, Objective
-from gannb.experiments.schedules.meta.schedule import UpdateContext
+from gannb.experiments.schedules.meta.schedule import LearnedSchedule
 from gannb.random import generator
 from gannb.training.trainer import Trainer
 
@@ -31,26 +31,26 @@ class Evolution(Hypergradient):
     def check(self, trainer: Trainer) -> None:
         """Any players: nothing is differentiated but the steps themselves."""
 
-    def __call__(self, context: UpdateContext) -> tuple[list[Tensor], dict[str, float]]:
-        """Estimates in the shapes of the weights, and the parts of the objective."""
-        trainer = context.ahead.trainer
+    def __call__(self, learned: LearnedSchedule, state: Tensor) -> tuple[list[Tensor], dict[str, float]]:
+        """Estimates in the shapes of the weights at a state `[features]`, and the parts of the objective."""
+        trainer = learned.ahead.trainer
         random = generator("evolution", trainer.seed, trainer.step)
-        slopes = [torch.zeros_like(weight) for weight in context.weights]
+        slopes = [torch.zeros_like(weight) for weight in learned.weights]
         for _ in range(self.pairs):
-            ways = [torch.randn(w.shape, generator=random, dtype=w.dtype) for w in context.weights]
-            sides = [self._disturbed(context, ways, sign) for sign in (1, -1)]
+            ways = [torch.randn(w.shape, generator=random, dtype=w.dtype) for w in learned.weights]
+            sides = [self._disturbed(learned, state, ways, sign) for sign in (1, -1)]
             for slope, way in zip(slopes, ways):
                 slope += (sides[0] - sides[1]) / (2 * self.spread * self.pairs) * way
         with torch.no_grad():
-            numbers = context.answer()
-        return slopes, self.loss(context.ahead, numbers)[1]
+            numbers = learned.answer(state)
+        return slopes, self.loss(learned.ahead, numbers)[1]
 
-    def _disturbed(self, context: UpdateContext, ways: list[Tensor], sign: int) -> float:
-        before = [weight.detach().clone() for weight in context.weights]
+    def _disturbed(self, learned: LearnedSchedule, state: Tensor, ways: list[Tensor], sign: int) -> float:
+        before = [weight.detach().clone() for weight in learned.weights]
         with torch.no_grad():
-            for weight, way in zip(context.weights, ways):
+            for weight, way in zip(learned.weights, ways):
                 weight += sign * self.spread * way
-            numbers = context.answer()
-            for weight, was in zip(context.weights, before):
+            numbers = learned.answer(state)
+            for weight, was in zip(learned.weights, before):
                 weight.copy_(was)
-        return self.loss(context.ahead, numbers)[1]["loss"]
+        return self.loss(learned.ahead, numbers)[1]["loss"]

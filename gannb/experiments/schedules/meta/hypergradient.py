@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gannb import distributed
 from gannb.control.numbers import Now
 from gannb.experiments.schedules.meta.lookahead import LookAhead, Weights
-from gannb.experiments.schedules.meta.schedule import LearnedSchedule, UpdateContext
+from gannb.experiments.schedules.meta.schedule import GradientEstimator, LearnedSchedule
 from gannb.training.trainer import Trainer
 
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
@@ -18,8 +18,8 @@ Objective = Callable[[LookAhead, Weights, Now], Mapping[str, Tensor]]
 """Parts to minimise, by name, from the players' weights after a look-ahead and its numbers."""
 
 
-class Hypergradient:
-    """An estimator: the gradient of a validation objective through steps that are not taken.
+class Hypergradient(GradientEstimator):
+    """The gradient of a validation objective through steps that are not taken.
 
     Args:
         objective: its parts after those steps.
@@ -30,8 +30,6 @@ class Hypergradient:
     Raises:
         ValueError: no step ahead, or no weight.
     """
-
-    width = 0.0
 
     def __init__(
         self, objective: Objective, weighting: Mapping[str, float], *, unroll: int = 1, batch: int = 0
@@ -51,22 +49,15 @@ class Hypergradient:
                 f"and no further; allowed: unroll=1, players without BatchNorm, or evolution"
             )
 
-    def __call__(self, context: UpdateContext) -> tuple[list[Tensor], dict[str, float]]:
-        """Gradients in the shapes of the weights, and the parts of the objective."""
-        loss, found = self.loss(context.ahead, context.answer())
-        return context.ahead.gradients(loss, context.weights), found
+    def __call__(self, learned: LearnedSchedule, state: Tensor) -> tuple[list[Tensor], dict[str, float]]:
+        """Gradients in the shapes of the weights at a state `[features]`, and the parts of the objective."""
+        loss, found = self.loss(learned.ahead, learned.answer(state))
+        return learned.ahead.gradients(loss, learned.weights), found
 
     def loss(self, ahead: LookAhead, numbers: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """The weighted objective after steps with these numbers (all 0-d), and its parts."""
         now = ahead.trainer.numbers.now(ahead.trainer.device).replace(**numbers)
         return weighted(self.objective(ahead, unrolled(ahead, now, self.unroll, self.batch), now), self.weighting)
-
-    def state_dict(self) -> dict[str, float]:
-        """Nothing: no update depends on another."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Nothing to restore."""
 
 
 def reach(estimator: Hypergradient, learned: LearnedSchedule) -> tuple[float, float]:
@@ -75,15 +66,14 @@ def reach(estimator: Hypergradient, learned: LearnedSchedule) -> tuple[float, fl
     The document's `meta_controller.backward(validation_metric)` is the first. The networks as they are do not depend on
     the controller's present output, so it is 0 (claim S1).
     """
-    context = learned.context(torch.zeros(learned.state.size))
-    ahead = context.ahead
-    now = ahead.trainer.numbers.now(ahead.trainer.device).replace(**context.answer())
+    ahead, state = learned.ahead, torch.zeros(learned.state.size)
+    now = ahead.trainer.numbers.now(ahead.trainer.device).replace(**learned.answer(state))
     standing, _ = weighted(estimator.objective(ahead, ahead.weights(), now), estimator.weighting)
-    found = torch.autograd.grad(standing, context.weights, allow_unused=True) if standing.requires_grad else []
-    written = [slope for slope in found if slope is not None]
-    slopes, _ = estimator(context)
-    norm = nn.utils.get_total_norm
-    return (float(norm(written)) if written else 0.0), float(norm(slopes))
+    written = ()
+    if standing.requires_grad:
+        written = torch.autograd.grad(standing, learned.weights, materialize_grads=True)
+    slopes, _ = estimator(learned, state)
+    return float(nn.utils.get_total_norm(written)), float(nn.utils.get_total_norm(slopes))
 
 
 def weighted(parts: Mapping[str, Tensor], weighting: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:

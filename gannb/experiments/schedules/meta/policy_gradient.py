@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from gannb.experiments.schedules.meta.hypergradient import Objective, weighted
-from gannb.experiments.schedules.meta.schedule import UpdateContext
-from gannb.training.trainer import Trainer
+from gannb.experiments.schedules.meta.schedule import GradientEstimator, LearnedSchedule
 
 
-class PolicyGradient:
-    """An estimator: REINFORCE (Williams 1992), with the mean reward as the baseline.
+class PolicyGradient(GradientEstimator):
+    """REINFORCE (Williams 1992), with the mean reward as the baseline.
 
     A move is normal around the controller's logits. Reward = decrease of the validation distance since the last update
     − the weighted other parts of the objective (instability) at present; the advantage is in units of the spread of
@@ -32,6 +30,8 @@ class PolicyGradient:
     Raises:
         ValueError: no weight for the rewarded part, or a width or momentum that is not positive.
     """
+
+    kept = ("last", "baseline")
 
     def __init__(
         self,
@@ -50,26 +50,21 @@ class PolicyGradient:
         self.objective, self.weighting, self.rewarded = objective, dict(weighting), rewarded
         self.width, self.momentum = width, momentum
         self.last: dict[str, float] = {}
-        self.baseline: list[float] = []
+        self.baseline: list[float] = []  # mean and variance of the rewards
 
-    def check(self, trainer: Trainer) -> None:
-        """Any players."""
-
-    def __call__(self, context: UpdateContext) -> tuple[list[Tensor], dict[str, float]]:
-        """Estimates in the shapes of the weights, and the parts of the objective."""
-        found = self._evaluate(context)
-        advantage, explored = self._advantage(found), [e for e in context.explorations if e.noise.any()]
+    def __call__(self, learned: LearnedSchedule, state: Tensor) -> tuple[list[Tensor], dict[str, float]]:
+        """Estimates in the shapes of the weights at a state `[features]`, and the parts of the objective."""
+        ahead = learned.ahead
+        now = ahead.trainer.numbers.now(ahead.trainer.device)
+        with torch.no_grad():
+            found = weighted(self.objective(ahead, ahead.weights(), now), self.weighting)[1]
+        advantage, explored = self._advantage(found), [e for e in learned.explorations if e.noise.any()]
         if not explored or advantage == 0.0:
-            return [torch.zeros_like(weight) for weight in context.weights], found
-        log_probability = torch.stack([(e.noise * context.logits(e)).sum() for e in explored]).mean() / self.width
-        slopes = torch.autograd.grad(-advantage * log_probability, context.weights)
+            return [torch.zeros_like(weight) for weight in learned.weights], found
+        logits = [learned.controller(e.state, e.memory)[0] for e in explored]
+        log_probability = torch.stack([(e.noise * x).sum() for e, x in zip(explored, logits)]).mean() / self.width
+        slopes = torch.autograd.grad(-advantage * log_probability, learned.weights)
         return list(slopes), found | {"advantage": advantage}
-
-    @torch.no_grad()
-    def _evaluate(self, context: UpdateContext) -> dict[str, float]:
-        """The objective for the players as they are."""
-        ahead, now = context.ahead, context.ahead.trainer.numbers.now(context.ahead.trainer.device)
-        return weighted(self.objective(ahead, ahead.weights(), now), self.weighting)[1]
 
     def _advantage(self, found: Mapping[str, float]) -> float:
         """The reward since the last update over its baseline, in spreads within ±3; 0 without one."""
@@ -86,11 +81,3 @@ class PolicyGradient:
         square = (1 - self.momentum) * (square + self.momentum * off * off)
         self.baseline = [mean + self.momentum * off, square]
         return min(max(off / (math.sqrt(square) + 1e-12), -3.0), 3.0)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The last parts of the objective, and mean and variance of the rewards."""
-        return {"last": self.last, "baseline": self.baseline}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        self.last, self.baseline = dict(state["last"]), list(state["baseline"])

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from gannb.control.stateful import Stateful
 from gannb.experiments.schedules.meta.control_space import Range, State
 from gannb.experiments.schedules.meta.controller import LIMIT, Memory
 from gannb.experiments.schedules.meta.lookahead import LookAhead
@@ -39,48 +40,21 @@ class Exploration:
     noise: Tensor
 
 
-@dataclass(frozen=True)
-class UpdateContext:
-    """What an estimator may use.
-
-    Attributes:
-        ahead: the trainer's players, to look ahead with.
-        weights: the controller's, of which gradients are wanted.
-        answer: the controller's numbers for the present state, with their gradient in the weights.
-        explorations: the noisy moves since the last update, where the estimator wants any.
-        logits: the controller's logits `[numbers]` for one of them, with their gradient in the weights.
-    """
-
-    ahead: LookAhead
-    weights: list[nn.Parameter]
-    answer: Callable[[], dict[str, Tensor]]
-    explorations: Sequence[Exploration]
-    logits: Callable[[Exploration], Tensor]
-
-
-class GradientEstimator(Protocol):
+class GradientEstimator(Stateful):
     """Gradients of the objective in the controller's weights, and values to log.
 
     Attributes:
         width: standard deviation of the exploration that it wants, in logits; 0 for none.
     """
 
-    width: float
+    width = 0.0
 
     def check(self, trainer: Trainer) -> None:
         """Raise ValueError where it cannot differentiate through this trainer's players."""
 
-    def __call__(self, context: UpdateContext) -> tuple[list[Tensor], dict[str, float]]:
-        """Gradients of the controller, and what to log of them."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
-        ...
+    def __call__(self, learned: LearnedSchedule, state: Tensor) -> tuple[list[Tensor], dict[str, float]]:
+        """Estimates in the shapes of `learned.weights` at a state `[features]`, and values to log."""
+        raise NotImplementedError
 
 
 class LearnedSchedule:
@@ -104,6 +78,7 @@ class LearnedSchedule:
     Attributes:
         logged: values of the last update, as "meta/<name>"; the state may observe them.
         updates: how many were made.
+        explorations: the noisy moves since the last update, where the estimator wants any.
 
     Raises:
         ValueError: an interval below 1.
@@ -139,7 +114,7 @@ class LearnedSchedule:
         self.logged: dict[str, float] = {}
         self.updates = 0
         self._memory: Memory = None
-        self._explorations: list[Exploration] = []
+        self.explorations: list[Exploration] = []
         self._ahead: LookAhead | None = None
 
     def attach(self, trainer: Trainer) -> LearnedSchedule:
@@ -161,32 +136,29 @@ class LearnedSchedule:
         with torch.no_grad():
             logits, self._memory = self.controller(state, before)
         if self.estimator and self.estimator.width:
-            self._explorations.append(Exploration(state, before, noise := self._noise()))
+            self.explorations.append(Exploration(state, before, noise := self._noise()))
             logits = logits + self.estimator.width * noise
         return {r.name: r.clip(float(r.at(share))) for r, share in zip(self.ranges, logits.sigmoid())}
 
-    def context(self, state: Tensor) -> UpdateContext:
-        """What an estimator is given at a state `[features]`."""
-        return UpdateContext(
-            self._attached(),
-            self.weights,
-            lambda: self.answer(state),
-            tuple(self._explorations),
-            lambda one: self.controller(one.state, one.memory)[0],
-        )
+    @property
+    def ahead(self) -> LookAhead:
+        """The trainer's players, to look ahead with; a RuntimeError before `attach`."""
+        if self._ahead is None:
+            raise RuntimeError("a controller learns by looking ahead: call learned.attach(trainer) before training")
+        return self._ahead
 
     def answer(self, state: Tensor) -> dict[str, Tensor]:
         """Its numbers (0-d) for a state `[features]`, with their gradient in its weights; held ones are left out."""
-        trainer = self._attached().trainer
+        trainer = self.ahead.trainer
         logits, _ = self.controller(state, self._memory)
         shares = logits.sigmoid().to(trainer.device)
         return {r.name: r.at(share) for r, share in zip(self.ranges, shares) if not trainer.numbers[r.name].held}
 
     def _update(self, state: Tensor) -> None:
-        if all(self._attached().trainer.numbers[name].held for name in self.names):
+        if all(self.ahead.trainer.numbers[name].held for name in self.names):
             return  # a person holds all of them: nothing of the controller's own was tried
-        slopes, found = self.estimator(self.context(state))
-        self._explorations = []
+        slopes, found = self.estimator(self, state)
+        self.explorations = []
         slopes = [slope + extra for slope, extra in zip(slopes, self._saturation(state))]
         norm = nn.utils.get_total_norm(slopes)
         self.updates += 1
@@ -201,15 +173,10 @@ class LearnedSchedule:
 
     def _noise(self) -> Tensor:
         """The exploration until the next update: one disturbance, so that its reward is its own."""
-        trainer = self._attached().trainer
+        trainer = self.ahead.trainer
         random = generator("tries", trainer.seed, self.updates)
         drawn = torch.randn(len(self.ranges), generator=random, dtype=self.weights[0].dtype)
         return drawn * torch.tensor([0.0 if trainer.numbers[name].held else 1.0 for name in self.names]).to(drawn)
-
-    def _attached(self) -> LookAhead:
-        if self._ahead is None:
-            raise RuntimeError("a controller learns by looking ahead: call learned.attach(trainer) before training")
-        return self._ahead
 
     def _saturation(self, state: Tensor) -> Sequence[Tensor]:
         """The gradient of a penalty on logits beyond ±LIMIT: a saturated sigmoid never learns again."""
@@ -222,7 +189,7 @@ class LearnedSchedule:
             "weights": _listed(self.weights),
             "moments": [{k: v.tolist() for k, v in self.optimiser.state[w].items()} for w in self.weights],
             "memory": _listed(self._memory),
-            "explorations": [[e.state.tolist(), _listed(e.memory), e.noise.tolist()] for e in self._explorations],
+            "explorations": [[e.state.tolist(), _listed(e.memory), e.noise.tolist()] for e in self.explorations],
             "estimator": self.estimator.state_dict() if self.estimator else {},
             "state": self.state.state_dict(),
             "logged": self.logged,
@@ -246,7 +213,7 @@ class LearnedSchedule:
                     mine.copy_(torch.tensor(moments[name], dtype=mine.dtype))
         kind = given[0].dtype
         self._memory = _tensors(state["memory"], kind)
-        self._explorations = [
+        self.explorations = [
             Exploration(torch.tensor(seen, dtype=kind), _tensors(memory, kind), torch.tensor(noise, dtype=kind))
             for seen, memory, noise in state["explorations"]
         ]

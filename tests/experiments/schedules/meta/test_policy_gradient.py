@@ -82,10 +82,10 @@ def test_the_slope_is_that_of_the_log_probability(kind, tmp_path):
     values = {"noise": 1.0, "lr": 0.05}
     for step, loss in enumerate((0.5, 0.7, 0.3, 0.9)):
         learned(2 * step + 1, {"model/loss": loss}, values)
-    assert len(learned._explorations) == 4
-    explored, context = list(learned._explorations), learned.context(torch.tensor([0.1, 0.2]))
-    estimator(context), estimator(context)
-    slopes, found = estimator(context)
+    assert len(learned.explorations) == 4
+    explored, state = list(learned.explorations), torch.tensor([0.1, 0.2])
+    estimator(learned, state), estimator(learned, state)
+    slopes, found = estimator(learned, state)
     assert found["advantage"] == 3.0, "the first reward above none is far above the usual"
     reached = [(learned.controller(t.state, t.memory)[0] + 0.5 * t.noise).detach() for t in explored]
 
@@ -104,11 +104,11 @@ def test_the_reward_is_the_fall_of_quality_less_instability(tmp_path):
     estimator = of_parts(*parts)
     learned = attached(tmp_path, estimator)
     learned(1, {"model/loss": 0.5}, {"noise": 1.0, "lr": 0.05})
-    context = learned.context(torch.tensor([0.1, 0.2]))
-    first, second = estimator(context)[0], estimator(context)[0]
+    state = torch.tensor([0.1, 0.2])
+    first, second = estimator(learned, state)[0], estimator(learned, state)[0]
     assert all(not slope.any() for slope in (*first, *second)), "no reward yet, and one that is the usual"
     assert estimator.baseline == pytest.approx([0.1, 0.0])
-    assert estimator(context)[1]["advantage"] == pytest.approx(-3.0)
+    assert estimator(learned, state)[1]["advantage"] == pytest.approx(-3.0)
     assert estimator.baseline[0] == pytest.approx(0.1 + 0.1 * (-0.2 - 0.1))
 
 
@@ -116,7 +116,7 @@ def test_a_held_number_is_not_tried(tmp_path):
     learned = attached(tmp_path, of_parts({"quality": 1.0, "stability": 0.0}))
     learned._ahead.trainer.numbers["noise"].held = True
     learned(1, {"model/loss": 0.5}, {"noise": 1.0, "lr": 0.05})
-    assert not learned._explorations[0].noise.any()
+    assert not learned.explorations[0].noise.any()
 
 
 def test_what_cannot_be_is_said():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 
 import pytest
 import torch
@@ -63,7 +62,7 @@ def test_the_controllers_gradient_is_that_of_finite_differences(kind, unroll, tm
     learned = learned_gan(tmp_path, kind, unroll)
     state = torch.tensor([0.7, -0.5, 0.2, -0.4], dtype=torch.float64)
     learned._memory = None if kind is MetaController else tuple(torch.full((1, 32), 0.3).double() for _ in range(2))
-    slopes, _ = learned.estimator(learned.context(state))
+    slopes, _ = learned.estimator(learned, state)
     random = generator("ways")
     ways = [torch.randn(w.shape, generator=random, dtype=torch.float64) for w in learned.weights]
     along, h = sum(float((slope * way).sum()) for slope, way in zip(slopes, ways)), 1e-5
@@ -87,10 +86,10 @@ def test_two_steps_through_batch_norm_are_refused_before_training(tmp_path):
 def test_evolution_finds_the_way_of_the_hypergradient(tmp_path):
     learned = learned_gan(tmp_path, MetaController, 1)
     state = torch.tensor([0.7, -0.5, 0.2, -0.4], dtype=torch.float64)
-    exactly, _ = learned.estimator(learned.context(state))
-    head = list(learned.controller.head.parameters())  # 130 of the weights: fewer pairs are enough
+    exactly, _ = learned.estimator(learned, state)
+    learned.weights = list(learned.controller.head.parameters())  # 130 of the weights: fewer pairs are enough
     estimator = Evolution(quality, {"quality": 1.0}, pairs=60, spread=1e-3)
-    found, _ = estimator(replace(learned.context(state), weights=head))
+    found, _ = estimator(learned, state)
     a, b = (torch.cat([s.flatten() for s in slopes]) for slopes in (exactly[-2:], found))
     assert float(torch.cosine_similarity(a, b, dim=0)) > 0.3  # √(60 / (60 + 130)) = 0.56 is expected
 
