@@ -19,7 +19,7 @@ from gannb.metrics.score import Score
 
 
 def single(values: np.ndarray) -> np.ndarray:
-    """Single precision: half the bytes in the notebook."""
+    """Values `[n]` in single precision: half the bytes in the notebook."""
     return np.asarray(values, dtype=np.float32)
 
 

@@ -142,7 +142,11 @@ class LearnedSchedule:
 
     @property
     def ahead(self) -> LookAhead:
-        """The trainer's players, to look ahead with; a RuntimeError before `attach`."""
+        """The trainer's players, to look ahead with.
+
+        Raises:
+            RuntimeError: before `attach`.
+        """
         if self._ahead is None:
             raise RuntimeError("a controller learns by looking ahead: call learned.attach(trainer) before training")
         return self._ahead
