@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from statistics import median
@@ -13,7 +14,7 @@ from gannb.control.stateful import Stateful
 ACTIONS = ("note", "pause", "stop", "rollback")
 
 
-class Alarm(Stateful):
+class Alarm(Stateful, ABC):
     """Reads every recorded row in order; returns a message when it begins to ring.
 
     Args:
@@ -33,9 +34,9 @@ class Alarm(Stateful):
         self.name, self.action, self.changes = name, action, dict(changes or {})
         self.count = 0
 
+    @abstractmethod
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
         """Read one row; the message if the alarm begins to ring."""
-        raise NotImplementedError
 
 
 class Lasting(Alarm):
