@@ -6,7 +6,9 @@ same, and can be played again: on a CPU it stands in for the graph, with the sam
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -87,7 +89,8 @@ class Tape(TorchDispatchMode):
         inputs = tree_map_only(Tensor, self._reference, (args, kwargs or {}))
         out = func(*args, **(kwargs or {}))
         results = tree_flatten(out)[0]
-        self.fault = self.fault or _fault(func, args, kwargs or {}, results)
+        if not self.fault and (fault := _fault(func, args, kwargs or {}, results)):
+            self.fault = fault + _place()
         self._operations.append((func, inputs, [self._number(result) for result in results]))
         return out
 
@@ -121,6 +124,15 @@ def _fault(func: OpOverload, args: Any, kwargs: dict[str, Any], results: list[An
     if len({x.device.type for x in [*inputs, *results] if isinstance(x, Tensor) and x.ndim}) > 1:
         return f"it copies between the host and the device: {func}"
     return ""
+
+
+def _place() -> str:
+    """The line of the loss or the network that is at work, " (losses.py:12)"; "" in the backward pass."""
+    ours, frame = ("/torch/", str(Path(__file__).parent)), inspect.currentframe()
+    while frame and any(part in frame.f_code.co_filename for part in ours):
+        frame = frame.f_back
+    at = Path(frame.f_code.co_filename) if frame else None
+    return f" ({at.name}:{frame.f_lineno})" if frame and at and frame.f_code.co_name != "_play" else ""
 
 
 def _is_reference(value: Any) -> bool:

@@ -1,0 +1,100 @@
+"""A card that is not there: tensors that say they are on it, compute on the CPU, and refuse what a real one refuses.
+
+A tensor of the host that meets one of the card raises, as on CUDA. So a training step, its hooks and its scores can be
+tried on a machine without a GPU for every tensor that stayed on the host. Built on torch's own Python backend
+(`_setup_privateuseone_for_python_backend`).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils import backend_registration
+from torch.utils._python_dispatch import return_and_correct_aliasing
+from torch.utils._pytree import tree_flatten, tree_map_only
+
+from gannb import random
+
+CARD = "card"
+MOVES = {"aten::copy_", "aten::_to_copy"}
+BY_INDEX = {"aten::index", "aten::index_put_", "aten::_index_put_impl_", "aten::index_put", "aten::_unsafe_index"}
+
+
+class OnCard(Tensor):
+    """A tensor on the card; its numbers are in a tensor of the host."""
+
+    host: Tensor
+
+    @staticmethod
+    def __new__(cls, host: Tensor) -> OnCard:
+        strides, offset = host.stride(), host.storage_offset()
+        made = torch.Tensor._make_wrapper_subclass(
+            cls, host.shape, strides=strides, storage_offset=offset, dtype=host.dtype, device=f"{CARD}:0"
+        )
+        made.host = host
+        return made
+
+    def __repr__(self) -> str:
+        return f"on card: {self.host!r}"
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        _check(func, args, kwargs)
+        wanted = kwargs.get("device")
+        stays = wanted is not None and torch.device(wanted).type != CARD
+        if wanted is not None:
+            kwargs["device"] = torch.device("cpu")
+        host_args, host_kwargs = tree_map_only(OnCard, lambda t: t.host, (args, kwargs))
+        out = func(*host_args, **host_kwargs)
+        if func.name() in MOVES and (stays or not isinstance(args[0], OnCard)):
+            return out if stays else args[0]
+        out = tree_map_only(Tensor, lambda t: t if isinstance(t, OnCard) else OnCard(t), out)
+        return return_and_correct_aliasing(func, args, kwargs, out)
+
+
+def _check(func: Any, args: Any, kwargs: Any) -> None:
+    """Raise what CUDA raises where tensors of the host meet those of the card; single numbers may."""
+    name = func.name().partition(".")[0]
+    if name in MOVES:
+        return
+    if name in BY_INDEX and isinstance(args[0], OnCard):  # indices may be on the host
+        args = (args[0], *args[2:])
+    tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
+    host = [t for t in tensors if not isinstance(t, OnCard) and (t.ndim or name == "aten::cat")]
+    if host and len(host) < len(tensors):
+        shapes = [tuple(t.shape) for t in host]
+        raise RuntimeError(f"Expected all tensors to be on the same device: {name} got {shapes} of the host")
+
+
+def _on_card(func: Any, *args: Any, **kwargs: Any) -> Any:
+    """Operations without a tensor on the card, such as those that make one."""
+    kwargs = {key: torch.device("cpu") if key == "device" else value for key, value in kwargs.items()}
+    return tree_map_only(Tensor, OnCard, func(*args, **kwargs))
+
+
+class _Module(backend_registration._DummyBackendModule):
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.bfloat16, torch.float16]
+
+
+@functools.cache
+def set_up() -> torch.device:
+    """The card, once for a process."""
+    backend_registration._setup_privateuseone_for_python_backend(CARD, backend_module=_Module())
+    library = torch.library.Library("_", "IMPL")
+    library.fallback(_on_card, "PrivateUse1")
+    set_up.library = library  # it ends with the object
+    return torch.device(CARD, 0)
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """A device for a run; its generators are those of the host."""
+    plain = random.generator
+    monkeypatch.setattr(random, "generator", lambda *address, device="cpu": plain(*address))
+    return set_up()
