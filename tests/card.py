@@ -8,11 +8,13 @@ tried on a machine without a GPU for every tensor that stayed on the host. Built
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map_only
@@ -32,18 +34,24 @@ class OnCard(Tensor):
     @staticmethod
     def __new__(cls, host: Tensor) -> OnCard:
         strides, offset = host.stride(), host.storage_offset()
-        made = torch.Tensor._make_wrapper_subclass(
-            cls, host.shape, strides=strides, storage_offset=offset, dtype=host.dtype, device=f"{CARD}:0"
-        )
+        with torch.inference_mode(False):
+            made = torch.Tensor._make_wrapper_subclass(
+                cls, host.shape, strides=strides, storage_offset=offset, dtype=host.dtype, device=f"{CARD}:0"
+            )
         made.host = host
         return made
 
     def __repr__(self) -> str:
         return f"on card: {self.host!r}"
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 else repr(self)
+
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
+            return func.decompose(*args, **kwargs)  # in inference mode nobody has done that yet
         _check(func, args, kwargs)
         wanted = kwargs.get("device")
         stays = wanted is not None and torch.device(wanted).type != CARD
@@ -53,7 +61,8 @@ class OnCard(Tensor):
         out = func(*host_args, **host_kwargs)
         if func.name() in MOVES and (stays or not isinstance(args[0], OnCard)):
             return out if stays else args[0]
-        out = tree_map_only(Tensor, lambda t: t if isinstance(t, OnCard) else OnCard(t), out)
+        there = {id(t.host): t for t in tree_flatten((args, kwargs))[0] if isinstance(t, OnCard)}  # done in place
+        out = tree_map_only(Tensor, lambda t: there[id(t)] if id(t) in there else OnCard(t), out)
         return return_and_correct_aliasing(func, args, kwargs, out)
 
 
@@ -77,6 +86,26 @@ def _on_card(func: Any, *args: Any, **kwargs: Any) -> Any:
     return tree_map_only(Tensor, OnCard, func(*args, **kwargs))
 
 
+class FromPython(TorchFunctionMode):
+    """Lets what reaches no operation work with the card: `torch.tensor(…, device=card)`, `x[[1, 2]]`, `x.tolist()`."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        device = kwargs.get("device")
+        if func is Tensor.tolist:
+            return args[0].cpu().tolist()
+        if func is Tensor.__getitem__ and isinstance(args[0], OnCard):
+            at = args[1] if isinstance(args[1], tuple) else (args[1],)
+            args = (args[0], tuple(torch.tensor(one) if isinstance(one, list) else one for one in at))
+        if func is Tensor.new_tensor:
+            like, *args = args
+            kwargs, device = {"dtype": like.dtype} | kwargs, device or like.device
+            func = torch.tensor
+        if func in (torch.tensor, torch.as_tensor) and device is not None:
+            return func(*args, **{**kwargs, "device": None}).to(device)
+        return func(*args, **kwargs)
+
+
 class _Module(backend_registration._DummyBackendModule):
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16, torch.float16]
@@ -88,13 +117,15 @@ def set_up() -> torch.device:
     backend_registration._setup_privateuseone_for_python_backend(CARD, backend_module=_Module())
     library = torch.library.Library("_", "IMPL")
     library.fallback(_on_card, "PrivateUse1")
+    library.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
     set_up.library = library  # it ends with the object
     return torch.device(CARD, 0)
 
 
 @pytest.fixture
-def card(monkeypatch: pytest.MonkeyPatch) -> torch.device:
+def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """A device for a run; its generators are those of the host."""
     plain = random.generator
     monkeypatch.setattr(random, "generator", lambda *address, device="cpu": plain(*address))
-    return set_up()
+    with FromPython():
+        yield set_up()
