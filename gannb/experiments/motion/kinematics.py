@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gannb.experiments.motion.skeleton import ANGLES, BONE_LENGTHS, JOINTS, LEFT_HAND, LIMITS, PARENTS, RIGHT_HAND
+from gannb.networks.constants import constant
 
 STRAIGHT = math.radians(3.0)
 """Below this elbow flexion, positions tell only the sum of shoulder rotation and pronation."""
@@ -22,6 +23,9 @@ _CMC = (-0.30, -0.60, math.sqrt(1 - 0.30**2 - 0.60**2))  # to the palm, distal, 
 _METACARPALS = tuple(math.radians(a) for a in (14.0, 0.0, -12.0, -24.0))  # fan of the knuckles, + to the thumb
 
 _SIDE_JOINTS = torch.tensor([[4, 5, 6, *LEFT_HAND], [1, 2, 3, *RIGHT_HAND]])  # shoulder, elbow, wrist, hand 21
+_ROTATION_MIDDLE = sum(LIMITS[[2, 4]].mean(-1).tolist())  # of shoulder rotation and pronation together
+_PRONATION: tuple[float, ...] = tuple(LIMITS[4].tolist())
+_FOUR_LIMITS = LIMITS[[0, 1, 2, 4]]  # of flexion, abduction, rotation, pronation
 _MIRROR = torch.tensor([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])  # left as is, right mirrored
 
 # Within this module the three axes come first, `[3, ...]`: sums over a last axis of three are slow.
@@ -49,11 +53,11 @@ def forward_kinematics(angles: Tensor, lengths: Tensor | None = None) -> Tensor:
     """
     if angles.shape[-1] != len(ANGLES):
         raise ValueError(f"angles: last axis is {angles.shape[-1]}, expected {len(ANGLES)} (skeleton.ANGLES)")
-    lengths = (BONE_LENGTHS if lengths is None else lengths).to(angles)
+    lengths = constant(BONE_LENGTHS, angles.device, angles.dtype) if lengths is None else lengths.to(angles)
     if lengths.shape[-1] != len(BONE_LENGTHS):
         raise ValueError(f"lengths: last axis is {lengths.shape[-1]}, expected {len(BONE_LENGTHS)} bones")
     lengths = lengths.expand(*angles.shape[:-1], len(BONE_LENGTHS))
-    side_lengths = lengths[..., _SIDE_JOINTS.to(angles.device) - 1]  # [..., 2, 24]
+    side_lengths = lengths[..., constant(_SIDE_JOINTS, angles.device) - 1]  # [..., 2, 24]
     sides = _sides(_arm_positions(angles[..., :54].unflatten(-1, (2, 27)), side_lengths))
     face = _face_positions(angles[..., 54:], lengths[..., 6:9])
     neck = torch.zeros_like(face[..., :1])
@@ -64,7 +68,7 @@ def forward_kinematics(angles: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 def within_limits(raw: Tensor) -> Tensor:
     """Squash unbounded numbers `[..., 57]` into the joint limits, radians: every pose that follows is possible."""
-    low, high = LIMITS.to(raw).unbind(-1)
+    low, high = constant(LIMITS, raw.device, raw.dtype).unbind(-1)
     return low + (high - low) * torch.sigmoid(raw)
 
 
@@ -124,7 +128,7 @@ def _face_positions(angles: Tensor, lengths: Tensor) -> Tensor:
 
 def _sides(points: Tensor) -> Tensor:
     """Mirror the right side of `[3, ..., 2, joints]`: the one place where left and right differ. Its own inverse."""
-    return points * _MIRROR.to(points).T.reshape(3, *[1] * (points.ndim - 3), 2, 1)
+    return points * constant(_MIRROR, points.device, points.dtype).T.reshape(3, *[1] * (points.ndim - 3), 2, 1)
 
 
 def _upright(like: Tensor) -> Frame:
@@ -145,7 +149,7 @@ def _along(frame: Frame, x: float, y: float, z: float) -> Tensor:
 
 
 def _vector(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return like.new_tensor(values).reshape(-1, *[1] * like.ndim)
+    return constant(values, like.device, like.dtype).reshape(-1, *[1] * like.ndim)
 
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -155,7 +159,7 @@ def _vector(values: tuple[float, ...], like: Tensor) -> Tensor:
 def bone_lengths(positions: Tensor) -> Tensor:
     """Measure the bones `[..., 51]` of positions `[..., 52, 3]`, metres."""
     joints = _axes_first(positions)
-    parents = joints.index_select(-1, torch.tensor(PARENTS[1:], device=joints.device))
+    parents = joints.index_select(-1, constant(tuple(PARENTS[1:]), joints.device))
     return (joints[..., 1:] - parents).square().sum(0).clamp_min(1e-16).sqrt()
 
 
@@ -170,7 +174,7 @@ def with_bones(positions: Tensor, lengths: Tensor) -> Tensor:
 
 def bone_violation(positions: Tensor, rest: Tensor | None = None) -> Tensor:
     """How far each bone is from its rest length, |length / rest - 1|, `[..., 51]`; `rest` is `[51]` or `[..., 51]`."""
-    rest = BONE_LENGTHS if rest is None else rest
+    rest = constant(BONE_LENGTHS, positions.device) if rest is None else rest
     return (bone_lengths(positions) / rest.to(positions) - 1).abs()
 
 
@@ -192,7 +196,7 @@ def hinge_deviation(positions: Tensor) -> Tensor:
 def read(positions: Tensor) -> tuple[Tensor, Tensor]:
     """Both of these at the price of one: `joint_angles` `[..., 57]` and `hinge_deviation` `[..., 20]`, radians."""
     joints = _axes_first(positions)
-    chosen = joints.index_select(-1, _SIDE_JOINTS.flatten().to(joints.device)).unflatten(-1, _SIDE_JOINTS.shape)
+    chosen = joints.index_select(-1, constant(_SIDE_JOINTS, joints.device).flatten()).unflatten(-1, _SIDE_JOINTS.shape)
     sides = _sides(chosen)
     limbs, hand = _read_limb(sides)
     thumb, thumb_off = _read_thumb(sides[..., 4:8], hand)
@@ -203,7 +207,7 @@ def read(positions: Tensor) -> tuple[Tensor, Tensor]:
 
 def limit_violation(angles: Tensor) -> Tensor:
     """How far each angle `[..., 57]` (radians) is beyond its limits; 0 within them."""
-    low, high = LIMITS.to(angles).unbind(-1)
+    low, high = constant(LIMITS, angles.device, angles.dtype).unbind(-1)
     return (low - angles).clamp_min(0) + (angles - high).clamp_min(0)
 
 
@@ -238,11 +242,11 @@ def _likelier(four: Tensor, straight: Tensor) -> Tensor:
         (flexion, abduction, rotation),
         (flexion + math.pi, math.pi - abduction, rotation + math.pi),
     ):
-        total = _wrap(r + pronation, sum(LIMITS[[2, 4]].mean(-1).tolist()))
-        share = total.clamp(*LIMITS[4].tolist())
+        total = _wrap(r + pronation, _ROTATION_MIDDLE)
+        share = total.clamp(*_PRONATION)
         r, p = torch.where(straight, total - share, r), torch.where(straight, share, pronation)
         readings.append(torch.stack([f, a, r, p], dim=-1))
-    low, high = LIMITS[[0, 1, 2, 4]].to(four).unbind(-1)
+    low, high = constant(_FOUR_LIMITS, four.device, four.dtype).unbind(-1)
     readings = [_wrap(r, (low + high) / 2) for r in readings]
     beyond = [((low - r).clamp_min(0) + (r - high).clamp_min(0)).sum(-1) for r in readings]
     return torch.where((beyond[0] <= beyond[1] + 1e-4)[..., None], *readings)

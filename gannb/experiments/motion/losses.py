@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gannb.experiments.motion import kinematics, skeleton
+from gannb.networks.constants import constant
 
 FRAME_AXIS = -3
 ACCELERATION_SHARE, JERK_SHARE = 0.1, 0.05
@@ -66,7 +67,7 @@ def bone_length(generated: Tensor, lengths: Tensor | None = None) -> Tensor:
         lengths: `[51]`, or `[B, 51]` for each clip's speaker; the skeleton's by default.
     """
     _check(generated)
-    lengths = skeleton.BONE_LENGTHS if lengths is None else lengths
+    lengths = constant(skeleton.BONE_LENGTHS, generated.device) if lengths is None else lengths
     if lengths.ndim == 2:
         lengths = lengths.unsqueeze(1)
     return (kinematics.bone_lengths(generated) - lengths.to(generated)).abs().mean()
@@ -81,8 +82,8 @@ def joint_angles(generated: Tensor) -> tuple[Tensor, Tensor]:
     _check(generated)
     angles, sideways = kinematics.read(generated)
     beyond = kinematics.limit_violation(angles)
-    hands = torch.cat([beyond[..., list(skeleton.HAND_ANGLES)], sideways.abs()], dim=-1)
-    return hands.mean(), beyond[..., list(skeleton.BODY_ANGLES)].mean()
+    hands = torch.cat([beyond[..., constant(tuple(skeleton.HAND_ANGLES), beyond.device)], sideways.abs()], dim=-1)
+    return hands.mean(), beyond[..., constant(tuple(skeleton.BODY_ANGLES), beyond.device)].mean()
 
 
 def physics(generated: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -62,7 +62,7 @@ def check(critic: nn.Module, penalty: Penalty, real: Tensor, fake: Tensor, *, se
         critic: samples `[N, …]` to scores `[N]` or patch scores `[N, …]`.
         penalty: does all that the step does for the penalty, autocast's switching off included. A penalty that is
             handed its mixing is given as `penalties.drawing_mix(penalty)`.
-        real: samples `[N, …]` with N >= 4.
+        real: samples `[N, …]` with N >= 4; moved to where the critic is.
         fake: samples of the same shape.
         seed: of every draw of the checks.
 
@@ -73,7 +73,9 @@ def check(critic: nn.Module, penalty: Penalty, real: Tensor, fake: Tensor, *, se
         raise ValueError(f"critic: given {type(critic).__name__}; a torch.nn.Module is needed (wrap a function in one)")
     if real.shape != fake.shape or len(real) < 4:
         raise ValueError(f"real {tuple(real.shape)} and fake {tuple(fake.shape)}: one shape and 4 samples are needed")
-    subject = Subject(copy.deepcopy(critic).train(), penalty, real.detach(), fake.detach(), seed)
+    device = next((p.device for p in critic.parameters()), real.device)
+    real, fake = real.detach().to(device), fake.detach().to(device)
+    subject = Subject(copy.deepcopy(critic).train(), penalty, real, fake, seed)
     with torch.no_grad(), seeded("checklist", seed, "settle"):
         for _ in range(30):  # power iterations of spectral norms move at every call in train mode, until they converge
             subject.critic(subject.real)

@@ -22,14 +22,15 @@ from gannb.random import generator
 
 @torch.no_grad()
 def scores(critic: Critic, samples: Tensor, batch_size: int = 1024) -> Tensor:
-    """One score per sample `[N]`, the mean over its patches.
+    """One score per sample `[N]`, the mean over its patches, on the CPU.
 
     Args:
         critic: samples to scores.
         samples: `[N, …]`.
         batch_size: samples at a time.
     """
-    return torch.cat([per_sample(critic)(part) for part in samples.split(batch_size)])
+    place = _place(critic)
+    return torch.cat([per_sample(critic)(part.to(place)).cpu() for part in samples.split(batch_size)])
 
 
 def distance(critic: Critic, real: Tensor, fake: Tensor, split: str = "held out") -> Score:
@@ -138,7 +139,7 @@ def exact_distance(one: Tensor, two: Tensor) -> float:
 
 
 def slope_norms(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-    """Norms of the critic's gradient on the mixed points `[N]`, over all dimensions but the batch.
+    """Norms of the critic's gradient on the mixed points `[N]`, over all dimensions but the batch, on the CPU.
 
     Args:
         critic: samples to scores.
@@ -146,7 +147,13 @@ def slope_norms(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tens
         fake: samples `[N, …]`.
         mix: shares of `real` `[N]`.
     """
-    return gradient_penalty(per_sample(critic), real, fake, mix)[1]
+    place = _place(critic)
+    return gradient_penalty(per_sample(critic), real.to(place), fake.to(place), mix.to(place))[1].cpu()
+
+
+def _place(critic: Critic) -> torch.device | None:
+    """Where a network's weights are; None for a plain function, which takes its samples where they are."""
+    return next(critic.parameters()).device if isinstance(critic, nn.Module) else None
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,7 @@ def gradient_norms(
         losses: G's losses of the scores, by name.
     """
     weights = list(generator.parameters())
-    generated = discriminator(generator(z))
+    generated = discriminator(generator(z.to(weights[0].device)))
     norms = {}
     for name, loss in losses.items():
         gradients = torch.autograd.grad(loss(generated), weights, retain_graph=True, allow_unused=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from gannb.experiments.motion import losses
@@ -93,6 +94,7 @@ def given(critic: Callable[..., Tensor], clips: Clips) -> Critic:
 def cut(turn: Turn) -> Clips:
     """The batch cut to `now.frames` pose frames and their speech, from a random start that all clips share."""
     clips, frames = turn.batch, turn.now.frames
-    start = int(turn.draws.randint("start", 1, high=clips.pose.shape[1] - frames + 1))
-    pose, mel = clips.pose[:, start : start + frames], clips.mel[:, 4 * start : 4 * (start + frames)]
+    start = turn.draws.randint("start", 1, high=clips.pose.shape[1] - frames + 1).to(clips.pose.device)
+    pose = clips.pose.index_select(1, start + torch.arange(frames, device=start.device))
+    mel = clips.mel.index_select(1, 4 * start + torch.arange(4 * frames, device=start.device))
     return Clips(pose, mel, clips.speaker, clips.lengths)

@@ -13,6 +13,7 @@ from gannb.experiments.motion import skeleton
 from gannb.experiments.motion.networks.audio_encoder import MEL_FRAMES, MelScale
 from gannb.experiments.motion.networks.blocks import TemporalSelfAttention
 from gannb.experiments.motion.networks.graph import GraphBlock, GraphConv, linear, skeleton_edges
+from gannb.networks.constants import constant
 from gannb.networks.layers import FrameNorm
 
 Norm = Literal["batch", "layer"]
@@ -28,13 +29,13 @@ class GraphBranch(nn.Module):
         super().__init__()
         inside = {joint: i for i, joint in enumerate(joints)}
         edges = skeleton_edges([inside.get(skeleton.PARENTS[joint], -1) for joint in joints])
-        self.joints = list(joints)
+        self.joints = tuple(joints)
         self.enter = nn.Linear(6, channels)
         self.layers = nn.Sequential(*(GraphBlock(GraphConv(channels, edges, len(joints)), channels) for _ in range(2)))
 
     def forward(self, moving: Tensor) -> Tensor:
         """From poses and their differences `[B, T, 52, 6]` to `[B, channels, T]`."""
-        part = moving[:, :, self.joints].permute(2, 3, 0, 1).flatten(2)  # [joints, 6, B·T]
+        part = moving[:, :, constant(self.joints, moving.device)].permute(2, 3, 0, 1).flatten(2)  # [joints, 6, B·T]
         part = self.layers(linear(part, self.enter.weight, self.enter.bias)).mean(0)  # [channels, B·T]
         return part.unflatten(1, moving.shape[:2]).transpose(0, 1)
 

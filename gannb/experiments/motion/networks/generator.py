@@ -24,11 +24,16 @@ from gannb.experiments.motion.networks.blocks import (
     TemporalSelfAttention,
 )
 from gannb.experiments.motion.networks.graph import graph_layers
+from gannb.networks.constants import constant
 
 Head = Literal["coordinates", "angles"]
 
 MULTIPLE = 8
 """A clip's length in frames is a multiple of this: the U-Net halves time three times."""
+
+
+_PARTS = [*skeleton.BODY_ANGLES, *skeleton.HAND_ANGLES]
+_ORDER = tuple(sorted(range(len(_PARTS)), key=_PARTS.__getitem__))  # from body, then hands, to the skeleton's order
 
 
 class UNet(nn.Module):
@@ -165,8 +170,8 @@ class Generator(nn.Module):
         """
         if self.head != "angles":
             raise ValueError("this generator's head gives coordinates; read angles with kinematics.joint_angles")
-        order = torch.argsort(torch.tensor([*skeleton.BODY_ANGLES, *skeleton.HAND_ANGLES], device=mel.device))
-        return kinematics.within_limits(self._outputs(mel, speaker)[..., order] + self.rest)
+        raw = self._outputs(mel, speaker)[..., constant(_ORDER, mel.device)]
+        return kinematics.within_limits(raw + self.rest)
 
     def _outputs(self, mel: Tensor, speaker: Tensor) -> Tensor:
         if mel.shape[1] % (4 * MULTIPLE):

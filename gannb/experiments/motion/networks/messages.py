@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.networks.constants import constant
+
 Pairs = Sequence[tuple[int, int]]
 """Edges as (from, to)."""
 
@@ -156,10 +158,10 @@ class _Attended(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, plan: Plan) -> Tensor:
         nodes, source, target = plan.parts(x)
-        logits = source[plan.sources]  # [messages, H, M]
+        logits = source[constant(tuple(plan.sources), x.device)]  # [messages, H, M]
         weights = torch.empty_like(logits)
         for (targets, logit), (_, weight) in zip(plan.split(logits), plan.split(weights)):
-            F.leaky_relu_(logit.add_(target[list(targets)].unsqueeze(1)), plan.slope)
+            F.leaky_relu_(logit.add_(target[constant(targets, x.device)].unsqueeze(1)), plan.slope)
             torch.softmax(logit, 1, out=weight)
         ctx.save_for_backward(x, logits, weights)
         ctx.plan = plan
@@ -174,7 +176,8 @@ class _Attended(torch.autograd.Function):
         x, logits, weights = ctx.saved_tensors
         plan = ctx.plan
         if torch.is_grad_enabled():  # a second derivative is wanted: in operations that have one
-            return *torch.autograd.grad(_attended(x, plan, plan.ends), x, grad, create_graph=True), None
+            come, go = (constant(end, x.device) for end in zip(*plan.messages))
+            return *torch.autograd.grad(_attended(x, plan, (come, go)), x, grad, create_graph=True), None
         to_x, slopes = torch.zeros(x.shape, dtype=x.dtype), torch.empty_like(weights)
         (nodes, *_), (to_nodes, to_source, to_target) = plan.parts(x), plan.parts(to_x)
         blocks, grads, sums = _blocks(nodes), _blocks(grad.unflatten(1, (plan.heads, -1))), _blocks(to_nodes)
@@ -184,7 +187,7 @@ class _Attended(torch.autograd.Function):
         for (targets, slope), (_, weight), (_, logit) in zip(*map(plan.split, (slopes, weights, logits))):
             along = torch.ops.aten._softmax_backward_data(slope, weight, 1, slope.dtype)
             slope.copy_(torch.ops.aten.leaky_relu_backward(along, logit, plan.slope, True))
-            to_target[list(targets)] = slope.sum(1)
+            to_target[constant(targets, x.device)] = slope.sum(1)
         sums = _blocks(to_source)
         for (come, _), slope in zip(plan.messages, _blocks(slopes)):
             sums[come].add_(slope)
