@@ -21,6 +21,12 @@ from tests.training.regimes import REGIMES, open_run
 STEPS = 22
 
 
+@pytest.fixture(params=["eager", "captured"], autouse=True)
+def how(request, monkeypatch):
+    """Every promise holds for captured turns too: on a CPU a tape of operations stands in for the graph."""
+    monkeypatch.setenv("TOY_CAPTURE", "on" if request.param == "captured" else "off")
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     before = torch.get_num_threads()

@@ -105,7 +105,7 @@ def _fingers(angles: Tensor, hand: Frame, root: Tensor, lengths: Tensor) -> Tens
     """The four fingers at once: angles and lengths `[..., 4 fingers, 4]` → `[3, ..., 16]`."""
     mcp, abduction, pip, dip = angles.unbind(-1)
     hand = tuple(axis[..., None] for axis in hand)
-    fan = angles.new_tensor(_METACARPALS)
+    fan = constant(_METACARPALS, angles.device, angles.dtype)
     knuckle = root[..., None] + (hand[2] * fan.sin() - hand[1] * fan.cos()) * lengths[..., 0]
     frame = _turn(_turn(hand, 2, -mcp), 0, -abduction)
     joints = [knuckle]

@@ -1,0 +1,152 @@
+"""What only a card can show: captured turns are bit-equal to eager ones there, faster, and resume and replay exactly.
+
+On a machine without one these are skipped; the same code runs on a CPU in `test_capture.py` and `test_exactness.py`.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from gannb.control.numbers import Numbers
+from gannb.data.batches import Batches
+from gannb.experiments.schedules.meta.lookahead import LookAhead
+from gannb.random import seeded
+from gannb.training.player import Player
+from gannb.training.precision import Precision
+from gannb.training.trainer import Trainer
+from tests.training.regimes import POINTS, number, open_run
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+
+@pytest.fixture(autouse=True)
+def deterministic():
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    yield
+    torch.backends.cudnn.deterministic = before
+
+
+def build(folder, capture, kind="fp32", width=32, penalty=False, **given):
+    """A GAN with dropout, batch norm, an average, draws, and a penalty with a second derivative where asked."""
+    run = open_run(folder, device="cuda", capture=capture, **given)
+    with seeded(1, "networks"):
+        G = nn.Sequential(nn.Linear(4, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, 2)).to(run.device)
+        D = nn.Sequential(nn.Linear(2, width), nn.LeakyReLU(0.2), nn.Dropout(0.1), nn.Linear(width, 1), nn.Flatten(0))
+        D = D.to(run.device)
+
+    def fake(turn):
+        return turn.G(turn.draws.randn("z", len(turn.batch), 4))
+
+    def d_loss(turn):
+        loss = (turn.D(turn.batch) - turn.now.real_label).square().mean() + turn.D(fake(turn)).square().mean()
+        if penalty and turn.due(4):
+            points = turn.batch.clone().requires_grad_()
+            (slope,) = torch.autograd.grad(turn.D(points).sum(), points, create_graph=True)
+            loss = loss + slope.square().sum(1).mean()
+        return loss
+
+    players = [
+        Player("D", D, d_loss, lr=lambda now: now.lr, clip_norm=1.0),
+        Player("G", G, lambda turn: (turn.D(fake(turn)) - 1).square().mean(), lr=lambda now: now.lr, ema=0.99),
+    ]
+    numbers = Numbers([number("real_label", 0.9, 0, 1), number("lr", 1e-3, 1e-9, 1)])
+    data = Batches(POINTS, 16, seed=0, device=run.device)
+    return Trainer(players, data, numbers, run, precision=Precision(kind), checkpoint_every=5)
+
+
+@pytest.mark.parametrize("penalty", [False, True])
+@pytest.mark.parametrize("kind", ["fp32", "bf16", "fp16"])
+def test_captured_turns_are_bit_equal(kind, penalty, tmp_path):
+    ends, rows = [], []
+    for capture in ("off", "on"):
+        trainer = build(tmp_path, capture, kind, penalty=penalty)
+        trainer.fit(steps=60, quiet=True)
+        ends.append(trainer.weights())
+        rows.append((trainer.run.folder / "metrics.jsonl").read_text())
+    assert ends[0] == ends[1] and rows[0] == rows[1]
+    assert {name: str(c) for name, c in trainer.captured.items()} == {
+        "D": "2 graphs" if penalty else "1 graph",
+        "G": "1 graph",
+    }
+    assert trainer.finish()["captured_memory_bytes"] >= 0
+
+
+def test_auto_captures_on_a_card(tmp_path):
+    trainer = build(tmp_path, "auto")
+    trainer.fit(steps=10, quiet=True)
+    assert str(trainer.captured["D"]) == "1 graph"
+
+
+@pytest.mark.parametrize("kind", ["fp32", "fp16"])
+def test_a_resumed_run_and_a_replay_are_bit_equal(kind, tmp_path):
+    whole = build(tmp_path, "on", kind)
+    whole.fit(steps=40, quiet=True)
+    part = build(tmp_path, "on", kind)
+    part.fit(steps=20, quiet=True)
+    again = build(tmp_path, "off", kind, resume=str(part.run.folder))  # captured there, eager here
+    again.fit(steps=40, quiet=True)
+    replay = build(tmp_path, "on", kind, replay=str(whole.run.folder / "interventions.yaml"))
+    replay.fit(steps=40, quiet=True)
+    assert again.weights() == replay.weights() == whole.weights()
+
+
+def test_a_loss_that_waits_for_the_device_stays_eager(tmp_path):
+    trainer = build(tmp_path, "on")
+    loss = trainer.players["G"].loss
+    trainer.players["G"].loss = lambda turn: loss(turn) * (2.0 if float(turn.batch.mean()) > 0 else 1.0)
+    trainer.fit(steps=12, quiet=True)
+    assert str(trainer.captured["G"]).startswith("eager: it reads a number back")
+    assert str(trainer.captured["D"]) == "1 graph"
+
+
+def test_a_capture_that_fails_leaves_a_whole_run(tmp_path, monkeypatch):
+    """An error of CUDA in the middle of a capture: the turn is played eagerly, and the run ends where it should."""
+    from gannb.training import capture
+
+    def fails(body, device):
+        body()
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    plain = build(tmp_path, "off", "fp16")
+    plain.fit(steps=12, quiet=True)
+    monkeypatch.setattr(capture, "_capture_cuda", lambda body, device: fails(lambda: None, device))
+    trainer = build(tmp_path, "on", "fp16")
+    trainer.fit(steps=12, quiet=True)
+    assert trainer.weights() == plain.weights()
+    assert str(trainer.captured["D"]).startswith("eager: the capture failed: operation not permitted")
+
+
+def test_a_look_ahead_beside_captured_turns_changes_nothing(tmp_path):
+    plain, looking = build(tmp_path, "on"), build(tmp_path, "on")
+    plain.fit(steps=20, quiet=True)
+    ahead = LookAhead(looking)
+
+    def look(trainer):
+        now, batch = trainer.numbers.now(trainer.device), trainer.batches[trainer.step]
+        ahead.step("D", ahead.weights(), now, batch, "look")
+
+    looking.every(steps=3, do=look)
+    looking.fit(steps=20, quiet=True)
+    assert looking.weights() == plain.weights()
+
+
+def test_captured_steps_are_faster(tmp_path):
+    seconds = {}
+    for capture in ("off", "on"):
+        trainer = build(tmp_path, capture, width=256)
+        trainer.checkpoint_every = 0
+        trainer.fit(steps=50, quiet=True)
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        trainer.fit(steps=350, quiet=True)
+        torch.cuda.synchronize()
+        seconds[capture] = time.perf_counter() - began
+    assert seconds["on"] < 0.7 * seconds["off"], seconds
