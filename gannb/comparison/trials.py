@@ -103,16 +103,10 @@ class Trial:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Trial:
         """The reverse of `as_dict`."""
-        return cls(
-            stored["variant"],
-            stored["seed"],
-            Scores(Score.from_dict(name, kept) for name, kept in stored["scores"].items()),
-            stored.get("steps", 0),
-            stored.get("seconds", 0.0),
-            stored.get("cpu_seconds", 0.0),
-            dict(stored.get("curve", ())),
-            {name: [(step, value) for step, value in path] for name, path in stored.get("paths", {}).items()},
-        )
+        scores = Scores(Score.from_dict(name, kept) for name, kept in stored["scores"].items())
+        paths = {name: [(step, value) for step, value in path] for name, path in stored.get("paths", {}).items()}
+        more: dict[str, Any] = {name: stored.get(name, 0) for name in COSTS}
+        return cls(stored["variant"], stored["seed"], scores, curve=dict(stored.get("curve", ())), paths=paths, **more)
 
 
 class Comparison:
@@ -320,10 +314,16 @@ class Comparison:
 
     @classmethod
     def read(cls, path: Path) -> Comparison:
-        """The reverse of `save`; without trials, and saying so, where there is no file yet."""
+        """The reverse of `save`; without trials, and saying so, where there is no file yet.
+
+        Raises:
+            ValueError: a file of another layout.
+        """
         if not path.is_file():
             return cls(command=f"no {path.name} in {path.parent.name}/: it is made by a script in benchmarks/")
         stored = json.loads(path.read_text(encoding="utf-8"))
+        if "trials" not in stored:
+            raise ValueError(f"{path.name} has no trials: write results by gannb.comparison.results.keep")
         return cls(map(Trial.from_dict, stored.pop("trials")), **stored)
 
     def _sourced(self, score: Score) -> Score:

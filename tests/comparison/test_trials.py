@@ -146,6 +146,12 @@ def test_no_file_is_no_trial_and_says_what_makes_one(tmp_path) -> None:
     assert "made by a script in benchmarks/" in repr(Comparison.read(tmp_path / "trials.json"))
 
 
+def test_a_file_of_another_layout_is_named(tmp_path) -> None:
+    (tmp_path / "speed.json").write_text('{"seconds": 3}')
+    with pytest.raises(ValueError, match=r"speed.json has no trials: write results by gannb.comparison.results.keep"):
+        Comparison.read(tmp_path / "speed.json")
+
+
 def test_a_table_has_a_row_per_variant() -> None:
     found = compared([-1.0, -2.0, -3.0])
     table = found.table(["fd", "fid"])

@@ -1,6 +1,5 @@
 """A gate: driver, workers and trials of a running sweep are killed at random; nothing is lost or done twice."""
 
-import json
 import os
 import random
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gannb.comparison.results import hardware, keep, numbers
 from tests.batch.sweep.test_command import assert_each_step_once, gannb, home, write
 
 KILLS = 10
@@ -30,7 +30,7 @@ def below(driver: psutil.Process) -> dict[str, list[psutil.Process]]:
 
 @pytest.mark.gate
 @pytest.mark.timeout(3000)
-def test_a_sweep_survives_kills_at_random(home: Path, gannb, root: Path) -> None:
+def test_a_sweep_survives_kills_at_random(home: Path, gannb) -> None:
     write(home, "killed", "notebook: toy\nvalues: {steps: 9}\ngrid: {lr: [0.1, 0.2, 0.3]}\nscore: distance\n")
     chance, kills = random.Random(0), Counter()
     while kills.total() < KILLS:
@@ -51,12 +51,9 @@ def test_a_sweep_survives_kills_at_random(home: Path, gannb, root: Path) -> None
     (home / "go").touch()
     last = gannb("sweep", "killed", "--workers", "2", "--again")
     out, err = last.communicate(timeout=600)
-    found = {
-        "command": "pytest -m gate tests/batch/sweep/test_kills.py",
-        "kills": kills.total(),
-        "of": dict(sorted(kills.items())),
-        "finished": last.returncode == 0 and "3 done" in out,
-    }
-    (root / "results" / "sweep_kills.json").write_text(json.dumps(found, indent=1) + "\n")
-    assert found["finished"], err
+    finished = last.returncode == 0 and "3 done" in out
+    head = {"question": "Does a sweep finish, with each step done once, whatever of it is killed?"}
+    head |= {"command": "pytest -m gate tests/batch/sweep/test_kills.py", "hardware": hardware()}
+    keep("sweep_kills", [numbers("a sweep of 3 trials", **kills, kills=kills.total(), finished=finished)], **head)
+    assert finished, err
     assert_each_step_once(home, runs=3, steps=9)
