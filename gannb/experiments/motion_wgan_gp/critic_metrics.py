@@ -5,7 +5,6 @@ Contradictions W6, W8 and W16 say how each is to be read.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion_wgan_gp.penalties import per_sample
 from gannb.losses.penalties import Critic, gradient_penalty
-from gannb.metrics.score import Score
 from gannb.random import generator
 
 
@@ -33,26 +31,10 @@ def scores(critic: Critic, samples: Tensor, batch_size: int = 1024) -> Tensor:
     return torch.cat([per_sample(critic)(part.to(place)).cpu() for part in samples.split(batch_size)])
 
 
-def distance(critic: Critic, real: Tensor, fake: Tensor, split: str = "held out") -> Score:
+def distances(critic: Critic, train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
     """The critic's estimate of the Wasserstein distance, E[D(real)] - E[D(fake)], without the penalty (W6, W8).
 
-    In units of the critic's slope: a distance between samples where that is 1. Its error is that of two independent
-    means.
-
-    Args:
-        critic: a frozen copy in eval mode.
-        real: samples `[N, …]`, at least two.
-        fake: samples `[M, …]`, at least two.
-        split: which data `real` is, for the protocol.
-    """
-    one, two = scores(critic, real).double(), scores(critic, fake).double()
-    error = math.sqrt(float(one.var() / len(one) + two.var() / len(two)))
-    protocol = {"n_real": len(one), "n_fake": len(two), "split": split, "error": "of two independent means"}
-    return Score("critic_distance", float(one.mean() - two.mean()), error, protocol=protocol)
-
-
-def distances(critic: Critic, train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
-    """The estimate on training and on held-out data `[N, …]` against the same generated samples.
+    On training and on held-out data against the same samples; in units of the critic's slope.
 
     Args:
         critic: a frozen copy in eval mode.

@@ -1,7 +1,5 @@
 """What a critic says, against critics and samples whose answer is known."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,6 @@ from torch import nn
 from gannb.data import toys
 from gannb.experiments.motion.data.clips import Clips
 from gannb.experiments.motion_wgan_gp.critic_metrics import (
-    distance,
     distances,
     exact_distance,
     gesture_distance,
@@ -32,17 +29,14 @@ def first(x: torch.Tensor) -> torch.Tensor:
 
 
 def test_a_shift_is_its_own_distance() -> None:
-    found = distance(first, POINTS + 3, POINTS)
-    assert float(found) == pytest.approx(3.0, abs=1e-5)
-    assert found.error == pytest.approx(math.sqrt(2 * POINTS[:, 0].double().var().item() / 400), rel=1e-5)
-    assert found.protocol["split"] == "held out" and found.protocol["n_real"] == 400
+    assert distances(first, POINTS + 3, POINTS, POINTS)["W_train"] == pytest.approx(3.0, abs=1e-5)
     assert exact_distance(POINTS + torch.tensor([3.0, 0.0]), POINTS) == pytest.approx(3.0, abs=1e-6)
 
 
 def test_the_offset_of_the_critic_is_free() -> None:
     """W7."""
-    moved = distance(lambda x: first(x) + 100, POINTS + 1, POINTS)
-    assert float(moved) == pytest.approx(float(distance(first, POINTS + 1, POINTS)), abs=1e-4)
+    data = POINTS + 1, POINTS, POINTS
+    assert distances(lambda x: first(x) + 100, *data) == pytest.approx(distances(first, *data), abs=1e-4)
 
 
 def test_train_and_held_out_against_the_same_samples() -> None:
