@@ -10,7 +10,7 @@ class Stateful:
     """Saves and restores some attributes by their names.
 
     Attributes:
-        kept: their names; all hold plain numbers, or None.
+        kept: their names; all hold JSON values that are replaced, never changed in place.
     """
 
     kept: ClassVar[tuple[str, ...]] = ()

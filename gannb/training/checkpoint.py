@@ -39,6 +39,10 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
     state: dict[str, Any]
 
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors, of any shape, whose names begin with a prefix such as "G/average/", by the rest of the names."""
+        return {name.removeprefix(prefix): t for name, t in self.tensors.items() if name.startswith(prefix)}
+
     def write(self, path: Path) -> Path:
         """Write atomically."""
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.tensors.items()}

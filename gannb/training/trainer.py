@@ -200,9 +200,8 @@ class Trainer(TrainingState):
         network = self.ema(name)
         if not self.best:
             return network
-        tensors = Checkpoint.read(self.checkpoints.find("best")).tensors
-        part = f"{name}/{'average' if self.players[name].average is not None else 'module'}/"
-        network.load_state_dict({k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)})
+        kept = "average" if self.players[name].average is not None else "module"
+        network.load_state_dict(Checkpoint.read(self.checkpoints.find("best")).part(f"{name}/{kept}/"))
         return network
 
     def keep_best(self, name: str, value: float, protocol: dict[str, Any] | None = None) -> bool:

@@ -50,10 +50,7 @@ class Cleaner:
         if checkpoint is None:
             raise RunError(f"{folder.name} has no whole checkpoint; {'; '.join(faults) or 'train it first'}")
         model = networks.build(params).eval()
-        weights = "model/module/"
-        model.load_state_dict(
-            {name.removeprefix(weights): t for name, t in checkpoint.tensors.items() if name.startswith(weights)}
-        )
+        model.load_state_dict(checkpoint.part("model/module/"))
         values = {name: saved["value"] for name, saved in checkpoint.state["numbers"]["numbers"].items()}
         return cls(model, values["removal"], values["blend"], params, folder.name)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gannb.data.arrays import ANY, Arrays
 from gannb.experiments.identity.faces import WIDTH, FaceDataError, Faces
+from gannb.runs.files import write_with
 
 REAL = "fiu"  # NumPy's letters of the types that are allowed
 PoseUnit = Literal["auto", "degrees", "radians"]
@@ -84,9 +85,7 @@ def _write(path: str | Path, arrays: dict[str, np.ndarray]) -> Path:
     path = Path(path).expanduser()
     if path.suffix != ".npz":
         raise ValueError(f"{path} should end in .npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)
-    return path
+    return write_with(path, lambda file: np.savez(file, **arrays))
 
 
 def _check(arrays: Arrays, name: str, fits: bool) -> None:

@@ -58,11 +58,12 @@ COMPARED = [
     "small-identity-first", "yaw-gate",
 ]  # fmt: skip
 
-_data, _model, _enhancer, _losses, _phases, _training = (
-    partial(param, group=name) for name in ("data", "model", "enhancer", "losses", "phases", "training")
+_data, _model, _losses, _phases, _training = (
+    partial(param, group=name) for name in ("data", "model", "losses", "phases", "training")
 )
 _WEIGHT = replace(WEIGHT, group="loss weights", high=100.0, slider=(0.0, 5.0))
 _LENGTH = replace(EPOCHS, low=0, high=10_000, slider=(0, 60), moves=True, grows=False)
+_share = partial(param, kind=PROBABILITY, group="enhancer")
 _transformer = partial(_model, acts_when=lambda v: v.model == "transformer" or bool(v.compared))
 _residual = partial(_model, acts_when=lambda v: v.model == "residual")
 _length = partial(_phases, kind=_LENGTH, unit="epochs", acts_when=lambda v: v.phases != "none")
@@ -93,22 +94,16 @@ class Identity(Experiment):
     )  # fmt: skip
     rank: int = _residual(16, "directions of the learned pose subspace (ours)", low=1, high=256)
     closed_below: float = _model(
-        20.0,
-        "yaw below which a yaw-aware gate is shut; frontal ends at 15 (ours)",
-        low=0.0,
-        high=90.0,
-        unit="°",
+        20.0, "yaw below which a yaw-aware gate is shut; frontal ends at 15 (ours)", low=0.0, high=90.0, unit="°",
         acts_when=lambda v: v.model == "residual" or v.gate == "yaw",
-    )
+    )  # fmt: skip
     width: int = _transformer(64, "width of the tokens", low=8, high=2048)
     depth: int = _transformer(1, "pose-aware layers (the document gives no number)", low=1, high=24)
     pooling: str = _transformer("mean", "pooling of the tokens", choices=("mean", "weighted", "attention"))
     gate: str = _transformer("learned", "yaw shuts the learned gate at yaw 0 (I11)", choices=("learned", "yaw"))
 
-    removal: float = _enhancer(
-        1.0, "share of the pose contamination that is removed (the document: 1, then 0.3)", PROBABILITY
-    )
-    blend: float = _enhancer(1.0, "multiplies removal (I1; the document: none, then 0.5)", PROBABILITY)
+    removal: float = _share(1.0, "share of the pose contamination that is removed (the document: 1, then 0.3)")
+    blend: float = _share(1.0, "multiplies removal (I1; the document: none, then 0.5)")
 
     similarity_width: int = _losses(512, "width of the identity loss: 256 (before), 512 (after)", low=256, high=512)
     protect: str = _losses(

@@ -54,9 +54,7 @@ class GestureModel:
             raise RunError(f"{folder.name} names no speakers ({SPEAKERS}): it is no gesture run, or an unfinished one")
         speakers = json.loads((folder / SPEAKERS).read_text(encoding="utf-8"))
         network = building.generator(_params(folder), len(speakers)).eval()
-        kept = "G/average/" if any(name.startswith("G/average/") for name in checkpoint.tensors) else "G/module/"
-        weights = {n.removeprefix(kept): t for n, t in checkpoint.tensors.items() if n.startswith(kept)}
-        network.load_state_dict(weights)
+        network.load_state_dict(checkpoint.part("G/average/") or checkpoint.part("G/module/"))
         return cls(network.requires_grad_(False), tuple(speakers), folder.name)
 
     def __call__(self, said: Speech, speaker: str | None = None, controls: Controls | None = None) -> Gesture:

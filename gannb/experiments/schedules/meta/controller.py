@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +29,7 @@ class MetaController(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [features, *hidden]
-        layers = [part for i in range(len(hidden)) for part in (nn.Linear(sizes[i], sizes[i + 1]), nn.ReLU())]
-        self.body = nn.Sequential(*layers)
+        self.body = nn.Sequential(*(part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())))
         self.head = _head(sizes[-1], numbers, start)
 
     def forward(self, state: Tensor, memory: Memory = None) -> tuple[Tensor, Memory]:
