@@ -91,6 +91,8 @@ def test_the_best_is_kept_with_its_score_and_protocol(trainer):
     assert best == {"name": "faed", "value": 4.0, "step": 9, "epoch": 1, "protocol": {"n": 100}}
     kept = safetensors.torch.load_file(folder / "generator_best_faed.safetensors")
     assert all(torch.equal(kept[name], value) for name, value in hashes[9].items())
+    best_now = trainer.best_network("G").state_dict()
+    assert all(torch.equal(best_now[name], value) for name, value in hashes[9].items())
     assert (folder / "discriminator_best_faed.safetensors").is_file() and trainer.checkpoints.find("best").is_file()
 
 
