@@ -217,21 +217,19 @@ def mean_interval(values: Tensor, person: Tensor, weights: Tensor | None = None)
     return low, high
 
 
-def resampled(
-    values: Tensor, person: Tensor, weights: Tensor | None = None, *, draws: int = 2000, seed: int = 0
-) -> Tensor:
-    """Bootstrap draws `[draws]` of Σ values / Σ weights (weights 1: the mean) over people, each with all their faces.
+def resampled(values: Tensor, person: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Bootstrap draws `[2000]` of Σ values / Σ weights (weights 1: the mean) over people, each with all their faces.
+
+    They are the same ones every time.
 
     Args:
         values: `[N]`.
         weights: `[N]`.
         person: `[N]` identities; faces of one person are alike, so people are what is drawn.
-        draws: of the bootstrap.
-        seed: of the bootstrap.
     """
     _, index = person.unique(return_inverse=True)
     count = int(index.max()) + 1
     weights = torch.ones_like(values) if weights is None else weights
     sums, sizes = (torch.zeros(count, dtype=torch.float64).index_add_(0, index, v.double()) for v in (values, weights))
-    drawn = torch.randint(count, (draws, count), generator=generator("bootstrap", seed))
+    drawn = torch.randint(count, (2000, count), generator=generator("bootstrap", 0))
     return sums[drawn].sum(dim=1) / sizes[drawn].sum(dim=1)

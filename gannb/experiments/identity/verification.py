@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -109,20 +108,18 @@ def true_accepts(scores: Tensor, same: Tensor, false_accept_rate: float) -> Scor
     return Score(name, accepted / len(genuine), interval=wilson(accepted, len(genuine)), protocol=pairs)
 
 
-def verification(
-    features: Tensor, faces: Faces, *, suffix: str = "", rates: Sequence[float] = FALSE_ACCEPT_RATES
-) -> Scores:
+def verification(features: Tensor, faces: Faces, *, suffix: str = "") -> Scores:
     """Accuracy and TAR@FAR on frontal-profile pairs.
 
     Args:
         features: `[N, 512]`, one row per face.
         faces: who they show, and their pose.
         suffix: is added to the names of the scores (`accuracy_raw`).
-        rates: false accept rates.
     """
     pairs = frontal_profile_pairs(faces)
     scores = pairs.scores(features)
-    found = [verification_accuracy(scores, pairs.same), *(true_accepts(scores, pairs.same, rate) for rate in rates)]
+    accepts = (true_accepts(scores, pairs.same, rate) for rate in FALSE_ACCEPT_RATES)
+    found = [verification_accuracy(scores, pairs.same), *accepts]
     return Scores(Score.from_dict(score.name + suffix, score.as_dict()) for score in found)
 
 

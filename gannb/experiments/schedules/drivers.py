@@ -17,31 +17,26 @@ class SignHeuristic(Overfitting):
     """A strong hand-written baseline: more of everything while D overfits, less while it does not.
 
     ADA's rule (Karras et al. 2020, section 3) for several numbers at once: they have one share of their ranges, which
-    rises while the mean sign of D on real images lies above `target`, and falls while below.
+    rises while the mean sign of D on real images lies above 0.6, and falls while below; it moves every 4 steps.
 
     Args:
         ranges: of the numbers; high ends are strong regularisation.
-        watch: the name under which D's loss logs its mean sign on real images.
-        target: the desired mean sign.
-        every: steps between moves.
         steps: steps from one end of the ranges to the other.
 
     Raises:
-        ValueError: an interval or a number of steps that is not positive.
+        ValueError: a number of steps that is not positive.
     """
 
     reads = True
     label = "adaptive"
     kept = ("shares", *Overfitting.kept)
 
-    def __init__(
-        self, ranges: Sequence[Range], *, watch: str = "D/sign_real", target: float = 0.6, every: int = 4, steps: int
-    ) -> None:
-        if every < 1 or steps < 1:
-            raise ValueError(f"every={every}, steps={steps}; each must be at least 1")
+    def __init__(self, ranges: Sequence[Range], *, steps: int) -> None:
+        if steps < 1:
+            raise ValueError(f"steps={steps}; must be at least 1")
         self.ranges, self.names = tuple(ranges), tuple(r.name for r in ranges)
-        super().__init__(watch, target, every)
-        self.stride, self.shares = every / steps, [r.share(r.initial) for r in ranges]
+        super().__init__("D/sign_real", target=0.6, every=4)
+        self.stride, self.shares = self.every / steps, [r.share(r.initial) for r in ranges]
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
         """The numbers to move at this step, with their new values."""

@@ -88,5 +88,5 @@ def test_bad_input_is_named():
         drivers("learned", RANGES, **LENGTH)
     with pytest.raises(ValueError, match="needs a shape for each"):
         drivers("document", RANGES, **LENGTH, shapes={"noise": "linear"})
-    with pytest.raises(ValueError, match="each must be at least 1"):
+    with pytest.raises(ValueError, match="steps=0; must be at least 1"):
         SignHeuristic(RANGES, steps=0)

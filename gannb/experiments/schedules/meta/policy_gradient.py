@@ -11,6 +11,11 @@ from torch import Tensor
 from gannb.experiments.schedules.meta.hypergradient import Objective, weighted
 from gannb.experiments.schedules.meta.schedule import GradientEstimator, LearnedSchedule
 
+REWARDED = "quality"
+"""The part of the objective whose decrease is rewarded."""
+MOMENTUM = 0.1
+"""The share of the newest reward in the baseline."""
+
 
 class PolicyGradient(GradientEstimator):
     """REINFORCE (Williams 1992), with the mean reward as the baseline.
@@ -23,32 +28,18 @@ class PolicyGradient(GradientEstimator):
     Args:
         objective: its parts, from the players as they are.
         weighting: the weight of each part.
-        rewarded: the part whose decrease is rewarded.
         width: standard deviation of the exploration, in logits.
-        momentum: share of the newest reward in the baseline, in (0, 1].
 
     Raises:
-        ValueError: no weight for the rewarded part, or a width or momentum that is not positive.
+        ValueError: no weight for the rewarded part, or a width that is not positive.
     """
 
     kept = ("last", "baseline")
 
-    def __init__(
-        self,
-        objective: Objective,
-        weighting: Mapping[str, float],
-        *,
-        rewarded: str = "quality",
-        width: float = 0.5,
-        momentum: float = 0.1,
-    ) -> None:
-        if not weighting.get(rewarded) or width <= 0 or not 0 < momentum <= 1:
-            raise ValueError(
-                f"weighting={dict(weighting)}, width={width}, momentum={momentum}; "
-                f"allowed: some {rewarded}, > 0, (0, 1]"
-            )
-        self.objective, self.weighting, self.rewarded = objective, dict(weighting), rewarded
-        self.width, self.momentum = width, momentum
+    def __init__(self, objective: Objective, weighting: Mapping[str, float], *, width: float = 0.5) -> None:
+        if not weighting.get(REWARDED) or width <= 0:
+            raise ValueError(f"weighting={dict(weighting)}, width={width}; allowed: some {REWARDED}, > 0")
+        self.objective, self.weighting, self.width = objective, dict(weighting), width
         self.last: dict[str, float] = {}
         self.baseline: list[float] = []  # mean and variance of the rewards
 
@@ -71,13 +62,13 @@ class PolicyGradient(GradientEstimator):
         before, self.last = self.last, dict(found)
         if not before or not all(map(math.isfinite, (*before.values(), *found.values()))):
             return 0.0
-        cost = sum(weight * found[part] for part, weight in self.weighting.items() if part != self.rewarded)
-        reward = self.weighting[self.rewarded] * (before[self.rewarded] - found[self.rewarded]) - cost
+        cost = sum(weight * found[part] for part, weight in self.weighting.items() if part != REWARDED)
+        reward = self.weighting[REWARDED] * (before[REWARDED] - found[REWARDED]) - cost
         if not self.baseline:
             self.baseline = [reward, 0.0]
             return 0.0
         mean, square = self.baseline
         off = reward - mean
-        square = (1 - self.momentum) * (square + self.momentum * off * off)
-        self.baseline = [mean + self.momentum * off, square]
+        square = (1 - MOMENTUM) * (square + MOMENTUM * off * off)
+        self.baseline = [mean + MOMENTUM * off, square]
         return min(max(off / (math.sqrt(square) + 1e-12), -3.0), 3.0)
