@@ -83,6 +83,10 @@ class CapturedTurns:
         self._graphs, self._begun = {}, 0
         return True
 
+    def release(self) -> None:
+        """Let go of all graphs and their memory."""
+        self._graphs = {}
+
     @property
     def limit(self) -> str:
         """What keeps turns eager, once it is known; "" where nothing does."""
@@ -100,6 +104,9 @@ class CapturedTurns:
 
     def _graph(self, turn: Turn, autocast: Autocast, scaled: bool) -> _Graph | None:
         leaves, structure = tree_flatten(turn.batch)
+        if odd := [type(x).__name__ for x in leaves if not isinstance(x, Tensor | int | float | str | None)]:
+            self.reason = f"its batch holds a {odd[0]}"
+            return None
         shapes = [(x.shape, x.stride(), x.dtype) if isinstance(x, Tensor) else x for x in leaves]
         numbers = [(name, getattr(turn.now.plain, name)) for name in sorted(self.names)]
         due = [(interval, turn.is_multiple(interval)) for interval in sorted(self.intervals)]
@@ -163,6 +170,8 @@ class _Graph:
             results = _on_side_stream(self.owner.device, lambda: tape.record(self._body))
         if not self.owner.learn(self.inputs.names, turn.intervals):
             self.owner.reason = self._fault()
+        if self.owner.reason:
+            self.owner.release()
         return results
 
     def _fault(self) -> str:

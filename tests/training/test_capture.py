@@ -322,6 +322,23 @@ def weighted(turn: Turn) -> torch.Tensor:
     return distance(turn) * float(TABLE[0] + 1)
 
 
+def test_a_batch_of_things_that_nobody_can_compare_stays_eager(tmp_path):
+    class Held:
+        __hash__ = None
+
+        def __init__(self, points):
+            self.points = points
+
+    def prepare(trainer):
+        plain = trainer.batches
+        trainer.batches = SimpleNamespace(per_epoch=plain.per_epoch, digest=plain.digest)
+        kind = type("Batches", (SimpleNamespace,), {"__getitem__": lambda self, step: Held(plain[step])})
+        trainer.batches = kind(per_epoch=plain.per_epoch, digest=plain.digest)
+
+    trainer = both(tmp_path, lambda: lambda turn: square(turn.model(turn.batch.points), 0.5), prepare)
+    assert state(trainer) == "eager: its batch holds a Held"
+
+
 def at_step(step, do):
     """Have something done between two steps, long after the capture."""
     return lambda trainer: trainer.every(steps=1, do=lambda t: do(t) if t.step == step else None)
