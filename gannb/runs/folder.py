@@ -64,14 +64,16 @@ class Run:
         resumed, first = bool(params.resume), distributed.rank() == 0
         before = distributed.share(resumable(params) if first else None) if resumed else None
         device = environment.prepare(params.device, params.threads or _threads(params, before), params.deterministic)
-        folder: Any = before or distributed.share(_fresh(params) if first else None)
+        folder: Any = None
         if first:
-            _lock(folder)
-            _prepare(folder)
-            files.write_yaml(folder / "params.yaml", {"experiment": params.name, **params.settings()})
+            place = before or _staging(params)
+            _lock(place)
+            _prepare(place)
+            files.write_yaml(place / "params.yaml", {"experiment": params.name, **params.settings()})
             started = {"preset": params.preset, "trial": os.environ.get("GANNB_TRIAL", "")}  # by which a sweep finds it
-            files.write_json(folder / "environment.json", environment.describe(device) | started)
-        run = cls(folder, params, device, resumed=resumed)
+            files.write_json(place / "environment.json", environment.describe(device) | started)
+            folder = before or _publish(place, params)
+        run = cls(distributed.share(folder), params, device, resumed=resumed)
         if not resumed:
             run.event("opened", params_hash=params.hash)
         return run
@@ -184,21 +186,32 @@ def _prepare(folder: Path) -> None:
         files.drop_torn_line(folder / name)
 
 
-def _fresh(params: Experiment) -> Path:
+def _staging(params: Experiment) -> Path:
+    """A hidden folder in which a run is prepared, so that a kill leaves no half-made run folder."""
     base = locations.home(params.runs) / params.name
+    folder = leftovers.hidden(base, "run")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        leftovers.clean(base)
+    except OSError as error:
+        raise RunError(
+            f"cannot make a run folder in {base} ({error.strerror}); name another place by runs=… or $GANNB_RUNS"
+        ) from error
+    return folder
+
+
+def _publish(place: Path, params: Experiment) -> Path:
+    """Give a prepared run folder its name."""
     stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{params.hash[:6]}"
     for suffix in ["", *(f"-{n}" for n in range(2, 1000))]:
-        folder = base / f"{stamp}{suffix}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
+        folder = place.with_name(f"{stamp}{suffix}")
+        if folder.exists():
             continue
-        except OSError as error:
-            raise RunError(
-                f"cannot make a run folder in {base} ({error.strerror}); name another place by runs=… or $GANNB_RUNS"
-            ) from error
-        return folder
-    raise RunError(f"no free folder name for {stamp} in {base}")
+        try:
+            return place.rename(folder)
+        except OSError:  # another process was faster: its folder is not empty
+            continue
+    raise RunError(f"no free folder name for {stamp} in {place.parent}")
 
 
 def _lock(folder: Path) -> None:

@@ -39,6 +39,7 @@ def home(runs: str = "") -> Path:
 def folders(runs: str = "", name: str = "*") -> list[Path]:
     """The run folders there (of one experiment, or of all), oldest first."""
     found = [path.parent for path in home(runs).glob("*/*/params.yaml") if fnmatchcase(path.parent.parent.name, name)]
+    found = [folder for folder in found if not folder.name.startswith(".")]  # still being prepared
     return sorted(found, key=lambda folder: (folder.name, folder.parent.name))
 
 

@@ -1,6 +1,5 @@
 """A gate: a hundred kills at random moments, the first checkpoint included; every run is resumed to the same bits."""
 
-import json
 import multiprocessing
 import os
 import random
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gannb.runs import environment
+from gannb.comparison.results import hardware, keep, numbers
 from tests.training.regimes import REGIMES, open_run
 
 KILLS, STEPS = 100, 40
@@ -21,7 +20,7 @@ CONTEXT = multiprocessing.get_context("fork")  # torch is imported once, so that
 
 def train(regime: str, runs: Path, out: Path) -> None:
     """Start a run, or resume the one that is there, and leave its weights' hash."""
-    there = [path.parent for path in runs.glob("toy/*/params.yaml")]
+    there = [path.parent for path in runs.glob("toy/[0-9]*/params.yaml")]
     trainer = REGIMES[regime](open_run(runs, resume=str(there[0]) if there else ""))
     trainer.fit(steps=STEPS, quiet=True)
     out.write_text(trainer.weights())
@@ -42,7 +41,7 @@ def wait(child: multiprocessing.process.BaseProcess, runs: Path, pattern: str) -
 
 def moment(runs: Path) -> str:
     """How far a run had come when it was killed, by what is on disk."""
-    folders = list(runs.glob("toy/*/params.yaml"))
+    folders = list(runs.glob("toy/[0-9]*/params.yaml"))
     if not folders:
         return "before the run was opened"
     steps = [int(path.stem.removeprefix("step-")) for path in folders[0].parent.glob("checkpoints/step-*.safetensors")]
@@ -50,7 +49,7 @@ def moment(runs: Path) -> str:
 
 
 def rows(runs: Path) -> list[bytes]:
-    return [path.read_bytes() for path in runs.glob("toy/*/metrics.jsonl")]
+    return [path.read_bytes() for path in runs.glob("toy/[0-9]*/metrics.jsonl")]
 
 
 @pytest.mark.gate
@@ -88,15 +87,11 @@ def test_a_hundred_kills_are_resumed_to_the_same_bits(tmp_path: Path, root: Path
         else:
             if (out.read_text(), rows(runs)) != whole[regime]:
                 wrong.append((regime, trial, "other bits"))
+            assert [path for path in (runs / "toy").iterdir() if path.name.startswith(".")] == [], "left-overs"
         trial += 1
-    found = {
-        "command": "pytest -m gate tests/training/test_kills.py",
-        "environment": environment.describe(torch.device("cpu")),
-        "kills": moments.total(),
-        "moments": dict(sorted(moments.items())),
-        "runs": trial,
-        "not_bit_equal": len(wrong),
-    }
-    (root / "results" / "kills.json").write_text(json.dumps(found, indent=1) + "\n")
+    head = {"question": "Is a run that was killed at any moment resumed to the same bits?"}
+    head |= {"command": "pytest -m gate tests/training/test_kills.py", "hardware": hardware()}
+    counts = {"kills": moments.total(), "runs": trial, "not bit-equal": len(wrong)}
+    keep("kills", [numbers("toys of seven regimes", **moments, **counts)], **head)
     assert wrong == []
     assert moments["before the first checkpoint"] >= 5, "some kills must come before the first checkpoint"

@@ -41,7 +41,7 @@ class TrialStatus:
 
     @classmethod
     def of(cls, job: Job, score: str) -> TrialStatus:
-        """Read a trial's record and results; a record says "running" in vain where the trial's lock is free."""
+        """Read a trial's record and results; where its lock is free, "running" counts as waiting."""
         record = job.record()
         state = record["state"]
         if state == RUNNING and not is_held(job.file("lock")):

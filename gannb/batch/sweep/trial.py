@@ -207,10 +207,8 @@ def _conclude(job: Job, outcome: Any, seconds: float) -> dict[str, Any]:
 
 def earlier(job: Job) -> Path | None:
     """The newest run folder of an earlier attempt at this trial."""
-    found = []
-    for path in Path(job.base).glob(f"*-{job.hash[:6]}*/environment.json"):
-        if json.loads(path.read_text(encoding="utf-8")).get("trial") == job.id:
-            found.append(path)
+    paths = Path(job.base).glob(f"*-{job.hash[:6]}*/environment.json")
+    found = [path for path in paths if f'"trial": {json.dumps(job.id)}'.encode() in path.read_bytes()]
     return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
 
 

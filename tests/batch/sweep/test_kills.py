@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from gannb.comparison.results import hardware, keep, numbers
-from tests.batch.sweep.test_command import assert_each_step_once, gannb, home, write
+from tests.batch.sweep.test_command import assert_each_step_once, gannb, home, wait_for, write
 
 KILLS = 10
 __all__ = ["gannb", "home"]  # fixtures
@@ -37,14 +37,16 @@ def test_a_sweep_survives_kills_at_random(home: Path, gannb) -> None:
         driver = gannb("sweep", "killed", "--workers", "2", "--again")
         alive = psutil.Process(driver.pid)
         while driver.poll() is None and kills.total() < KILLS:
-            time.sleep(chance.uniform(0.5, 12))
             try:
+                wait_for(lambda alive=alive: below(alive)["trial"])
+                time.sleep(chance.uniform(0, 8))
                 kind = chance.choice(["driver", "worker", "trial"])
                 victim = chance.choice(below(alive)[kind])
-            except (psutil.NoSuchProcess, IndexError):  # none is there yet, or not any more
+            except (psutil.NoSuchProcess, IndexError):  # gone by itself meanwhile
                 continue
             os.kill(victim.pid, signal.SIGKILL)
             kills[kind] += 1
+            victim.wait()
         if driver.poll() is None:
             driver.kill()
         driver.communicate()
@@ -56,4 +58,5 @@ def test_a_sweep_survives_kills_at_random(home: Path, gannb) -> None:
     head |= {"command": "pytest -m gate tests/batch/sweep/test_kills.py", "hardware": hardware()}
     keep("sweep_kills", [numbers("a sweep of 3 trials", **kills, kills=kills.total(), finished=finished)], **head)
     assert finished, err
+    assert set(kills) == {"driver", "worker", "trial"}
     assert_each_step_once(home, runs=3, steps=9)
