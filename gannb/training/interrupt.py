@@ -20,6 +20,8 @@ class Paused(KeyboardInterrupt):
 class Interrupt:
     """Catches SIGINT, SIGTERM and SIGHUP while a block runs; a second one within a step waits too.
 
+    A signal that the process ignores, as SIGHUP under `nohup`, stays ignored.
+
     Attributes:
         received: "interrupted", with the signal's name unless it was SIGINT; empty where none came.
     """
@@ -30,7 +32,8 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            caught = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._note) for number in caught}
         return self
 
     def __exit__(self, *_: object) -> None:

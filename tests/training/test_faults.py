@@ -213,8 +213,25 @@ def test_a_branch_and_a_replay_killed_at_their_first_checkpoint_are_branched_and
         assert again.weights() == straight.weights()
 
 
+@pytest.fixture
+def default_signals():
+    """No signal is ignored, whatever the tests were started under."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_an_ignored_signal_stays_ignored_as_under_nohup(whole, tmp_path, default_signals):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    trainer = make(tmp_path)
+    trainer.watchers.append(lambda t: t.step == 7 and os.kill(os.getpid(), signal.SIGHUP))
+    trainer.fit(steps=STEPS)
+    assert trainer.weights() == whole.weights()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_terminated_it_saves_and_says_so(number, whole, tmp_path):
+def test_terminated_it_saves_and_says_so(number, whole, tmp_path, default_signals):
     trainer = make(tmp_path)
     trainer.watchers.append(lambda t: t.step == 7 and os.kill(os.getpid(), number))
     with pytest.raises(Paused, match=rf"interrupted by {number.name} at step \d+ .*; saved"):
