@@ -54,7 +54,7 @@ def rows(runs: Path) -> list[bytes]:
 
 @pytest.mark.gate
 @pytest.mark.timeout(3000)
-def test_a_hundred_kills_are_resumed_to_the_same_bits(tmp_path: Path, root: Path) -> None:
+def test_a_hundred_kills_are_resumed_to_the_same_bits(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     chance = random.Random(0)
     whole, opening, training = {}, {}, {}
