@@ -59,7 +59,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "params" / "toy" / "slow.yaml").write_text("preset: slow\nlr: 1e-5\nepochs: 50\n")
     (home / "experiments" / "toy").mkdir(parents=True)
     (home / "experiments" / "toy" / "params.py").write_text(DECLARATION)
-    monkeypatch.setattr(gannb.experiments, "__path__", [*gannb.experiments.__path__, str(home / "experiments")])
+    monkeypatch.setattr(gannb.experiments, "__path__", [str(home / "experiments"), *gannb.experiments.__path__])
     for name in ("gannb.experiments.toy", "gannb.experiments.toy.params"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(presets, "HOME", home)

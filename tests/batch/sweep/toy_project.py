@@ -75,7 +75,7 @@ def settle(home: Path) -> None:
     import gannb.experiments
     from gannb.config import presets
 
-    gannb.experiments.__path__.append(str(home / "experiments"))
+    gannb.experiments.__path__.insert(0, str(home / "experiments"))  # before one of another test
     for name in ("gannb.experiments.toy", "gannb.experiments.toy.params"):
         sys.modules.pop(name, None)
     presets.HOME = home
