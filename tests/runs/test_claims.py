@@ -149,3 +149,12 @@ def test_a_claim_decided_by_a_result_names_a_file_that_is_there(root):
 def test_unknown_evidence_is_named():
     with pytest.raises(ValueError, match="evidence 'rumour'; allowed: run, result, document"):
         Claim("X", "toy", "1", "it works", evidence="rumour")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_a_ledger_shows_is_text(document):
+    """An unquoted section such as 2.1 is a number in YAML, and the report takes such a ledger for damaged."""
+    rows = claims(document).values()
+    assert [
+        row.id for row in rows if not all(isinstance(t, str) for t in (row.id, row.section, row.says, row.note))
+    ] == []
