@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class Exploration:
     noise: Tensor
 
 
-class GradientEstimator(Stateful):
+class GradientEstimator(Stateful, ABC):
     """Gradients of the objective in the controller's weights, and values to log.
 
     Attributes:
@@ -52,9 +53,9 @@ class GradientEstimator(Stateful):
     def check(self, trainer: Trainer) -> None:
         """Raise ValueError where it cannot differentiate through this trainer's players."""
 
+    @abstractmethod
     def __call__(self, learned: LearnedSchedule, state: Tensor) -> tuple[list[Tensor], dict[str, float]]:
         """Estimates in the shapes of `learned.weights` at a state `[features]`, and values to log."""
-        raise NotImplementedError
 
 
 class LearnedSchedule:
