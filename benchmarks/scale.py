@@ -81,10 +81,9 @@ def compare(home: Path) -> None:
 def open_long_run(home: Path) -> None:
     """Resume a run of a million rows up to where it would train."""
     from gannb.runs.folder import Run
-    from tests.training.regimes import Toy
 
-    (folder,) = (home / "toy").iterdir()
-    run = Run.open(Toy(runs=str(home), resume=str(folder)))
+    (folder,) = (home / "tour").iterdir()
+    run = Run.open(presets.declaration("tour")(runs=str(home), resume=str(folder)))
     run.cut(LONG, run.seq)
 
 
@@ -92,16 +91,15 @@ def read_long_run(home: Path) -> None:
     """Read all series of a run of a million rows."""
     from gannb.runs.history import History
 
-    (path,) = home.glob("toy/*/metrics.jsonl")
+    (path,) = home.glob("tour/*/metrics.jsonl")
     assert len(History(path)["D/loss"]) == LONG
 
 
 def make_long_run(home: Path) -> None:
-    """A finished toy with a million rows."""
+    """A tour with a million rows."""
     from gannb.runs.folder import Run
-    from tests.training.regimes import Toy
 
-    run = Run.open(Toy(runs=str(home)))
+    run = Run.open(presets.declaration("tour")(runs=str(home)))
     (run.folder / "metrics.jsonl").write_text(measured(LONG))
 
 
@@ -137,7 +135,7 @@ def main() -> None:
         settings["load"] = round(os.getloadavg()[0], 1)
         found = {"report": cost(report, home), "report, again": cost(report, home), "notebook 06": cost(compare, home)}
         cost(make_long_run, home / "long")
-        found["a long run, opened"] = cost(open_long_run, home / "long", "tests.training.regimes")
+        found["a long run, opened"] = cost(open_long_run, home / "long", "gannb.experiments.tour.params")
         found["a long run, read"] = cost(read_long_run, home / "long", "gannb.runs.history")
     from gannb.comparison.results import hardware, keep, numbers
 
