@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from gannb.comparison.filter import Condition
+from gannb.config import presets
 from gannb.config.experiment import Experiment
 from gannb.config.faults import Fault, ParameterError, nearest
 from gannb.config.fields import execution, param
@@ -12,8 +13,14 @@ from gannb.config.rules import rule
 from gannb.control.echo import shown
 from gannb.runs import locations
 
+if TYPE_CHECKING:
+    from gannb.comparison.catalogue import Catalogue
+
 EXAMPLE = "example"
-"""Compare a few small runs that the notebook trains itself."""
+"""Compare a few small runs of the tour that the notebook trains itself."""
+EXAMPLE_MEASURES = ("distance", *(f"{player}/{name}" for player in "DG" for name in ("grad_norm", "loss", "moved")),
+                    "D/real", "D/fake")  # fmt: skip
+"""What they measure over time; the first is their score."""
 
 
 class CompareRuns(Experiment):
@@ -52,9 +59,7 @@ class CompareRuns(Experiment):
             ParameterError: they are not.
         """
         super().on_this_machine()
-        if self.compare == EXAMPLE:
-            return self
-        if not locations.among(self.compare, self.runs):
+        if self.compare != EXAMPLE and not locations.among(self.compare, self.runs):
             why = f"no runs there; allowed: {EXAMPLE} | an experiment that has runs | a folder of run folders"
             raise ParameterError(self.name, [Fault("compare", shown(self.compare), why)])
         fields = {name: type(self).model_fields[name] for name in ("where", "sort", "metric", "score")}
@@ -63,13 +68,27 @@ class CompareRuns(Experiment):
         from gannb.comparison.catalogue import Catalogue, CatalogueError
 
         try:
-            runs = Catalogue.find(self.compare, self.runs).where(self.where).sort(self.sort)
+            runs = _example() if self.compare == EXAMPLE else Catalogue.find(self.compare, self.runs)
+            runs = runs.where(self.where).sort(self.sort)
         except CatalogueError as error:
             field, _, why = str(error).partition(": ")
             raise ParameterError(self.name, [Fault(field, shown(getattr(self, field)), why)]) from error
-        for name, known in (("metric", runs.measured), ("score", runs.common_scores)):
+        measured = EXAMPLE_MEASURES if self.compare == EXAMPLE else runs.measured()
+        scores = EXAMPLE_MEASURES[:1] if self.compare == EXAMPLE else runs.common_scores()
+        for name, known in (("metric", measured), ("score", scores)):
             value = getattr(self, name)
-            if value and value not in known():
-                allowed = f"allowed: {' | '.join(known()) or 'none is in all of these runs'}"
-                raise ParameterError(self.name, [Fault(name, shown(value), allowed, nearest(value, known()))])
+            if value and value not in known:
+                allowed = f"allowed: {' | '.join(known) or 'none is in all of these runs'}"
+                raise ParameterError(self.name, [Fault(name, shown(value), allowed, nearest(value, known))])
         return self
+
+
+def _example() -> Catalogue:
+    """The example before it is trained: its columns without a row."""
+    import pandas as pd
+
+    from gannb.comparison.catalogue import HEAD, Catalogue
+
+    parameters = tuple(presets.declaration("tour")().settings())
+    columns = dict.fromkeys((*HEAD, *parameters, EXAMPLE_MEASURES[0], "folder"))
+    return Catalogue(pd.DataFrame(columns=list(columns)), parameters, EXAMPLE_MEASURES[:1])

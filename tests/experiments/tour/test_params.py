@@ -1,9 +1,8 @@
-"""What the tour and the comparison may be told."""
+"""What the tour may be configured with."""
 
 import pytest
 
 from gannb.config.faults import ParameterError
-from gannb.experiments.compare_runs.params import CompareRuns
 from gannb.experiments.tour.params import Tour
 
 
@@ -17,10 +16,3 @@ def test_somebody_has_to_play() -> None:
 def test_what_the_tour_refuses(given: dict, said: str) -> None:
     with pytest.raises(ParameterError, match=said):
         Tour(**given)
-
-
-def test_what_the_comparison_refuses() -> None:
-    with pytest.raises(ParameterError, match="better"):
-        CompareRuns(better="lower")
-    with pytest.raises(ParameterError, match="most"):
-        CompareRuns(most=0)
