@@ -5,6 +5,8 @@ It is a fraction of plotly's own (which adds 6 kB to every figure of a notebook)
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -29,16 +31,20 @@ TEMPLATE = go.layout.Template(
 
 
 def figure(traces: list[go.Scatter] | None = None, **layout: object) -> go.Figure:
-    """Make a figure in the project's template; each trace gets the same `uid` every time.
+    """Make a figure in the project's template.
 
     Args:
         traces: plotly traces of any type.
         layout: anything `go.Figure.update_layout` takes (`title=`, `yaxis_type=`, …).
     """
-    drawn = go.Figure(traces, layout={"template": TEMPLATE})
+    return with_uids(go.Figure(traces, layout={"template": TEMPLATE})).update_layout(**layout)
+
+
+def with_uids(drawn: go.Figure) -> go.Figure:
+    """Give each trace of a figure the same `uid` every time; plotly.js makes CSS selectors of it, so no sign in it."""
     for index, trace in enumerate(drawn.data):
-        trace.uid = f"{index}-{trace.name or trace.type}"
-    return drawn.update_layout(**layout)
+        trace.uid = f"{index}-{re.sub(r'[^A-Za-z0-9]+', '-', trace.name or trace.type)}"
+    return drawn
 
 
 def fingerprint(shown: go.Figure, digits: int | None = 3) -> str:

@@ -36,10 +36,10 @@ def test_the_template_stays_small():
 
 def test_uids_and_bytes_are_the_same_every_time():
     def make():
-        return figure([go.Scatter(y=[1, 2], name="D"), go.Bar(y=[1])], title="t")
+        return figure([go.Scatter(y=[1, 2], name="D/loss, lr=1e-3"), go.Bar(y=[1])], title="t")
 
     assert make().to_json() == make().to_json()
-    assert [trace.uid for trace in make().data] == ["0-D", "1-bar"]
+    assert [trace.uid for trace in make().data] == ["0-D-loss-lr-1e-3", "1-bar"]
 
 
 def test_fingerprint_tells_figures_apart_but_forgives_rounding():

@@ -17,7 +17,7 @@ from plotly.subplots import make_subplots
 
 from gannb.experiments.identity.figures import bin_names, error_bars, score_by_yaw, single
 from gannb.experiments.identity.metrics import HARM, Comparison, by_yaw, compare, evaluate, harm_rate, improvement
-from gannb.figures.template import COLOURS, INK, TEMPLATE
+from gannb.figures.template import COLOURS, INK, TEMPLATE, with_uids
 from gannb.metrics.score import Scores
 from gannb.runs.files import write_json, write_text
 from gannb.tables import Table
@@ -118,7 +118,7 @@ def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
     titles = ("change of the cosine", "faces", "cosine", "share of the faces")
     for ((row, column), traces), y_title in zip(panels.items(), titles):
         for trace in traces:
-            shown.add_trace(trace.update(uid=f"{len(shown.data)}-{trace.name}"), row, column)
+            shown.add_trace(trace, row, column)
         shown.update_yaxes(title_text=y_title, row=row, col=column)
     for row, column in ((1, 1), (2, 1), (2, 2)):
         axis = {"title_text": "|yaw|, degrees", "type": "category", "categoryarray": bin_names(comparison)}
@@ -126,7 +126,7 @@ def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
     shown.update_xaxes(title_text="change of the cosine", row=1, col=2)
     shown.add_vline(-HARM, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=2)
     shown.update_yaxes(range=[0, 1], row=2, col=2)
-    return shown.update_layout(
+    return with_uids(shown).update_layout(
         template=TEMPLATE, title=title, height=700, margin_t=70, legend={"x": 0.0, "y": 0.02}, bargap=0.15
     )
 

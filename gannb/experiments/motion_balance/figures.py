@@ -12,7 +12,7 @@ from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Curriculum, Sta
 from gannb.experiments.motion_balance.balance import CHECK_EVERY, WINDOW, Balance, replay
 from gannb.experiments.motion_balance.strategies import LIMITS, MERGED, Strategy
 from gannb.figures.curves import curves
-from gannb.figures.template import COLOURS, INK, TEMPLATE
+from gannb.figures.template import COLOURS, INK, TEMPLATE, with_uids
 from gannb.tables import Table
 
 ACTIONS = {"skip": COLOURS[3], "forced": COLOURS[4], "d_too_strong": COLOURS[5], "g_too_strong": COLOURS[2]}
@@ -94,8 +94,7 @@ def replay_figure(
         shown.add_trace(line.update(legend="legend2"), 2, 1)  # a legend beside each plot
     for name, level in (("D too strong below", strategy.d_strong_below), ("G too weak above", strategy.g_weak_above)):
         shown.add_hline(level, row=1, col=1, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
-    for index, drawn in enumerate(shown.data):
-        drawn.uid = f"{index}-{drawn.name}"
+    with_uids(shown)
     shown.update_xaxes(title_text="step", row=2, col=1)
     shown.update_yaxes(title_text="loss", row=1, col=1)
     shown.update_yaxes(title_text="turns, scale", row=2, col=1)
