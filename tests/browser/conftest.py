@@ -86,14 +86,14 @@ def lab(tmp_path_factory, executable):
 
 
 def _wait_for(lab: Lab, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if server.poll() is not None:
             pytest.fail(f"JupyterLab ended at once:\n{log.read_text()[-2000:]}")
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             lab.ask("GET", "api/status")
             return
         time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not answer within a minute:\n{log.read_text()[-2000:]}")
+    pytest.fail(f"JupyterLab did not answer within three minutes:\n{log.read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="module")
