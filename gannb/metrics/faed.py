@@ -98,4 +98,4 @@ def _fit(autoencoder: Autoencoder, images: Tensor, steps: int, seed: int) -> Non
         batch = images[torch.randint(len(images), (FIT_BATCH,), generator=order)]
         return F.mse_loss(autoencoder(batch), batch)
 
-    minimise(loss, autoencoder, steps=steps, rate=FIT_RATE, one_cycle=True)
+    minimise(loss, autoencoder, steps=steps, rate=FIT_RATE, one_cycle=True, of="the autoencoder of FAED")

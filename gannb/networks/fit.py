@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 
 def minimise(
-    loss: Callable[[int], Tensor], network: nn.Module, *, steps: int, rate: float, one_cycle: bool = False
+    loss: Callable[[int], Tensor], network: nn.Module, *, steps: int, rate: float, one_cycle: bool = False, of: str = ""
 ) -> list[float]:
     """Minimise a loss with Adam, in place.
 
@@ -19,6 +20,7 @@ def minimise(
         steps: updates.
         rate: learning rate; the largest one under `one_cycle`.
         one_cycle: warm up to `rate` and anneal, as `torch.optim.lr_scheduler.OneCycleLR` does.
+        of: what is fitted, for the progress bar: in a terminal, from two seconds on.
 
     Returns:
         The loss of every step.
@@ -27,7 +29,7 @@ def minimise(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps) if one_cycle else None
     losses = []
     with torch.enable_grad():
-        for step in range(steps):
+        for step in tqdm(range(steps), f"fitting {of}".rstrip(), delay=2, disable=None):
             optimiser.zero_grad()
             value = loss(step)
             value.backward()

@@ -86,7 +86,7 @@ def pretrain(
         mel = _stretches(mels, draws)
         return masked_error(encoder, decoder, mel, mask(mel, draws))
 
-    losses = minimise(loss, nn.ModuleList([encoder, decoder]), steps=steps, rate=RATE)
+    losses = minimise(loss, nn.ModuleList([encoder, decoder]), steps=steps, rate=RATE, of="the audio encoder")
     return PretrainedEncoder(encoder.eval(), losses, len(mels), faults)
 
 

@@ -137,5 +137,5 @@ def fit(real: Clips, scales: Mapping[str, Tensor], *, steps: int = STEPS, width:
         some = torch.randperm(len(real.pose), generator=generator("matcher", seed, step))[:BATCH].to(real.mel.device)
         return matcher.loss(real.mel[some], real.pose[some])
 
-    minimise(loss, matcher, steps=steps, rate=RATE)
+    minimise(loss, matcher, steps=steps, rate=RATE, of="the matcher")
     return matcher.eval().requires_grad_(False)

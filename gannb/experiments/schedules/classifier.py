@@ -116,4 +116,4 @@ def _fit(network: nn.Module, images: Tensor, classes: Tensor, steps: int, seed: 
         some = torch.randint(len(images), (BATCH,), generator=order)
         return F.cross_entropy(network(images[some]), classes[some])
 
-    minimise(loss, network, steps=steps, rate=RATE)
+    minimise(loss, network, steps=steps, rate=RATE, of="the classifier")

@@ -116,4 +116,4 @@ def _fit(network: MotionAutoencoder, real: Tensor, steps: int, seed: int) -> Non
         batch = real[torch.randint(len(real), (min(BATCH, len(real)),), generator=order)]
         return F.mse_loss(network(batch), network.scaled(batch))
 
-    minimise(loss, network, steps=steps, rate=RATE, one_cycle=True)
+    minimise(loss, network, steps=steps, rate=RATE, one_cycle=True, of="the autoencoder of FGD")
