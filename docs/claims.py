@@ -29,7 +29,8 @@ def page() -> str:
 
 def section(name: str, source: Document) -> str:
     """One document: its readings, then its claims."""
-    readings = Table(("code", "reading followed, and why"), list(source.readings.items()))
+    coded = [(f'<a id="{code}"></a>{code}', reading) for code, reading in source.readings.items()]  # for links
+    readings = Table(("code", "reading followed, and why"), coded)
     rows = [(f"`{c.id}`", c.section, c.says, expected(c), "; ".join(_remarks(c))) for c in source.claims.values()]
     claims = Table(("claim", "section", "the document says", "expects", "remarks"), rows)
     head = f"## {name}\n\n*{source.title}*: {source.about}."

@@ -133,3 +133,22 @@ class Table:
     @staticmethod
     def _pad(text: str, width: int, right: bool) -> str:
         return text.rjust(width) if right else text.ljust(width)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What shows itself, such as a long table, behind a line that unfolds it in a notebook; as text it is unfolded.
+
+    Args:
+        shown: anything with `_repr_html_`.
+        summary: the line.
+    """
+
+    shown: Any
+    summary: str
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    def _repr_html_(self) -> str:
+        return f"<details><summary>{html.escape(self.summary)}</summary>{self.shown._repr_html_()}</details>"

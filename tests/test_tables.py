@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gannb.tables import Table, cell_text
+from gannb.tables import Folded, Table, cell_text
 
 
 def test_text_is_aligned_with_numbers_to_the_right():
@@ -66,3 +66,10 @@ def test_a_row_of_another_length_is_named():
 def test_an_unknown_column_is_named_with_those_there_are():
     with pytest.raises(ValueError, match=r"no column 'c'; there are a, b"):
         Table(("a", "b"), []).column("c")
+
+
+def test_a_folded_table_unfolds_in_a_notebook_and_is_itself_as_text():
+    table = Table(("a",), [(1,)])
+    shown = Folded(table, "1 < 2 rows")
+    assert repr(shown) == repr(table)
+    assert shown._repr_html_() == f"<details><summary>1 &lt; 2 rows</summary>{table._repr_html_()}</details>"

@@ -20,7 +20,7 @@ from nbconvert import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML, clean_html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 
 from gannb.runs.files import write_bytes
@@ -82,13 +82,17 @@ class _Exporter(HTMLExporter):
 @cache
 def _exporter() -> _Exporter:
     """One exporter for all notebooks; what cells of many runs have in common is converted once."""
-    highlighter = Highlight2HTML(pygments_lexer="python")
     filters = {
         "markdown2html": lru_cache(CACHED)(markdown),
-        "highlight_code": lambda source, metadata=None: _highlighted(highlighter, source),
+        "highlight_code": lambda source, metadata=None: _highlighted(_highlighter(), source),
         "clean_html": lru_cache(CACHED)(clean_html),
     }
     return _Exporter(template_name="basic", filters=filters, default_preprocessors=[])
+
+
+@cache
+def _highlighter() -> Highlight2HTML:
+    return Highlight2HTML(pygments_lexer="python")
 
 
 @lru_cache(CACHED)
@@ -150,6 +154,10 @@ def _shown(cell: NotebookNode, aside: Aside) -> NotebookNode:
         return cell
     kept = cell.copy()
     kept.outputs = [_lighter(output, aside) for output in cell.outputs if WIDGET not in output.get("data", {})]
+    if cell.metadata.get("jupyter", {}).get("source_hidden"):  # folded in JupyterLab, so folded here
+        kept.metadata = from_dict(cell.metadata | {"transient": {"remove_source": True}})
+        folded = f"<details><summary>code</summary>{_highlighted(_highlighter(), cell.source)}</details>"
+        kept.outputs = [_as_html(folded), *kept.outputs]
     return kept
 
 

@@ -50,6 +50,15 @@ def test_cells_keep_their_order_and_widget_views_are_left_out(aside: Aside) -> N
     assert len(notebook.cells[1].outputs) == 4, "the notebook is not changed"
 
 
+def test_the_source_of_a_hidden_cell_is_folded_above_its_output(aside: Aside) -> None:
+    hidden = new_code_cell("y = 2", outputs=[new_output("stream", text="printed\n")])
+    hidden.metadata.jupyter = {"source_hidden": True}
+    html = body(new_notebook(cells=[new_code_cell("x = 1"), hidden]), aside)
+    folded = re.findall(r"<details>.*?</details>", html, re.DOTALL)
+    assert len(folded) == 1 and ">y<" in folded[0] and html.count(">y<") == 1
+    assert html.index(">x<") < html.index("<details>") < html.index("printed")
+
+
 def test_what_is_large_lies_beside_the_page(aside: Aside, tmp_path: Path) -> None:
     picture = "iVBORw0KGgo" + "A" * 3 * LARGE
     outputs = [

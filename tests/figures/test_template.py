@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from gannb.figures.template import COLOURS, INK, TEMPLATE, figure, fingerprint
 
@@ -58,3 +59,11 @@ def test_fingerprint_tells_figures_apart_but_forgives_rounding():
 def test_fingerprint_without_ranges_for_what_was_trained():
     shown = figure([go.Scatter(y=[1, 2], name="D")])
     assert fingerprint(shown, digits=None) == "scatter D: 2 points"
+
+
+def test_a_figure_in_a_notebook_carries_its_fingerprint_as_text():
+    shown = figure([go.Scatter(y=[1, 2], name="D")])
+    data, metadata = DisplayFormatter().format(shown)
+    assert set(data) == {"application/vnd.plotly.v1+json", "text/plain"} and metadata == {}
+    assert data["text/plain"] == "scatter D: 2 points"
+    assert data["application/vnd.plotly.v1+json"]["data"][0]["name"] == "D"

@@ -69,12 +69,19 @@ def _length_faults(code: list[NotebookNode]) -> list[str]:
     return found + ([f"the median cell has {median} lines, more than {MEDIAN_CELL}"] if median > MEDIAN_CELL else [])
 
 
+def is_hidden(cell: NotebookNode) -> bool:
+    """Whether JupyterLab and the report fold the source of a cell: plumbing, of which a reader sees the output."""
+    return cell.metadata.get("jupyter", {}).get("source_hidden", False)
+
+
 def _prose_faults(notebook: NotebookNode) -> list[str]:
+    """A hidden cell needs no word: it only shows what the text around it speaks of."""
     before = [None, *notebook.cells]
     return [
         f"no word of why before the cell {cell.source.splitlines()[0]!r}"
         for previous, cell in zip(before, notebook.cells)
-        if cell.cell_type == "code" and cell.source and (previous is None or previous.cell_type != "markdown")
+        if cell.cell_type == "code" and cell.source and not is_hidden(cell)
+        if previous is None or not (previous.cell_type == "markdown" or is_hidden(previous))
     ]
 
 
@@ -132,6 +139,12 @@ def sound() -> NotebookNode:
 
 def test_a_sound_notebook_has_no_fault() -> None:
     assert faults(sound()) == []
+
+
+def test_a_hidden_cell_needs_no_word() -> None:
+    notebook = sound()
+    notebook.cells.append(new_code_cell("2 + 2", metadata={"jupyter": {"source_hidden": True}}))
+    assert faults(notebook) == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from plotly.subplots import make_subplots
 
 from gannb.experiments.identity.figures import bin_names, error_bars, score_by_yaw, single
 from gannb.experiments.identity.metrics import HARM, Comparison, by_yaw, compare, evaluate, harm_rate, improvement
-from gannb.figures.template import COLOURS, INK, TEMPLATE, with_uids
+from gannb.figures.template import COLOURS, INK, figure, with_uids
 from gannb.metrics.score import Scores
 from gannb.runs.files import write_json, write_text
 from gannb.tables import Table
@@ -77,13 +77,13 @@ class Diagnosis:
 
     def _page(self) -> str:
         title = html.escape(self.title or "diagnostics")
-        figure = self.figure().to_html(include_plotlyjs=True, full_html=False)
+        drawn = self.figure().to_html(include_plotlyjs=True, full_html=False)
         style = (
             "body{font:15px sans-serif;max-width:1100px;margin:2em auto;color-scheme:light dark}td,th{padding:2px 9px}"
         )
         head = f'<head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>'
         tables = self.by_yaw._repr_html_() + score_table(self.scores)._repr_html_()
-        return f"<!doctype html><html>{head}<body><h1>{title}</h1>{figure}{tables}</body></html>\n"
+        return f"<!doctype html><html>{head}<body><h1>{title}</h1>{drawn}{tables}</body></html>\n"
 
     def __repr__(self) -> str:
         return f"{self.title}\n{self.by_yaw!r}".lstrip()
@@ -105,7 +105,7 @@ def score_table(scores: Scores) -> Table:
 
 def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
     """Draw four panels: change by yaw with 95 % intervals, its histogram, similarity before and after, share harmed."""
-    shown = make_subplots(rows=2, cols=2, subplot_titles=PANELS, horizontal_spacing=0.1, vertical_spacing=0.22)
+    shown = make_subplots(2, 2, figure=figure(), subplot_titles=PANELS, horizontal_spacing=0.1, vertical_spacing=0.22)
     change, harmed = (score_by_yaw(comparison, score) for score in (improvement, harm_rate))
     gained = [COLOURS[2] if value >= 0 else COLOURS[1] for value in change["y"]]
     bars = {"error_y_color": INK, "showlegend": False}
@@ -126,9 +126,8 @@ def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
     shown.update_xaxes(title_text="change of the cosine", row=1, col=2)
     shown.add_vline(-HARM, line={"color": INK, "dash": "dot", "width": 1}, row=1, col=2)
     shown.update_yaxes(range=[0, 1], row=2, col=2)
-    return with_uids(shown).update_layout(
-        template=TEMPLATE, title=title, height=700, margin_t=70, legend={"x": 0.0, "y": 0.02}, bargap=0.15
-    )
+    shown.update_layout(title=title, height=700, margin_t=70, legend={"x": 0.0, "y": 0.02}, bargap=0.15)
+    return with_uids(shown)
 
 
 def _histogram(comparison: Comparison) -> go.Bar:

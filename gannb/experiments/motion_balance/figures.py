@@ -12,7 +12,7 @@ from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Curriculum, Sta
 from gannb.experiments.motion_balance.balance import CHECK_EVERY, WINDOW, Balance, replay
 from gannb.experiments.motion_balance.strategies import LIMITS, MERGED, Strategy
 from gannb.figures.curves import curves
-from gannb.figures.template import COLOURS, INK, TEMPLATE, with_uids
+from gannb.figures.template import COLOURS, INK, figure, with_uids
 from gannb.tables import Table
 
 ACTIONS = {"skip": COLOURS[3], "forced": COLOURS[4], "d_too_strong": COLOURS[5], "g_too_strong": COLOURS[2]}
@@ -85,7 +85,7 @@ def replay_figure(
 
     balance = Balance(strategy, rules, LIMITS, check_every=check_every, window=window)
     rows = replay(balance, trace)
-    shown = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4])
+    shown = make_subplots(2, 1, figure=figure(), shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4])
     for line in _read_lines(trace, rules):
         shown.add_trace(line, 1, 1)
     for marker in _action_markers(rows, trace):
@@ -99,7 +99,7 @@ def replay_figure(
     shown.update_yaxes(title_text="loss", row=1, col=1)
     shown.update_yaxes(title_text="turns, scale", row=2, col=1)
     shown.update_layout(legend2={"y": shown.layout.yaxis2.domain[1], "yanchor": "top"})
-    return shown.update_layout(template=TEMPLATE, height=460, title=f"{rules} rules over recorded losses")
+    return shown.update_layout(height=460, title=f"{rules} rules over recorded losses")
 
 
 def replay_table(trace: Trace, variants: Mapping[str, tuple[Strategy, str]], **rules: Any) -> Table:
