@@ -18,9 +18,10 @@ class Command:
     Attributes:
         do: one of `ACTIONS`. "move" also holds the number; "rollback" takes the weights of a checkpoint back while
             the step goes on, so that a log stays one line through time.
-        name: the number ("move", "hold", "release") or the checkpoint ("rollback": "best", "last" or a step).
+        name: the number ("move", "hold", "release"), or the checkpoint's name ("checkpoint", "rollback", which also
+            takes "best", "last" or a step).
         value: the value requested ("move").
-        by: who gave it: "person", or an alarm's name.
+        by: who gave it: "person", an alarm's name, or why a call ended ("interrupted", "paused", "stopped").
         step: the boundary at which it was applied; -1 while it waits.
     """
 

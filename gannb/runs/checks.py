@@ -99,10 +99,10 @@ def _same_settings(params: Experiment, there: dict[str, Any], folder: Path) -> N
 
 
 def checkpoint_at(where: str, runs: Path) -> Path:
-    """A checkpoint named by its file, or by a run folder (its newest).
+    """A checkpoint named by its file, by a run folder (its newest), or by both ("RUN/NAME").
 
     Args:
-        where: a path, or the name of a run folder.
+        where: a path, the name of a run folder, or one of these and the name of a checkpoint in it.
         runs: the experiment's run folders.
 
     Raises:
@@ -112,6 +112,8 @@ def checkpoint_at(where: str, runs: Path) -> Path:
         checkpoints = sorted(path.glob("checkpoints/step-*.safetensors"))
         if path.is_file() or checkpoints:
             return _safetensors(path if path.is_file() else checkpoints[-1])
+        if (named := path.parent / "checkpoints" / f"{path.name}.safetensors").is_file():
+            return _safetensors(named)
     raise RunError(f"branch: no checkpoint and no run folder at {shown(where)}")
 
 

@@ -22,6 +22,8 @@ from torch import Tensor
 from gannb.runs.files import write_bytes
 
 LAYOUT = 2
+NAME = re.compile(r"(?!(best|last|\d+|step-\d+)$)(?!.*_best_)[^\W_][\w .-]{0,79}(?<![ .])")
+"""What a person may call a checkpoint: a file name on every system that none of gannb's own files has."""
 
 
 class CheckpointError(ValueError):
@@ -104,7 +106,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """A run's folder of checkpoints: the last two and the best are kept."""
+    """A run's folder of checkpoints: the last two, the best, and those with a name are kept."""
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
         self.folder, self.keep = folder, keep
@@ -115,6 +117,23 @@ class Checkpoints:
         for old in [old for at, old in self.by_step() if at <= step][self.keep :]:
             old.unlink()
         return path
+
+    def fault(self, name: str, step: int) -> str:
+        """Why a checkpoint of a step cannot get a name, in words; "" where it can."""
+        if not NAME.fullmatch(name):
+            return f"a checkpoint cannot be called {name!r}; letters, digits, spaces and -._ make a name"
+        if (other := self.named().get(name, step)) != step:
+            return f"there is a checkpoint {name!r} of step {other}; delete {name}.safetensors, or choose another name"
+        return ""
+
+    def write_named(self, checkpoint: Checkpoint, name: str) -> Path:
+        """Write a checkpoint that stays until a person deletes its file."""
+        return checkpoint.write(self.folder / f"{name}.safetensors")
+
+    def named(self) -> dict[str, int]:
+        """Names and steps of the checkpoints that a person named, in the order of their steps."""
+        found = {path.stem: _step(path) for path in self.folder.glob("*.safetensors") if NAME.fullmatch(path.stem)}
+        return dict(sorted(((name, step) for name, step in found.items() if step >= 0), key=lambda named: named[1]))
 
     def remove_after(self, step: int) -> None:
         """Remove those of later steps, which an alarm has found to be faulty."""
@@ -128,7 +147,7 @@ class Checkpoints:
         return sorted(((int(match[1]), path) for match, path in found if match), reverse=True)
 
     def find(self, name: str) -> Path:
-        """The file of "best" (there or not), "last", or a step.
+        """The file of "best" (there or not), "last", a step, or a name.
 
         Raises:
             CheckpointError: no such checkpoint; it says which there are.
@@ -137,6 +156,7 @@ class Checkpoints:
             return self.folder / "best.safetensors"
         files = {str(step): path for step, path in self.by_step()}
         files |= {"last": next(iter(files.values()))} if files else {}
+        files |= {named: self.folder / f"{named}.safetensors" for named in self.named()}
         if name not in files:
             raise CheckpointError(f"no checkpoint {name!r}; there are: {', '.join(files) or 'none'}")
         return files[name]
@@ -169,6 +189,17 @@ def digest(tensors: Mapping[str, Tensor], state: str = "") -> str:
 def _head(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + length]).get("__metadata__", {})
+
+
+def _step(path: Path) -> int:
+    """The step of a checkpoint, from its head alone; -1 where the file is none."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        head = file.read(size) if size < path.stat().st_size else b""
+    try:
+        return json.loads(json.loads(head)["__metadata__"]["gannb"])["step"]
+    except (ValueError, LookupError, TypeError):
+        return -1  # networks alone, or damaged: reading it says which
 
 
 def _kind(tensor: Tensor) -> str:

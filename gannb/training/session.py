@@ -30,6 +30,7 @@ class Session:
         inbox: where any thread puts commands.
         log: the run's write-ahead log, once the session has started; None on ranks that write nothing.
         live: whether someone is there who can press "resume"; a pause waits then, and ends the call otherwise.
+        waiting: whether the first step waits for a person's start; only where someone is there.
         running: whether a call of `fit` is at work, so that commands are taken soon.
         paused, stopped: what a person or an alarm asked for last.
     """
@@ -37,7 +38,7 @@ class Session:
     def __init__(self, state: TrainingState) -> None:
         self.state, self.inbox = state, Inbox()
         self.log: Interventions | None = None
-        self.live = self.running = self.paused = self.stopped = False
+        self.live = self.waiting = self.running = self.paused = self.stopped = False
         self._started = False
         self._planned: deque[tuple[Command, bool]] = deque()
         self._interrupted = state.run.resumed
@@ -103,7 +104,8 @@ class Session:
             self.notify()
             if interrupted:
                 self._end_call(interrupted)
-            if self.stopped or single or not self.paused:
+            waiting = self.waiting and self.live
+            if self.stopped or single or not (self.paused or waiting):
                 return not self.stopped
             if not self.live:
                 self._end_call("paused")
@@ -115,10 +117,10 @@ class Session:
             self._interrupted = False
             self.execute(Command("resume"))
 
-    def log_checkpoint(self) -> None:
+    def log_checkpoint(self, why: str) -> None:
         """Save where a person ended a call, as a command: a replay then has the same checkpoint to roll back to."""
         self._interrupted = True
-        self.execute(Command("checkpoint"))
+        self.execute(Command("checkpoint", by=why))
 
     def notify(self) -> None:
         """Call every watcher."""
@@ -180,8 +182,7 @@ class Session:
             case "rollback":
                 return self._roll_back(command)
             case "checkpoint":
-                self.state.checkpoint(by=command.by)
-                return None
+                return self._checkpoint(command)
             case "hold" | "release":
                 if command.name not in self.state.numbers.parameters:
                     return self._log(command, f"refused: no number is called {command.name!r}")
@@ -203,6 +204,14 @@ class Session:
         if move.applied and command.by == "person":
             numbers[command.name].held = True
         return self.state.log_move(move)
+
+    def _checkpoint(self, command: Command) -> None:
+        """A person's checkpoint is kept by its name; another one is one of the last two."""
+        name = command.name or (f"kept-{self.state.step}" if command.by == "person" else "")
+        try:
+            self.state.checkpoint(name, by=command.by)
+        except CheckpointError as error:
+            self._log(command, f"refused: {error}")
 
     def _roll_back(self, command: Command) -> None:
         try:
@@ -251,5 +260,5 @@ class Session:
 
     def _end_call(self, why: str) -> None:
         state = self.state
-        self.log_checkpoint()
+        self.log_checkpoint(why)
         raise Paused(f"{why} at step {state.step} (epoch {state.epoch}); saved. Run the cell again to go on.")

@@ -79,14 +79,28 @@ class TrainingState:
         """Write a move to the run's events."""
         self.run.event("move", move.step, name=move.name, old=move.old, new=move.new, by=move.by, outcome=move.outcome)
 
-    def checkpoint(self, by: str = "") -> Path | None:
+    def checkpoint(self, name: str = "", *, by: str = "") -> Path | None:
         """Write a checkpoint of this step boundary, then its event; None on ranks that write nothing.
 
         A kill between the two leaves a checkpoint that `start` adds the event of; no event is without its checkpoint.
+
+        Args:
+            name: keeps it until its file is deleted by hand. Without a name it goes when two newer ones are there.
+            by: who asked for it; empty: nobody.
+
+        Raises:
+            CheckpointError: a name that no file can have, or that a checkpoint of another step has.
         """
+        if name and (fault := distributed.share(self.checkpoints.fault(name, self.step))):
+            raise CheckpointError(fault)
         self.recorder.write()
-        path = self.checkpoints.write(self.save(self.run.seq + 1), self.step) if self.run.writes else None
-        self.run.event("checkpoint", self.step, **({"by": by} if by else {}))
+        path = None
+        if self.run.writes:
+            saved = self.save(self.run.seq + 1)
+            if name:  # first: after a kill, the command that is in the log makes it again
+                self.checkpoints.write_named(saved, name)
+            path = self.checkpoints.write(saved, self.step)
+        self.run.event("checkpoint", self.step, **{k: v for k, v in (("name", name), ("by", by)) if v})
         return path
 
     def save(self, seq: int | None = None) -> Checkpoint:

@@ -157,7 +157,7 @@ class Trainer(TrainingState):
                 self.recorder.write()
                 self.session.running = False
                 self.session.notify()
-        self.session.log_checkpoint() if self.session.stopped else self.checkpoint()
+        self.session.log_checkpoint("stopped") if self.session.stopped else self.checkpoint()
         if not quiet:
             print(f"{'stopped' if self.session.stopped else 'done'} at step {self.step} (epoch {self.epoch})")
 

@@ -41,6 +41,11 @@ def test_a_branch_is_a_checkpoint_or_a_run_by_path_or_name(run: Path, tmp_path: 
     assert checkpoint_at(str(run), tmp_path) == checkpoint_at(run.name, tmp_path / "toy") == newest
     assert checkpoint_at(str(newest), tmp_path) == newest
     check_start(Toy(branch=run.name, runs=str(tmp_path)))
+    named = run / "checkpoints" / "warm.safetensors"
+    named.write_bytes(head(b"{}"))
+    assert checkpoint_at(f"{run}/warm", tmp_path) == checkpoint_at(f"{run.name}/warm", tmp_path / "toy") == named
+    with pytest.raises(RunError, match="no checkpoint"):
+        checkpoint_at(f"{run.name}/cold", tmp_path / "toy")
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 100, head(b"{"), head(b"no json"), b"\0" * 8])

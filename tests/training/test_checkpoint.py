@@ -89,6 +89,29 @@ def test_the_last_two_are_kept_and_a_damaged_later_one_takes_no_place(tmp_path):
         folder.find("1")
 
 
+def test_one_with_a_name_stays(tmp_path):
+    folder = Checkpoints(tmp_path)
+    folder.write_named(Checkpoint(TENSORS, {"step": 1}), "before the move")
+    for step in (1, 2, 3, 4):
+        folder.write(Checkpoint(TENSORS, {"step": step}), step)
+    (tmp_path / "generator_best_kid.safetensors").write_bytes(safetensors.torch.save(TENSORS))
+    (tmp_path / "networks alone.safetensors").write_bytes(safetensors.torch.save(TENSORS))
+    (tmp_path / "torn.safetensors").write_bytes(b"torn")
+    assert folder.named() == {"before the move": 1}
+    assert Checkpoint.read(folder.find("before the move")).state["step"] == 1
+    assert folder.fault("before the move", 1) == "", "the same step, made again after a kill"
+    assert "of step 1; delete before the move.safetensors" in folder.fault("before the move", 5)
+    folder.find("before the move").unlink()
+    assert folder.fault("before the move", 5) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["", "best", "last", "12", "step-9", "a/b", "../a", "a.", " a", ".a", "D_best_kid", "a\nb", "x" * 81, "a:b"]
+)
+def test_a_name_that_no_file_can_have_is_refused(name, tmp_path):
+    assert "cannot be called" in Checkpoints(tmp_path).fault(name, 1)
+
+
 def test_a_checkpoint_with_nan_is_not_good():
     assert Checkpoint(TENSORS, {}).finite
     assert not Checkpoint({"x": torch.tensor([1.0, float("nan")])}, {}).finite

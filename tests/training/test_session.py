@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import threading
 import time
 
@@ -11,6 +12,7 @@ import torch
 
 from gannb.control.alarms import Lasting
 from gannb.control.commands import Command
+from gannb.training.checkpoint import CheckpointError
 from gannb.training.interrupt import Paused
 from gannb.training.session import TRIES
 from tests.training.regimes import REGIMES, open_run
@@ -118,6 +120,60 @@ def test_roll_back_takes_the_players_back_and_the_step_goes_on(trainer):
     assert hashes[0] == before
     assert trainer.step == 8
     assert trainer.run.events("rollback")[0]["to"] == 5
+
+
+def test_a_persons_checkpoints_are_kept_and_rolled_back_to_by_name(trainer, tmp_path):
+    trainer.checkpoint_every = 1
+    at(trainer, s2=[Command("checkpoint", "warm"), Command("checkpoint")], s4=[Command("checkpoint", "warm")])
+    hashes = {}
+    trainer.watchers.append(lambda t: hashes.setdefault(t.step, t.weights()))
+    trainer.every(steps=1, do=lambda t: t.step == 5 and t.checkpoint("by code") and None)
+    trainer.fit(steps=9)
+    assert trainer.checkpoints.named() == {"warm": 3, "kept-3": 3, "by code": 5}
+    assert len(trainer.checkpoints.by_step()) == 2
+    refused = [e["outcome"] for e in trainer.run.events("checkpoint") if "outcome" in e]
+    assert len(refused) == 1 and "there is a checkpoint 'warm' of step 3" in refused[0]
+    with pytest.raises(CheckpointError, match="cannot be called 'last'"):
+        trainer.checkpoint("last")
+    trainer.session.inbox.put(Command("rollback", "warm"))
+    trainer.watchers.append(lambda t: after.append(t.weights()))
+    after = []
+    trainer.fit(steps=10)
+    assert after[0] == hashes[3] and trainer.run.events("rollback")[-1]["to"] == 3
+    replay = REGIMES["balance"](open_run(tmp_path / "again", replay=str(trainer.run.folder / "interventions.yaml")))
+    replay.checkpoint_every = 1
+    replay.fit(steps=10)
+    assert replay.weights() == trainer.weights() and "warm" in replay.checkpoints.named()
+
+
+def test_an_interrupt_is_no_checkpoint_of_a_person(trainer):
+    at(trainer, s3=[Command("pause")])
+    trainer.watchers.append(lambda t: t.step == 6 and signal.raise_signal(signal.SIGINT))
+    with pytest.raises(Paused, match="paused at step 4"):
+        trainer.fit(steps=8)
+    with pytest.raises(Paused, match="interrupted at step 7"):
+        trainer.fit(steps=8)
+    assert [e["by"] for e in trainer.run.events("checkpoint") if "by" in e] == ["paused", "interrupted"]
+    assert trainer.checkpoints.named() == {}
+
+
+def test_the_first_step_waits_for_the_start_where_somebody_is_there(trainer):
+    trainer.session.waiting = trainer.session.live = True
+    stood = []
+
+    def person(trainer):
+        if trainer.session.waiting:
+            stood.append(trainer.step)
+            if len(stood) == 2:
+                trainer.session.inbox.put(Command("move", "real_label", 0.7))
+            trainer.session.waiting = len(stood) < 4
+
+    trainer.watchers.append(person)
+    trainer.fit(steps=3)
+    assert stood == [0, 0, 0, 0] and trainer.run.events("move")[0]["step"] == 0
+    trainer.session.waiting, trainer.session.live = True, False
+    trainer.fit(steps=4)
+    assert trainer.step == 4, "nobody is there to start it"
 
 
 def test_a_rollback_to_nowhere_is_refused(trainer):
