@@ -1,4 +1,4 @@
-"""The command line: `gannb run | list | params | doctor | report | sweep | score | diagnose | export`.
+"""The command line: `gannb run | list | params | lab | doctor | report | sweep | score | diagnose | export`.
 
 Parameters are checked before anything heavy is imported, so a bad value ends within two seconds.
 """
@@ -28,6 +28,7 @@ WIDEST, MOST_LINES = 500, 40
 ELSEWHERE = {
     "run": ("gannb.batch.run_command", "run an experiment's notebook"),
     "sweep": ("gannb.batch.sweep.command", "run many trials of a notebook on a cluster"),
+    "lab": ("gannb.batch.lab_command", "open the notebooks in JupyterLab, copied to a folder of yours where needed"),
     "score": ("gannb.metrics.score_command", "score a folder of generated images against a folder of real ones"),
     "diagnose": (
         "gannb.experiments.identity.diagnose_command",

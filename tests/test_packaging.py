@@ -1,8 +1,11 @@
 """What a fresh machine relies on: the tested set, the conda environment, and files that name no machine."""
 
+import os
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -112,6 +115,44 @@ def test_make_says_when_there_is_no_python(root: Path, tmp_path: Path) -> None:
     assert made.returncode != 0
     assert "No Python 3.11, 3.12 or 3.13 found (tried: no-such-python)" in made.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+@pytest.fixture(scope="module")
+def installed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds what a wheel of this checkout installs."""
+    built, site = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)]
+    done = subprocess.run(build, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = built.glob("*.whl")
+    assert wheel.stat().st_size < 5e6
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    return site
+
+
+def gannb(site: Path, where: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """The installed command, in a folder outside the checkout."""
+    surroundings = {k: v for k, v in os.environ.items() if not k.startswith("GANNB")} | {"PYTHONPATH": str(site)}
+    code = "import sys, gannb.cli; sys.exit(gannb.cli.main())"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=where, env=surroundings, capture_output=True, text=True)
+
+
+def test_a_wheel_carries_the_notebooks_and_runs_them(installed: Path, root: Path, tmp_path: Path) -> None:
+    names = gannb(root, tmp_path, "list", "--names").stdout.split()
+    assert gannb(installed, tmp_path, "list", "--names").stdout.split() == names != []
+    done = gannb(installed, tmp_path, "run", "tour", "-p", "steps=20", "-p", "evaluate_every=10")
+    assert done.returncode == 0, done.stderr[-2000:]
+    (run,) = (tmp_path / "runs" / "tour").iterdir()
+    assert (run / "notebook.ipynb").is_file() and not (installed / "gannb" / "shipped" / "runs").exists()
+
+
+def test_a_wheel_opens_a_copy(installed: Path, tmp_path: Path) -> None:
+    done = gannb(installed, tmp_path, "lab", "--no-open")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "gannb-notebooks" / "notebooks").glob("*.ipynb"))) == 7
+    assert gannb(installed, tmp_path / "gannb-notebooks", "params", "tour").returncode == 0
 
 
 READMES = ("README.md", "README.zh.md")

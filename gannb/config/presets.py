@@ -17,8 +17,26 @@ from gannb.config.faults import NotFound, nearest
 from gannb.config.yaml_files import read_yaml
 from gannb.control.echo import shown
 
-HOME = Path(__file__).resolve().parents[2]
-"""The folder that holds `notebooks/` and `params/`: the repository, as gannb is installed editable."""
+SHIPPED = Path(__file__).resolve().parents[1] / "shipped"
+"""The copies of `notebooks/`, `params/`, `results/` and `docs/` that a wheel carries."""
+
+
+def find_home(repository: Path, working: Path, shipped: Path = SHIPPED) -> Path:
+    """The folder that holds `notebooks/` and `params/`.
+
+    Args:
+        repository: where gannb's own folder lies; the checkout, where it is installed editable.
+        working: the working folder, which may lie within a folder that `gannb lab` has filled.
+        shipped: what is left.
+    """
+    for folder in (repository, working, *working.parents):
+        if (folder / "notebooks").is_dir() and (folder / "params" / "tour").is_dir():
+            return folder
+    return shipped
+
+
+HOME = find_home(Path(__file__).resolve().parents[2], Path.cwd())
+"""The folder that holds `notebooks/` and `params/`: a checkout, a folder of `gannb lab`, or the wheel's copies."""
 
 
 def experiments() -> list[str]:

@@ -7,8 +7,8 @@ import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from gannb.config import presets
 from gannb.config.faults import NotFound
-from gannb.config.presets import HOME
 from gannb.control.echo import shown
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -31,9 +31,11 @@ def is_name(text: object) -> bool:
 
 
 def home(runs: str = "") -> Path:
-    """Where run folders go: as given, else $GANNB_RUNS, else `runs/` beside the notebooks."""
+    """Where run folders go: as given, else $GANNB_RUNS, else `runs/` beside the notebooks (a wheel's: here)."""
     given = runs or os.environ.get("GANNB_RUNS", "")
-    return path_of(given, "runs").resolve() if given else HOME / "runs"
+    if given:
+        return path_of(given, "runs").resolve()
+    return (Path.cwd() if presets.HOME == presets.SHIPPED else presets.HOME) / "runs"
 
 
 def folders(runs: str = "", name: str = "*") -> list[Path]:
