@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from gannb.figures.template import COLOURS, INK, figure
+from gannb.figures.template import INK, colour_of, figure
 
 Series = ArrayLike | tuple[ArrayLike, ArrayLike]
 
@@ -49,7 +49,7 @@ def curves(
         raise ValueError(f"right: no series {', '.join(strangers)}; there are: {', '.join(series)}")
     traces: list[go.Scatter] = []
     for index, (name, given) in enumerate(series.items()):
-        lines = _traces(name, *_read(name, given), COLOURS[index % len(COLOURS)], band, max_points)
+        lines = _traces(name, *_read(name, given), colour_of(name, index), band, max_points)
         traces += [line.update(yaxis="y2", line_dash="dot") for line in lines] if name in right else lines
     drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=y_title)
     drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)

@@ -25,13 +25,13 @@ class Trained:
     Args:
         shown: the object to show as HTML.
         run: its parameters select the reference.
-        values: trained numbers by name; `shown` itself, such as a `Scores`, by default.
+        values: trained numbers by name; by default those of `shown` itself, where it is a `Scores`.
         within: relative tolerance.
     """
 
     def __init__(self, shown: Any, run: Run, values: Mapping[str, Any] | None = None, *, within: float = 0.5) -> None:
         self.shown, self.run, self.within = shown, run, within
-        source = shown if values is None else values
+        source = values if values is not None else shown if isinstance(shown, Mapping) else {}
         self.values = {name: float(v) for name, v in source.items() if getattr(v, "available", True)}
         self.measured = run.path("trained.yaml")
         if run.writes:

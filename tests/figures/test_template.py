@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from gannb.figures.template import COLOURS, INK, TEMPLATE, figure, fingerprint
+from gannb.figures.template import COLOURS, INK, MEANING, TEMPLATE, colour_of, figure, fingerprint
 
 
 def luminance(colour: str) -> float:
@@ -67,3 +67,9 @@ def test_a_figure_in_a_notebook_carries_its_fingerprint_as_text():
     assert set(data) == {"application/vnd.plotly.v1+json", "text/plain"} and metadata == {}
     assert data["text/plain"] == "scatter D: 2 points"
     assert data["application/vnd.plotly.v1+json"]["data"][0]["name"] == "D"
+
+
+def test_what_means_the_same_has_one_colour_wherever_it_stands():
+    assert colour_of("D/real", 0) == colour_of("D/real", 3) == colour_of("real", 1)
+    assert colour_of("D/real") != colour_of("D/fake") and colour_of("something", 1) == COLOURS[1]
+    assert min(contrast(colour, page) for colour in MEANING.values() for page in ("#ffffff", "#111111")) > 3

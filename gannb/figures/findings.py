@@ -1,0 +1,117 @@
+"""What an experiment found, in one figure and one sentence, both computed from a file of `results/`."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any
+
+import plotly.graph_objects as go
+
+from gannb.comparison.intervals import ENOUGH
+from gannb.comparison.results import result
+from gannb.comparison.trials import Comparison
+from gannb.config.yaml_files import read_yaml
+from gannb.figures.template import INK, Figure, colour_of, figure
+from gannb.metrics.score import Score
+from gannb.runs.locations import EXPERIMENTS
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The finding of an experiment, as its `finding.yaml` declares it.
+
+    Attributes:
+        name: of the experiment.
+        question: what was asked, in one line.
+        result: the file in `results/`, without its ending.
+        axis: the score in words, with its unit and which values are better.
+        variants: variant → what the figure calls it, from top to bottom.
+        compare: pairs of variants; the sentence gives the first less the second.
+        score: which score; "": the one that decides in the file.
+        better: "low" or "high"; "": as the file says.
+        note: what limits the finding, without numbers that were measured.
+    """
+
+    name: str
+    question: str
+    result: str
+    axis: str
+    variants: dict[str, str]
+    compare: list[list[str]]
+    score: str = ""
+    better: str = ""
+    note: str = ""
+    measured: Comparison = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measured", result(self.result))
+        names = {*self.variants, *(name for pair in self.compare for name in pair)}
+        if strangers := sorted(names - set(self.measured.variants)):
+            raise ValueError(f"{self.name}/finding.yaml: results/{self.result}.json has no {', '.join(strangers)}")
+
+    def differences(self) -> list[Score]:
+        """The first variant less the second, seed by seed, of each pair."""
+        return [self.measured.difference(one, other, self.score) for one, other in self.compare]
+
+    @property
+    def sentence(self) -> str:
+        """The finding with its intervals, and what they allow to conclude."""
+        said = [self._says(*pair, found) for pair, found in zip(self.compare, self.differences())]
+        return " ".join([*said, *filter(None, [self.note])])
+
+    def _says(self, one: str, other: str, found: Score) -> str:
+        ours, theirs = self.variants.get(one, one), self.variants.get(other, other)
+        if not found.available:
+            return f"{ours} against {theirs}: undecided, {found.reason}."
+        low, high = found.interval or (float(found),) * 2
+        sign = -1 if (self.better or self.measured.better) == "high" else 1
+        seeds = found.protocol["seeds"]
+        concluded = f"{ours if sign * float(found) < 0 else theirs} is better"
+        if low <= 0 <= high:
+            concluded = "no difference is shown"
+        elif seeds < ENOUGH:
+            concluded = f"too few seeds to decide ({ENOUGH} would)"
+        shown = f"{found.ranged(signed=True)} (95 % over {seeds} seeds)"
+        return f"{ours[:1].upper()}{ours[1:]} against {theirs}: {shown}; {concluded}."
+
+    def figure(self) -> Figure:
+        """One row per variant: a dot per seed, the mean, and its 95 % interval over seeds."""
+        traces: list[go.Scatter] = []
+        for index, (variant, label) in enumerate(self.variants.items()):
+            values, colour = list(self.measured.values(variant, self.score).values()), colour_of(variant, index)
+            over = self.measured.over_seeds(variant, self.score)
+            dots = {"color": colour, "size": 8, "opacity": 0.4}
+            traces.append(go.Scatter(x=values, y=[label] * len(values), mode="markers", name="one seed", marker=dots))
+            reach = {"color": colour, "thickness": 3, "width": 9, "type": "data", "symmetric": False}
+            mean = sum(values) / len(values)
+            low, high = over.interval or (mean, mean)
+            reach |= {"array": [high - mean], "arrayminus": [mean - low]}
+            point = {"color": colour, "size": 15, "symbol": "diamond"}
+            traces.append(go.Scatter(x=[mean], y=[label], mode="markers", name=label, marker=point, error_x=reach))
+        drawn = figure(traces, xaxis_title=f"{self.axis}<br>diamond: mean, bar: 95 % over seeds, dots: single seeds")
+        title = "<br>".join(textwrap.wrap(self.question, 80))
+        drawn.update_layout(height=190 + 52 * len(self.variants), font_size=15, showlegend=False)
+        drawn.update_layout(title={"text": title, "font": {"size": 18}}, margin={"t": 60, "b": 80})
+        return drawn.update_yaxes(autorange="reversed", tickfont={"size": 15, "color": INK})
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return self.figure()._repr_mimebundle_() | {"text/plain": self.sentence}
+
+
+def finding(name: str) -> Finding:
+    """The finding of an experiment.
+
+    Raises:
+        LookupError: it declares none.
+    """
+    path = EXPERIMENTS / name / "finding.yaml"
+    if not path.is_file():
+        others = ", ".join(sorted(path.parent.name for path in EXPERIMENTS.glob("*/finding.yaml")))
+        raise LookupError(f"{name} declares no finding; these do: {others}")
+    return Finding(name, **read_yaml(path))
+
+
+def findings() -> list[Finding]:
+    """The findings of all experiments that declare one, by name."""
+    return [finding(path.parent.name) for path in sorted(EXPERIMENTS.glob("*/finding.yaml"))]

@@ -1,0 +1,60 @@
+"""Findings: every declared one is drawn from its file, and its sentence says what its interval allows."""
+
+from dataclasses import replace
+
+import pytest
+
+from gannb.comparison.results import numbers
+from gannb.comparison.trials import Comparison
+from gannb.figures import findings
+from gannb.figures.findings import Finding, finding
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """A planted result: `a` below `b` by about 2 with six seeds, `c` as `b`."""
+    trials = [numbers("a", seed, loss=1.0 + 0.1 * (seed % 3)) for seed in range(6)]
+    trials += [numbers("b", seed, loss=3.0 + 0.1 * (seed % 2)) for seed in range(6)]
+    trials += [numbers("c", seed, loss=3.0 + 0.1 * ((seed + 1) % 2)) for seed in range(6)]
+    monkeypatch.setattr(findings, "result", lambda name: Comparison(trials, "loss", "low"))
+    return Finding("toy", "Which?", "toy", "loss", {"a": "first", "b": "second", "c": "third"}, [["a", "b"]])
+
+
+def test_the_sentence_says_what_the_interval_allows(measured):
+    assert (
+        "First against second: -" in measured.sentence and "(95 % over 6 seeds); first is better." in measured.sentence
+    )
+    assert "second is better" in replace(measured, better="high").sentence, "the direction is the declared one"
+    assert replace(measured, compare=[["b", "c"]]).sentence.endswith("no difference is shown.")
+    assert replace(measured, note="Small.").sentence.endswith("better. Small.")
+
+
+def test_few_seeds_decide_nothing(measured, monkeypatch):
+    few = [trial for trial in measured.measured if trial.seed < 3]
+    monkeypatch.setattr(findings, "result", lambda name: Comparison(few, "loss", "low"))
+    assert "too few seeds" in replace(measured).sentence
+    monkeypatch.setattr(findings, "result", lambda name: Comparison([t for t in few if t.seed == 0], "loss", "low"))
+    assert "undecided, a spread needs 2 seeds" in replace(measured).sentence
+
+
+def test_the_figure_has_every_seed_the_mean_and_the_interval(measured):
+    dots, mean = measured.figure().data[:2]
+    assert list(dots.x) == [1.0, 1.1, 1.2, 1.0, 1.1, 1.2] and set(dots.y) == {"first"}
+    over = measured.measured.over_seeds("a")
+    assert mean.x[0] == pytest.approx(1.1)
+    assert mean.x[0] + mean.error_x.array[0] == pytest.approx(over.interval[1])
+    assert mean.x[0] - mean.error_x.arrayminus[0] == pytest.approx(over.interval[0])
+
+
+def test_a_variant_that_was_not_measured_is_named(measured):
+    with pytest.raises(ValueError, match=r"results/toy\.json has no d"):
+        replace(measured, variants={"d": "fourth"})
+    with pytest.raises(LookupError, match="compare_runs declares no finding"):
+        finding("compare_runs")
+
+
+@pytest.mark.parametrize("one", findings.findings(), ids=lambda one: one.name)
+def test_every_declared_finding_is_drawn_from_its_file(one):
+    assert len(one.figure().data) == 2 * len(one.variants)
+    assert all(difference.available for difference in one.differences()), one.sentence
+    assert "undecided" not in one.sentence
