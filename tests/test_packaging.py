@@ -1,5 +1,6 @@
 """What a fresh machine relies on: the tested set, the conda environment, and files that name no machine."""
 
+import json
 import os
 import re
 import subprocess
@@ -153,6 +154,19 @@ def test_a_wheel_opens_a_copy(installed: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "gannb-notebooks" / "notebooks").glob("*.ipynb"))) == 7
     assert gannb(installed, tmp_path / "gannb-notebooks", "params", "tour").returncode == 0
+
+
+def test_the_dockerfile_copies_what_a_wheel_is_built_from(root: Path) -> None:
+    text = (root / "Dockerfile").read_text()
+    copied = {name for line in re.findall(r"^COPY (.+) \S+$", text, flags=re.MULTILINE) for name in line.split()}
+    wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert copied == {*wheel["only-include"], "pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
+    assert [name for name in copied if not (root / name).exists()] == []
+    (command,) = re.findall(r"^CMD (.+)$", text, flags=re.MULTILINE)
+    from gannb.cli import _parser
+
+    _, *arguments = json.loads(command)
+    assert _parser(arguments).parse_args(arguments).jupyter == "--ip=0.0.0.0 --no-browser"
 
 
 READMES = ("README.md", "README.zh.md")
