@@ -62,16 +62,28 @@ def score_figure(comparison: Comparison, name: str, x_title: str, **options: Any
     return interval_figure(shown, f"{x_title}; bars: 95 % over {bars}", **options)
 
 
-def difference_figure(comparison: Comparison, over: str, without: Sequence[str] = ()) -> go.Figure:
-    """Draw each variant's difference from one of them in the deciding score, with its 95 % interval over paired seeds.
+def difference_figure(
+    comparison: Comparison,
+    over: str,
+    without: Sequence[str] = (),
+    *,
+    name: str = "",
+    x_title: str = "",
+    scale: float = 1.0,
+) -> go.Figure:
+    """Draw each variant's difference from one of them in a score, with its 95 % interval over paired seeds.
 
     Args:
         comparison: the variants.
         over: the variant that all are compared with.
         without: variants to leave out, such as one so far off that the others look alike.
+        name: of the score; the deciding one by default.
+        x_title: the score in words; its name by default.
+        scale: what values are multiplied by.
     """
-    apart = {v: comparison.difference(v, over) for v in comparison.variants if v not in (over, *without)}
-    return interval_figure(apart, f"{comparison.metric}, less {over}; bars: 95 % over seeds", level=0.0)
+    apart = {v: comparison.difference(v, over, name) for v in comparison.variants if v not in (over, *without)}
+    said = x_title or name or comparison.metric
+    return interval_figure(apart, f"{said}, less {over}; bars: 95 % over seeds", level=0.0, scale=scale)
 
 
 def _by_error(score: Score) -> tuple[float, float]:

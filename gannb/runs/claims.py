@@ -255,16 +255,27 @@ class Ledger:
         found = [entry.verdict for entry in self.all()]
         return {v: found.count(v) for v in VERDICTS}
 
-    def table(self) -> Table:
-        """One row per claim."""
+    @property
+    def summary(self) -> str:
+        """How many claims have each verdict, as text."""
+        return f"{len(self.claims)} claims: " + ", ".join(f"{count} {name}" for name, count in self.counts().items())
+
+    def table(self, only: Sequence[str] = ()) -> Table:
+        """One row per claim, or per claim of `only`, in that order."""
+        found = {entry.claim.id: entry for entry in self.all()}
         rows = [
             (e.claim.id, e.claim.says, expected(e.claim), e.measured or e.reason, e.verdict, e.evidence)
-            for e in self.all()
+            for e in (found[self[claim].id] for claim in only or found)
         ]
-        counts, bases = self.counts(), [entry.based_on for entry in self.all()]
-        note = ", ".join(f"{count} {name}" for name, count in counts.items())
-        note += "; verdicts by evidence: " + ", ".join(f"{bases.count(kind)} {kind}" for kind in EVIDENCE)
-        return Table(("claim", "the document says", "expects", "measured", "verdict", "evidence"), rows, note=note)
+        bases = [entry.based_on for entry in found.values()]
+        note = f"{self.summary}; verdicts by evidence: " + ", ".join(f"{bases.count(kind)} {kind}" for kind in EVIDENCE)
+        columns = ("claim", "the document says", "expects", "measured", "verdict", "evidence")
+        return Table(columns, rows, note="" if only else note)
+
+    def exact(self) -> Table:
+        """The verdicts that no training changes, which are the same on every machine."""
+        rows = [(e.claim.id, e.verdict, e.measured) for e in self.all() if not e.claim.trained]
+        return Table(("claim", "verdict", "measured"), rows)
 
     def __repr__(self) -> str:
         return repr(self.table())

@@ -21,14 +21,16 @@ def trainer_of(name: str, **given: Any) -> Trainer:
     """The trainer of a notebook with its parameters' defaults, which are the quick preset, and some others."""
     cells = [c for c in json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
     sources = ["".join(cell["source"]) for cell in cells]
-    first = next((n for n, source in enumerate(sources) if FIRST.get(name, "no such text") in source), 2)
+    parameters = next(n for n, cell in enumerate(cells) if "parameters" in cell["metadata"].get("tags", []))
+    run = parameters + 1
+    first = next((n for n, source in enumerate(sources) if FIRST.get(name, "no such text") in source), run + 1)
     namespace: dict[str, Any] = {"__name__": "__main__", "display": lambda *shown: None}
     for number, source in enumerate(sources):
         tree = ast.parse(source)
-        if 2 <= number < first or LEFT_OUT.get(name, "no such text") in source:
+        if run < number < first or LEFT_OUT.get(name, "no such text") in source:
             tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
         exec(compile(tree, f"{name}, code cell {number}", "exec"), namespace)
-        if number == 0:
+        if number == parameters:
             namespace |= given
         if isinstance(trainer := namespace.get("trainer"), Trainer):
             return trainer
