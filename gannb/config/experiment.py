@@ -149,6 +149,22 @@ class Experiment(BaseModel):
             raise ParameterError(self.name, faults)
         return self
 
+    def varied(self, name: str, known: Mapping[str, Mapping[str, Any]], **own: Any) -> Self:
+        """These parameters as a named variant, which never resumes, replays or branches this run.
+
+        Args:
+            name: of the variant, and the label of its run.
+            known: name → the parameters by which a variant differs.
+            **own: further parameters that differ, such as its seed and where its run folder goes.
+
+        Raises:
+            ValueError: an unknown variant.
+        """
+        if name not in known:
+            raise ValueError(f"no variant is called {name!r}; there are: {', '.join(known)}")
+        alone = {"resume": "", "replay": "", "branch": "", "preset": name}
+        return type(self)(**dict(self) | alone | known[name] | own)
+
     def fault_in(self, values: Mapping[str, float], *moved: str) -> str | None:
         """What is wrong, across fields, after some numbers moved; None where nothing is.
 

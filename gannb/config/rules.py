@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -40,3 +40,14 @@ def rule(*fields: str, reads: tuple[str, ...] = (), moving: bool = True) -> Call
         return staticmethod(Rule(check, fields, frozenset({*fields, *reads}), moving))
 
     return mark
+
+
+def among(field: str, known: Collection[str]) -> Any:
+    """A rule for the body of a class: every name listed in a field is a known one."""
+    return rule(field)(lambda v: unknown(getattr(v, field), known))
+
+
+def unknown(names: Iterable[str], known: Collection[str]) -> str | None:
+    """What a rule returns of names that are not known; None where all are."""
+    stray = [name for name in names if name not in known]
+    return f"unknown: {', '.join(stray)}; allowed: {', '.join(known)}" if stray else None

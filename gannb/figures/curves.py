@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from gannb.figures.template import INK, colour_of, figure
+from gannb.figures.template import INK, colour_of, figure, single
 
 Series = ArrayLike | tuple[ArrayLike, ArrayLike]
 
@@ -83,14 +83,14 @@ def _traces(
     mean = values.mean(axis=0)
     kept = _thin(mean, max_points)
     x = steps[kept]
-    line = go.Scatter(x=x, y=_small(mean[kept]), name=name, mode="lines", line={"color": colour, "width": 1.6})
+    line = go.Scatter(x=x, y=single(mean[kept]), name=name, mode="lines", line={"color": colour, "width": 1.6})
     if len(values) == 1:
         return [line]
     half = values.std(axis=0, ddof=1) if band == "sd" else None
     low, high = (values.min(axis=0), values.max(axis=0)) if half is None else (mean - half, mean + half)
     around = go.Scatter(
         x=np.concatenate([x, x[::-1]]),
-        y=_small(np.concatenate([high[kept], low[kept][::-1]])),
+        y=single(np.concatenate([high[kept], low[kept][::-1]])),
         name=f"{name}, {len(values)} seeds",
         fill="toself",
         fillcolor=colour,
@@ -100,11 +100,6 @@ def _traces(
         showlegend=False,
     )
     return [around, line]
-
-
-def _small(values: np.ndarray) -> np.ndarray:
-    """Single precision: half the bytes in the notebook."""
-    return values.astype(np.float32)
 
 
 def _thin(values: np.ndarray, most: int) -> np.ndarray:

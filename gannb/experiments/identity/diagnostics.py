@@ -15,9 +15,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from gannb.experiments.identity.figures import bin_names, error_bars, score_by_yaw, single
+from gannb.experiments.identity.figures import bin_names, error_bars, score_by_yaw
 from gannb.experiments.identity.metrics import HARM, Comparison, by_yaw, compare, evaluate, harm_rate, improvement
-from gannb.figures.template import COLOURS, INK, figure, with_uids
+from gannb.figures.template import COLOURS, INK, figure, single, with_uids
 from gannb.metrics.score import Scores
 from gannb.runs.files import write_json, write_text
 from gannb.tables import Table

@@ -14,13 +14,8 @@ from torch.nn.functional import cosine_similarity
 from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.metrics import Comparison, improvement
 from gannb.experiments.identity.networks import clean
-from gannb.figures.template import COLOURS, INK, figure
+from gannb.figures.template import COLOURS, INK, figure, single
 from gannb.metrics.score import Score
-
-
-def single(values: np.ndarray) -> np.ndarray:
-    """Values `[n]` in single precision: half the bytes in the notebook."""
-    return np.asarray(values, dtype=np.float32)
 
 
 def error_bars(values: np.ndarray, ends: np.ndarray) -> dict[str, Any]:

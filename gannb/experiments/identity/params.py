@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
 from gannb.config.kinds import EPOCHS, PRECISION, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
-from gannb.config.rules import rule
+from gannb.config.rules import among, rule
 from gannb.config.sources import Source
 
 DATA = Source(("synthetic",), (".npz",))
@@ -147,10 +147,7 @@ class Identity(Experiment):
     def _heads(values: Any) -> str | None:
         return None if values.width % 8 == 0 else "the width is shared by 8 heads; use a multiple of 8"
 
-    @rule("compared")
-    def _known_variants(values: Any) -> str | None:
-        unknown = [name for name in values.compared if name not in VARIANTS]
-        return f"no variant {', '.join(unknown)}; allowed: {', '.join(VARIANTS)}" if unknown else None
+    _known_variants = among("compared", VARIANTS)
 
     @rule("people", "held_out")
     def _people(values: Any) -> str | None:
@@ -168,10 +165,7 @@ class Identity(Experiment):
         Raises:
             ValueError: an unknown name.
         """
-        if name not in VARIANTS:
-            raise ValueError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS)}")
-        kept = dict(self) | {"resume": "", "replay": "", "branch": "", "preset": name, "runs": runs or self.runs}
-        return type(self)(**kept | VARIANTS[name])
+        return self.varied(name, VARIANTS, runs=runs or self.runs)
 
     def first_phase(self) -> dict[str, float]:
         """Weights of the first phase; empty without phases. λ 5 is the document's, the small one (0.2) ours (I10)."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from gannb.control.stateful import Stateful
 
 Stage = Literal["warm-up", "curriculum", "normal"]
 Ramp = Literal["document", "smooth"]
@@ -83,7 +85,7 @@ def label_offset(epoch: float, largest: float, warmup: int) -> float:
 
 
 @dataclass
-class Curriculum:
+class Curriculum(Stateful):
     """A driver: moves `detail_weight`, `physics_weight` and `label_offset` with the epoch.
 
     Under the document's ramp numbers move once an epoch, as its formula does; under the smooth ramp at every step.
@@ -122,10 +124,3 @@ class Curriculum:
             "physics_weight": weight(at, *self.physics, self.stages, self.ramp),
             "label_offset": label_offset(epoch, self.offset, self.stages.warmup),
         }
-
-    def state_dict(self) -> dict[str, Any]:
-        """Empty: the curriculum is a function of the step."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to take back."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,7 +13,7 @@ from gannb.experiments.motion.metrics.speakers import TRAITS, SpeakerStyles
 from gannb.experiments.motion.skeleton import BODY, INDEX, PARENTS, SIDES
 from gannb.figures.curves import curves
 from gannb.figures.intervals import score_figure
-from gannb.figures.template import COLOURS, figure
+from gannb.figures.template import COLOURS, figure, single
 from gannb.runs.folder import Run
 
 
@@ -62,7 +62,7 @@ def strip(motions: Mapping[str, torch.Tensor | np.ndarray], moments: int = 7) ->
                 x += [column * step + pose[frame, parent, 0], column * step + pose[frame, joint, 0], np.nan]
                 y += [pose[frame, parent, 1] - row, pose[frame, joint, 1] - row, np.nan]
         line = {"color": COLOURS[row % len(COLOURS)], "width": 1.6}
-        traces.append(go.Scatter(x=_single(x), y=_single(y), name=name, mode="lines", line=line, hoverinfo="skip"))
+        traces.append(go.Scatter(x=single(x), y=single(y), name=name, mode="lines", line=line, hoverinfo="skip"))
     shown = figure(traces, height=90 + 115 * len(motions), showlegend=True)
     shown.update_xaxes(visible=False)
     return shown.update_yaxes(visible=False, scaleanchor="x")
@@ -79,7 +79,7 @@ def style_figure(styles: SpeakerStyles, x: str = TRAITS[2], y: str = TRAITS[0]) 
     columns = [TRAITS.index(x), TRAITS.index(y)]
     drawn = []
     for i, who in enumerate(styles.speakers):
-        ends = np.stack([styles.real[i, columns], styles.generated[i, columns]]).astype(np.float32)
+        ends = single([styles.real[i, columns], styles.generated[i, columns]])
         look = {"size": 11, "symbol": ["circle", "circle-open"], "color": COLOURS[i % len(COLOURS)]}
         line = {"color": COLOURS[i % len(COLOURS)], "dash": "dot", "width": 1}
         drawn.append(go.Scatter(x=ends[:, 0], y=ends[:, 1], name=who, mode="lines+markers", marker=look, line=line))
@@ -93,7 +93,3 @@ _FINGERS = [
     for part in (base, "tip")
 ]
 _STICKS = [(j, PARENTS[j]) for j in BODY[1:]] + [(INDEX[f"{s}_hand"], INDEX[f"{s}_wrist"]) for s in SIDES] + _FINGERS
-
-
-def _single(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    return np.asarray(values, dtype=np.float32)

@@ -72,7 +72,13 @@ _HAND_LENGTHS = (0.02, *(bone for finger in FINGERS for bone in _FINGER_LENGTHS[
 BONE_LENGTHS: Tensor = torch.tensor([*_ARM_LENGTHS, *_ARM_LENGTHS, *_FACE_LENGTHS, *_HAND_LENGTHS, *_HAND_LENGTHS])
 """Rest lengths `[51]` in metres; bone i ends at joint i + 1."""
 
-_ARM_LIMITS = {
+_FINGER_LIMITS = {
+    "mcp_flexion": (-45, 90),
+    "mcp_abduction": (-20, 20),  # ours
+    "pip_flexion": (0, 100),
+    "dip_flexion": (0, 90),
+}
+_SIDE_LIMITS = {
     "shoulder_flexion": (-60, 180),
     "shoulder_abduction": (0, 180),
     "shoulder_rotation": (-90, 70),
@@ -80,32 +86,18 @@ _ARM_LIMITS = {
     "forearm_pronation": (-70, 85),
     "wrist_flexion": (-70, 80),
     "wrist_deviation": (-20, 35),
-}
-_THUMB_LIMITS = {
     "thumb_cmc_flexion": (-15, 50),  # ours
     "thumb_cmc_abduction": (0, 60),
     "thumb_mcp_flexion": (-10, 55),
     "thumb_ip_flexion": (-15, 80),
-}
-_FINGER_LIMITS = {
-    "mcp_flexion": (-45, 90),
-    "mcp_abduction": (-20, 20),  # ours
-    "pip_flexion": (0, 100),
-    "dip_flexion": (0, 90),
-}
-_NECK_LIMITS = {"neck_flexion": (-45, 45), "neck_side": (-45, 45), "neck_rotation": (-60, 60)}
-
-_SIDE_LIMITS = {
-    **_ARM_LIMITS,
-    **_THUMB_LIMITS,
     **{f"{finger}_{angle}": limit for finger in FINGERS[1:] for angle, limit in _FINGER_LIMITS.items()},
 }
+_NECK_LIMITS = {"neck_flexion": (-45, 45), "neck_side": (-45, 45), "neck_rotation": (-60, 60)}
 LIMITS_DEGREES: dict[str, tuple[float, float]] = {
     **{f"{side}_{name}": limit for side in SIDES for name, limit in _SIDE_LIMITS.items()},
     **_NECK_LIMITS,
 }
 """Name of each of the 57 angles to its (least, most) in degrees: 27 left, 27 right, 3 of the neck."""
-
 ANGLES: tuple[str, ...] = tuple(LIMITS_DEGREES)
 LIMITS: Tensor = torch.deg2rad(torch.tensor([*LIMITS_DEGREES.values()], dtype=torch.float64)).float()
 """Limits `[57, 2]` in radians (least, most), in the order of `ANGLES`."""

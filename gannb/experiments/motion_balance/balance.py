@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
+from gannb.control.stateful import Stateful
 from gannb.experiments.motion_balance.strategies import LIMITS, NUMBERS, Limits, Strategy
 
 Rules = Literal["literal", "repaired"]
@@ -24,7 +25,7 @@ D_IS_RIGHT = 0.95
 
 
 @dataclass
-class SkipRule:
+class SkipRule(Stateful):
     """Whether D sits out the next step.
 
     `literal`: D/loss below and G/loss (the weighted total) above the thresholds; skips are counted for good, so after
@@ -34,6 +35,8 @@ class SkipRule:
 
     A skipped D has not changed, so its last measured loss stands for the decision until it plays again.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ("skips", "d_loss", "d_accuracy")
 
     strategy: Strategy
     rules: Rules = "literal"
@@ -224,21 +227,13 @@ class Balance:
 
     def state_dict(self) -> dict[str, Any]:
         """What the rules remember, as JSON."""
-        skip = self.skip_rule
-        return {
-            "skips": skip.skips,
-            "d_loss": skip.d_loss,
-            "d_accuracy": skip.d_accuracy,
-            "recent": {k: list(v) for k, v in self.throttle_rule.recent.items()},
-            "d_turns": self._d_turns,
-            "action": self.action,
-        }
+        own = {"recent": dict(self.throttle_rule.recent), "d_turns": self._d_turns, "action": self.action}
+        return self.skip_rule.state_dict() | own
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what `state_dict` gave."""
-        skip = self.skip_rule
-        skip.skips, skip.d_loss, skip.d_accuracy = state["skips"], state["d_loss"], state["d_accuracy"]
-        self.throttle_rule.recent = {k: list(v) for k, v in state["recent"].items()}
+        self.skip_rule.load_state_dict({name: state[name] for name in self.skip_rule.kept})
+        self.throttle_rule.recent = dict(state["recent"])
         self._d_turns, self.action = state["d_turns"], state["action"]
 
 

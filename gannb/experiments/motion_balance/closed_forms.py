@@ -6,10 +6,10 @@ The claims themselves, with what they expect, are `gannb/experiments/motion_bala
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Stages, label_offset, weight
-from gannb.experiments.motion_balance.balance import RULES, Balance, SkipRule, ThrottleRule, replay
+from gannb.experiments.motion_balance.balance import RULES, Balance, Rules, SkipRule, ThrottleRule, replay
 from gannb.experiments.motion_balance.strategies import LIMITS, MERGED, STRATEGIES
 
 WRITTEN = Stages()
@@ -21,27 +21,20 @@ Trace = Sequence[Mapping[str, float]]
 
 def curriculum_claims() -> dict[str, float]:
     """M1, M2, M3, M15, M17."""
-    rise = [weight(epoch + 1, *DETAIL, WRITTEN) - weight(epoch, *DETAIL, WRITTEN) for epoch in range(60)]
-    smooth = [weight(e + 1, *DETAIL, WRITTEN, "smooth") - weight(e, *DETAIL, WRITTEN, "smooth") for e in range(60)]
+    detail, smooth = ([weight(e, *DETAIL, WRITTEN, ramp) for e in range(500)] for ramp in ("document", "smooth"))
+    ends = {"detail": DETAIL, "physics": PHYSICS}
+    mixed = [float(epoch >= WRITTEN.warmup) for epoch in range(3)]
     said = [(0, 10), (10, 50), (50, 500)]  # the stages as the document writes them, both ends in
-    twice = sum(sum(first <= epoch <= last for first, last in said) > 1 for epoch in range(501))
-    early = (weight(2, *DETAIL, WRITTEN) - weight(0, *DETAIL, WRITTEN), _mixed(2) - _mixed(0))
-    return {
-        "M1.detail_0": weight(0, *DETAIL, WRITTEN),
-        "M1.physics_0": weight(0, *PHYSICS, WRITTEN),
-        "M1.detail_25": weight(25, *DETAIL, WRITTEN),
-        "M1.physics_25": weight(25, *PHYSICS, WRITTEN),
-        "M1.detail_50": weight(50, *DETAIL, WRITTEN),
-        "M1.physics_50": weight(50, *PHYSICS, WRITTEN),
-        "M1.when": next(e for e in range(500) if weight(e, *DETAIL, WRITTEN) >= 0.65 - 1e-9),
-        "M2.gradual": max(rise),
-        "M2.smooth": max(smooth),
-        "M3.disjoint": twice,
+    first, last = (label_offset(epoch, MERGED.label_offset, WRITTEN.warmup) for epoch in (0, WRITTEN.warmup))
+    return {f"M1.{name}_{e}": weight(e, *ends[name], WRITTEN) for e in (0, 25, 50) for name in ends} | {
+        "M1.when": next(epoch for epoch, now in enumerate(detail) if now >= 0.65 - 1e-9),
+        "M2.gradual": max(later - now for now, later in pairwise(detail)),
+        "M2.smooth": max(later - now for now, later in pairwise(smooth)),
+        "M3.disjoint": sum(sum(begin <= epoch <= end for begin, end in said) > 1 for epoch in range(501)),
         "M3.duration": WRITTEN.end - WRITTEN.warmup,
-        "M15.curriculum": early[0],
-        "M15.mixed": early[1],
-        "M17.offset": label_offset(0, MERGED.label_offset, WRITTEN.warmup)
-        - label_offset(WRITTEN.warmup, MERGED.label_offset, WRITTEN.warmup),
+        "M15.curriculum": detail[2] - detail[0],
+        "M15.mixed": mixed[2] - mixed[0],
+        "M17.offset": first - last,
     }
 
 
@@ -55,12 +48,12 @@ def rule_claims() -> dict[str, float]:
     weak = {"D/loss": 2.0, "G/loss": 0.2, "G/adversarial": 0.2, "D/accuracy": 0.5}
     return {
         "M4.resets": sum(literal),
-        "M4.consecutive": max(_longest(literal), _longest(repaired)),
+        "M4.consecutive": max(sum(row) for skips in (literal, repaired) for _, row in groupby(skips)),
         "M5.perfect_d": strict.g_loss_at_perfect_d - strict.g_weak_above,
         "M5.overshoot": strict.d_fake_where_skip_fires - strict.fake_label,
         "M6.stricter": strict.d_strong_below - legacy.d_strong_below,
         "M7.ratio": LOG["D/loss"] / LOG["G/loss"],
-        "M7.fires": float(_state(LOG) == "d_too_strong"),
+        "M7.fires": float(_seeing(LOG).state() == "d_too_strong"),
         "M8.one_base": (LOGGED_RATES["G"] / ThrottleRule.g_lr_factor) / (LOGGED_RATES["D"] / strict.d_lr_factor),
         "M10.d_falls": up[-1]["d_turns"] - LIMITS.d_turns,
         "M10.reaches_2": max(now["d_turns"] for now in _throttled("literal", weak, 12)),
@@ -90,16 +83,13 @@ def trace_claims(trace: Trace, *, check_every: int = 20, window: int = 10) -> di
         for kind in RULES
     }
     skips = {key: sum("skip" in row["action"] for row in rows) for key, rows in over.items()}
-    strict = MERGED
     unweighted = sum(
-        row["D/loss"] < strict.d_strong_below and row["G/adversarial"] > strict.g_weak_above for row in trace
+        row["D/loss"] < MERGED.d_strong_below and row["G/adversarial"] > MERGED.g_weak_above for row in trace
     )
-    rows = over["merged", "literal"]
-    pairs = list(pairwise(rows))
-    turned = [later["g_turns"] != now["g_turns"] for now, later in pairs]
-    rated = [later["lr_d_scale"] != now["lr_d_scale"] for now, later in pairs]
     alone = sum(
-        turn != rate for turn, rate, (now, _) in zip(turned, rated, pairs) if now["g_turns"] < LIMITS.max_g_turns
+        (later["g_turns"] != now["g_turns"]) != (later["lr_d_scale"] != now["lr_d_scale"])
+        for now, later in pairwise(over["merged", "literal"])
+        if now["g_turns"] < LIMITS.max_g_turns
     )
     return {
         "M5.unweighted": unweighted,
@@ -110,10 +100,6 @@ def trace_claims(trace: Trace, *, check_every: int = 20, window: int = 10) -> di
     }
 
 
-def _mixed(epoch: int) -> float:
-    return float(epoch >= WRITTEN.warmup)
-
-
 def _skips(rule: SkipRule, seen: Mapping[str, float], steps: int) -> list[bool]:
     """Which of some steps D sits out, where the same is seen at every step."""
     skipped: list[bool] = []
@@ -122,30 +108,20 @@ def _skips(rule: SkipRule, seen: Mapping[str, float], steps: int) -> list[bool]:
     return skipped
 
 
-def _state(seen: Mapping[str, float]) -> str:
-    rule = ThrottleRule(MERGED)
+def _seeing(seen: Mapping[str, float], kind: Rules = "literal") -> ThrottleRule:
+    """The rule once it has seen nothing else."""
+    rule = ThrottleRule(MERGED, rules=kind)
     for _ in range(rule.window):
         rule.see(seen)
-    return rule.state()
+    return rule
 
 
 def _throttled(
-    kind: str, seen: Mapping[str, float], checks: int, start: Mapping[str, float] | None = None
+    kind: Rules, seen: Mapping[str, float], checks: int, start: Mapping[str, float] | None = None
 ) -> list[dict[str, float]]:
     """The numbers after each of some checks, where the same is seen all the time."""
-    rule = ThrottleRule(MERGED, rules="repaired" if kind == "repaired" else "literal")
-    for _ in range(rule.window):
-        rule.see(seen)
-    now, after = dict(start or LIMITS.start()), []
+    rule, now, after = _seeing(seen, kind), dict(start or LIMITS.start()), []
     for _ in range(checks):
         now = rule.shift(rule.state(), now)
         after.append(now)
     return after
-
-
-def _longest(skipped: Sequence[bool]) -> int:
-    longest = row = 0
-    for one in skipped:
-        row = row + 1 if one else 0
-        longest = max(longest, row)
-    return longest

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Curriculum, Stages, label_offset
+from gannb.experiments.motion.curriculum import DETAIL, PHYSICS, Stages, label_offset, weight
 from gannb.experiments.motion_balance.balance import CHECK_EVERY, WINDOW, Balance, replay
 from gannb.experiments.motion_balance.strategies import LIMITS, MERGED, Strategy
 from gannb.figures.curves import curves
-from gannb.figures.template import COLOURS, INK, figure, with_uids
+from gannb.figures.template import COLOURS, INK, figure, single, with_uids
 from gannb.tables import Table
 
 ACTIONS = {"skip": COLOURS[3], "forced": COLOURS[4], "d_too_strong": COLOURS[5], "g_too_strong": COLOURS[2]}
@@ -47,9 +47,9 @@ def curriculum_figure(
     at = np.unique(np.concatenate([np.linspace(0, last, 41), [stages.warmup - 1e-6, stages.warmup, stages.end]]))
     lines = {}
     for ramp in ("document", "smooth"):
-        moved = [_weights(epoch, stages, detail, physics, ramp) for epoch in at]
-        for name in ("detail", "physics"):
-            lines[f"{name}, {ramp}"] = (at, np.array([weights[name] for weights in moved]))
+        for name, ends in (("detail", detail), ("physics", physics)):
+            moved = [weight(epoch if ramp == "smooth" else int(epoch), *ends, stages, ramp) for epoch in at]
+            lines[f"{name}, {ramp}"] = (at, np.array(moved))
     lines["label offset × 10"] = (at, np.array([10 * label_offset(epoch, offset, stages.warmup) for epoch in at]))
     marks = {"warm-up ends": stages.warmup, "curriculum ends": stages.end}
     shown = curves(lines, x_title="epoch", y_title="weight", marks=marks)
@@ -58,15 +58,6 @@ def curriculum_figure(
         trace.line.shape = "hv" if "document" in trace.name else "linear"  # it moves once an epoch
         trace.line.color = COLOURS[0 if "detail" in trace.name else 1 if "physics" in trace.name else 5]
     return shown
-
-
-def _weights(
-    epoch: float, stages: Stages, detail: tuple[float, float], physics: tuple[float, float], ramp: str
-) -> dict[str, float]:
-    steps = 1_000_000  # an epoch, so that fractions of one are steps
-    moved = Curriculum(steps, stages, detail, physics, ramp="smooth" if ramp == "smooth" else "document")
-    now = moved(int(epoch * steps), {}, {})
-    return {"detail": now["detail_weight"], "physics": now["physics_weight"]}
 
 
 def replay_figure(
@@ -84,13 +75,14 @@ def replay_figure(
     from plotly.subplots import make_subplots
 
     balance = Balance(strategy, rules, LIMITS, check_every=check_every, window=window)
-    rows = replay(balance, trace)
+    rows, g_loss = replay(balance, trace), "G/loss" if rules == "literal" else "G/adversarial"
     shown = make_subplots(2, 1, figure=figure(), shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4])
-    for line in _read_lines(trace, rules):
-        shown.add_trace(line, 1, 1)
+    for name, colour in {"D/loss": COLOURS[0], g_loss: COLOURS[1]}.items():
+        shown.add_trace(_line(trace, name, name, color=colour, width=1.2), 1, 1)
     for marker in _action_markers(rows, trace):
         shown.add_trace(marker, 1, 1)
-    for line in _moved_lines(rows):
+    for moved, (name, colour, dash) in MOVED.items():
+        line = _line(rows, moved, name, color=colour, width=1.4, shape="hv", dash=dash)
         shown.add_trace(line.update(legend="legend2"), 2, 1)  # a legend beside each plot
     for name, level in (("D too strong below", strategy.d_strong_below), ("G too weak above", strategy.g_weak_above)):
         shown.add_hline(level, row=1, col=1, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
@@ -115,17 +107,10 @@ def replay_table(trace: Trace, variants: Mapping[str, tuple[Strategy, str]], **r
     return Table(("rules", *names), rows, note=f"{len(trace)} recorded steps, D playing at each")
 
 
-def _read_lines(trace: Trace, rules: str) -> list[go.Scatter]:
-    """The two losses that the rules read."""
-    read = {"D/loss": COLOURS[0], ("G/loss" if rules == "literal" else "G/adversarial"): COLOURS[1]}
-    steps = _thinned(len(trace))
-    return [
-        go.Scatter(
-            x=steps, y=_single([trace[i][name] for i in steps]), name=name, mode="lines",
-            line={"color": colour, "width": 1.2},
-        )
-        for name, colour in read.items()
-    ]  # fmt: skip
+def _line(rows: Sequence[Mapping[str, Any]], key: str, name: str, **look: Any) -> go.Scatter:
+    """One number over the steps, thinned to 120 of them."""
+    steps = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), 120)).astype(np.int32))
+    return go.Scatter(x=steps, y=single([rows[i][key] for i in steps]), name=name, mode="lines", line=look)
 
 
 def _action_markers(rows: list[dict[str, Any]], trace: Trace) -> list[go.Scatter]:
@@ -134,29 +119,9 @@ def _action_markers(rows: list[dict[str, Any]], trace: Trace) -> list[go.Scatter
     for action, colour in ACTIONS.items():
         at = [row["step"] for row in rows if action in row["action"].split("+")]
         if at:
-            values = _single([trace[step]["D/loss"] for step in at])
+            values = single([trace[step]["D/loss"] for step in at])
             look = {"color": colour, "size": 6, "symbol": "x" if action == "skip" else "diamond"}
             x = np.array(at, dtype=np.int32)
             name = action.replace("_", " ").replace("d too", "D too").replace("g too", "G too")
             markers.append(go.Scatter(x=x, y=values, name=name, mode="markers", marker=look))
     return markers
-
-
-def _moved_lines(rows: list[dict[str, Any]]) -> list[go.Scatter]:
-    """The numbers that the rules move."""
-    steps = _thinned(len(rows))
-    return [
-        go.Scatter(
-            x=steps, y=_single([rows[i][name] for i in steps]), name=shown, mode="lines",
-            line={"color": colour, "width": 1.4, "shape": "hv", "dash": dash},
-        )
-        for name, (shown, colour, dash) in MOVED.items()
-    ]  # fmt: skip
-
-
-def _thinned(count: int, most: int = 120) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int32))
-
-
-def _single(values: Sequence[float]) -> np.ndarray:
-    return np.asarray(values, dtype=np.float32)

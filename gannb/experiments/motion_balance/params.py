@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from gannb.config.experiment import plain
 from gannb.config.fields import execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LABEL, PRECISION, RATE, SCALE, TURNS, WEIGHT
-from gannb.config.rules import rule
+from gannb.config.rules import among, rule
 from gannb.config.sources import Source
 from gannb.experiments.motion.curriculum import DETAIL, weight
 from gannb.experiments.motion.params import Curriculum, Motion
@@ -40,6 +40,18 @@ EXTENSIONS: dict[str, dict[str, Any]] = {
     "pretrained-encoder": {"pretrain_audio": "synthetic"},
 }
 """Name → what an extension changes in a run (the motion_balance document names them and took none)."""
+
+
+def variants() -> dict[str, dict[str, Any]]:
+    """Name → the parameters by which a variant differs from the run; a strategy fills in its whole column."""
+    strategies = {name: {"strategy": name} for name in STRATEGIES}
+    rules = {kind: {"rules": kind} for kind in RULES}
+    both = {f"{name}-repaired": {"strategy": name, "rules": "repaired"} for name in STRATEGIES}
+    without = {f"without-{name}": change for name, change in INGREDIENTS.items()}
+    others = {"no-rules": NO_RULES, "smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}}
+    heads = {f"{head}-head": {"head": head} for head in ("angles", "coordinates")}
+    others |= {"sequential-attention": {"body_hand": "sequential"}}
+    return strategies | rules | both | without | others | heads | EXTENSIONS
 
 
 def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
@@ -182,10 +194,7 @@ class MotionBalance(Motion, Curriculum):
         fit = v.d_time_scales and {*v.d_time_scales} <= {1, 2, 4} and len({*v.d_time_scales}) == len(v.d_time_scales)
         return None if fit else "allowed: some of 1, 2 and 4, each once"
 
-    @rule("compared")
-    def _known_variants(v: Any) -> str | None:
-        unknown = [name for name in v.compared if name not in variants()]
-        return f"no variant {', '.join(unknown)}; allowed: {', '.join(variants())}" if unknown else None
+    _known_variants = among("compared", variants())
 
     def variant(self, name: str, *, seed: int | None = None, runs: str = "") -> Self:
         """These parameters as a variant: a strategy, a kind of rules, or this run without an ingredient.
@@ -200,13 +209,10 @@ class MotionBalance(Motion, Curriculum):
         Raises:
             ValueError: an unknown variant.
         """
-        if name not in variants():
-            raise ValueError(f"no variant is called {name!r}; there are: {', '.join(variants())}")
-        anew = "strategy" in variants()[name]
-        kept = {n: v for n, v in self if not anew or n not in self.filled}
-        own = {"seed": self.seed if seed is None else seed, "compared": [], "seeds": 1, "preset": name}
-        own |= {"resume": "", "replay": "", "branch": "", "runs": runs or self.runs}
-        return type(self)(**kept | own | variants()[name])
+        own = {"seed": self.seed if seed is None else seed, "runs": runs or self.runs, "compared": [], "seeds": 1}
+        if "strategy" in variants().get(name, {}):  # its whole column, whatever was given for it here
+            own |= _of_strategy(variants()[name]["strategy"], self.warmup_epochs)
+        return self.varied(name, variants(), **own)
 
     @classmethod
     def baseline_for(cls, params: Motion, *, name: str, seed: int, runs: str) -> Self:
@@ -248,15 +254,3 @@ class MotionBalance(Motion, Curriculum):
         own = {field: getattr(self, field) for field in STRATEGY_NUMBERS}
         flags = {"mixed_precision": self.mixed_from >= 0, "body_hand_attention": self.body_hand != "off"}
         return Strategy(**own | flags)
-
-
-def variants() -> dict[str, dict[str, Any]]:
-    """Name → the parameters by which a variant differs from the run; a strategy fills in its whole column."""
-    strategies = {name: {"strategy": name} for name in STRATEGIES}
-    rules = {kind: {"rules": kind} for kind in RULES}
-    both = {f"{name}-repaired": {"strategy": name, "rules": "repaired"} for name in STRATEGIES}
-    without = {f"without-{name}": change for name, change in INGREDIENTS.items()}
-    others = {"no-rules": NO_RULES, "smooth-ramp": {"ramp": "smooth"}, "mixed-from-0": {"mixed_from": 0}}
-    heads = {f"{head}-head": {"head": head} for head in ("angles", "coordinates")}
-    others |= {"sequential-attention": {"body_hand": "sequential"}}
-    return strategies | rules | both | without | others | heads | EXTENSIONS

@@ -5,7 +5,7 @@ Source: motion_balance §3 and "key hyperparameters"; M5 and M6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -54,39 +54,32 @@ INGREDIENTS = ("curriculum", "mixed_precision", "body_hand_attention")
 NUMBERS = tuple(part.name for part in fields(Strategy) if part.name not in INGREDIENTS)
 """A strategy's numbers; they may move during training, and the rules follow those in force."""
 
-_LEGACY = Strategy(
-    d_strong_below=0.25,
-    g_weak_above=0.75,
-    max_skips=5,
-    g_turns_up=1,
-    d_lr_factor=0.9,
-    real_label=0.98,
-    fake_label=0.02,
-    label_noise=0.01,
-    label_offset=0.05,
-    **dict.fromkeys(INGREDIENTS, False),
-)
-_STRICT = replace(
-    _LEGACY,
-    d_strong_below=0.08,
-    g_weak_above=0.90,
-    max_skips=20,
-    g_turns_up=2,
-    d_lr_factor=0.8,
-    real_label=0.90,
-    fake_label=0.10,
-    label_noise=0.005,
-    label_offset=0.02,
-)
+_TABLE = {
+    "d_strong_below": (0.25, 0.08),
+    "g_weak_above": (0.75, 0.90),
+    "max_skips": (5, 20),
+    "g_turns_up": (1, 2),
+    "d_lr_factor": (0.9, 0.8),
+    "real_label": (0.98, 0.90),
+    "fake_label": (0.02, 0.10),
+    "label_noise": (0.01, 0.005),
+    "label_offset": (0.05, 0.02),
+}
+"""The document's numbers: of legacy, and of the baseline branch."""
+
+
+def _column(number: int, *, enhanced: bool) -> Strategy:
+    """A column of the table, with all ingredients of the enhanced branch or none."""
+    return Strategy(**{name: row[number] for name, row in _TABLE.items()}, **dict.fromkeys(INGREDIENTS, enhanced))
+
 
 # The document calls the enhanced branch's balance "medium" and gives no figures: legacy's are ours to fill in.
 STRATEGIES: dict[str, Strategy] = {
-    "legacy": _LEGACY,
-    "baseline_branch": _STRICT,
-    "enhanced_branch": replace(_LEGACY, **dict.fromkeys(INGREDIENTS, True)),
-    "merged": replace(_STRICT, **dict.fromkeys(INGREDIENTS, True)),
+    "legacy": _column(0, enhanced=False),
+    "baseline_branch": _column(1, enhanced=False),
+    "enhanced_branch": _column(0, enhanced=True),
+    "merged": _column(1, enhanced=True),
 }
-
 MERGED = STRATEGIES["merged"]
 
 

@@ -9,32 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import ClassVar
 
 from gannb.control.alarms import Lasting, Stalled
 from gannb.control.schedules import Schedule
+from gannb.control.stateful import Stateful
 
 
 @dataclass
-class CriticTurns:
+class CriticTurns(Stateful):
     """A driver: moves `n_critic`, the critic's turns to one of G.
 
-    While the estimate rises the critic still gains on G, so it gets a turn more; while it falls, G is followed, and it
-    gets a turn less. Rising is: the fast moving average stands above the slow one by more than `margin` of it.
-    Where the first steps are to be the critic's, as in Arjovsky et al. 2017 (100 turns to one of G at first), `first`
-    holds for `warm_up` steps.
+    While the estimate "D/W", E[D(real)] - E[D(fake)] (W6), rises, the critic still gains on G, so it gets a turn more;
+    while it falls, G is followed, and it gets a turn less. Rising is: the fast moving average stands above the slow one
+    by more than `margin` of it. Where the first steps are to be the critic's, as in Arjovsky et al. 2017 (100 turns to
+    one of G at first), `first` holds for `warm_up` steps.
 
     Args:
         least, most: bounds of the turns.
         first, warm_up: turns, and for how many steps they hold.
         check_every: steps between moves.
         margin: what counts as standing still, as a share of the slow average.
-        key: the logged estimate, E[D(real)] - E[D(fake)] (W6).
-        name: the number.
 
     Raises:
         ValueError: bounds that do not hold 1 <= least <= most, or no steps between moves.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ("fast", "slow")
 
     least: int = 2
     most: int = 10
@@ -42,10 +43,9 @@ class CriticTurns:
     warm_up: int = 0
     check_every: int = 50
     margin: float = 0.02
-    key: str = "D/W"
-    name: str = "n_critic"
     fast: float | None = None
     slow: float | None = None
+    names: tuple[str, ...] = ("n_critic",)
     label: str = "critic turns"
 
     def __post_init__(self) -> None:
@@ -53,32 +53,23 @@ class CriticTurns:
             raise ValueError(f"critic turns: least {self.least}, most {self.most}; allowed is 1 <= least <= most")
         if self.check_every < 1:
             raise ValueError(f"critic turns: checked every {self.check_every} steps; at least 1 is needed")
-        self.names = (self.name,)
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
         """The turns from this step on; nothing between checks, and before anything was seen."""
-        if self.key in seen:
-            self.fast = _towards(self.fast, seen[self.key], 0.1)
-            self.slow = _towards(self.slow, seen[self.key], 0.02)
+        if "D/W" in seen:
+            self.fast = _towards(self.fast, seen["D/W"], 0.1)
+            self.slow = _towards(self.slow, seen["D/W"], 0.02)
         if step < self.warm_up:
-            return {self.name: self.first}
+            return {"n_critic": self.first}
         if step == self.warm_up and self.warm_up:
-            return {self.name: self.most}
+            return {"n_critic": self.most}
         if step % self.check_every or self.fast is None or self.slow is None:
             return {}
         change = self.fast - self.slow
         if abs(change) <= self.margin * abs(self.slow):
             return {}
-        turns = int(values[self.name]) + (1 if change > 0 else -1)
-        return {self.name: min(self.most, max(self.least, turns))}
-
-    def state_dict(self) -> dict[str, Any]:
-        """The two averages."""
-        return {"fast": self.fast, "slow": self.slow}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take them back."""
-        self.fast, self.slow = state["fast"], state["slow"]
+        turns = int(values["n_critic"]) + (1 if change > 0 else -1)
+        return {"n_critic": min(self.most, max(self.least, turns))}
 
 
 def growing(name: str, lengths: Sequence[int], *, epochs_each: int, steps_per_epoch: int) -> Schedule:
@@ -108,22 +99,19 @@ def growing(name: str, lengths: Sequence[int], *, epochs_each: int, steps_per_ep
 
 
 class HeldOutStalled(Stalled):
-    """Early stopping: rings when the estimate on held-out data has not fallen any more (W8).
+    """Early stopping: rings when "W_held_out", the estimate on held-out data, has not fallen any more (W8).
 
     The estimate rises while the critic learns and falls as G follows (W6), so what comes before step `after` counts
     for nothing: the first values, before the critic knew anything, would be the lowest of all.
 
     Args:
         after: the step from which on it counts.
-        patience, scores: steps and values without a new lowest one.
-        key: the recorded estimate on held-out data, without the penalty.
+        patience: steps without a new lowest value.
         action: "stop" by default; see `gannb.control.alarms`.
     """
 
-    def __init__(
-        self, *, after: int, patience: int, scores: int = 4, key: str = "W_held_out", action: str = "stop"
-    ) -> None:
-        super().__init__(key, patience=patience, scores=scores, action=action)
+    def __init__(self, *, after: int, patience: int, action: str = "stop") -> None:
+        super().__init__("W_held_out", patience=patience, action=action)
         self.after = after
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
@@ -131,26 +119,21 @@ class HeldOutStalled(Stalled):
         return super().__call__(step, seen) if step >= self.after else None
 
 
-def critic_overfits(
-    share: float = 0.5, *, patience: int = 3, train: str = "W_train", held_out: str = "W_held_out", action: str = "note"
-) -> Lasting:
+def critic_overfits(share: float = 0.5, *, patience: int = 3) -> Lasting:
     """Rings when the held-out estimate is below a share of the training one (Gulrajani et al. 2017, on overfitting).
 
     Args:
-        share: the least ratio.
+        share: the least ratio of "W_held_out" to "W_train".
         patience: evaluations in a row.
-        train: the recorded estimate on training data.
-        held_out: that on held-out data.
-        action: see `gannb.control.alarms`.
     """
 
     def wide(seen: Mapping[str, float]) -> bool | None:
-        if train not in seen or held_out not in seen:
+        if not {"W_train", "W_held_out"} <= seen.keys():
             return None
-        return seen[train] > 0 and seen[held_out] < share * seen[train]
+        return seen["W_train"] > 0 and seen["W_held_out"] < share * seen["W_train"]
 
-    message = f"the critic tells training data from held-out: {held_out} is below {share:g} of {train}"
-    return Lasting("critic overfits", wide, message, patience=patience, action=action)
+    message = f"the critic tells training data from held-out: W_held_out is below {share:g} of W_train"
+    return Lasting("critic overfits", wide, message, patience=patience)
 
 
 def _towards(average: float | None, value: float, rate: float) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from gannb.figures.template import COLOURS, INK, LINE, figure
+from gannb.figures.template import COLOURS, INK, LINE, figure, single
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,9 +29,9 @@ def value_surface(surface: Surface, real: Tensor, fake: Tensor, title: str = "")
         title: above the figure.
     """
     contours = go.Contour(
-        x=_small(surface.axis),
-        y=_small(surface.axis),
-        z=_small(surface.values),
+        x=single(surface.axis),
+        y=single(surface.axis),
+        z=single(surface.values),
         name="critic",
         colorscale=[[0, COLOURS[1]], [0.5, "rgba(128,128,128,0.1)"], [1, COLOURS[0]]],
         zmid=0,
@@ -64,7 +64,7 @@ def slope_histogram(norms: Mapping[str, Tensor] | Tensor, title: str = "") -> go
     middles = (edges[:-1] + edges[1:]) / 2
     lines = [
         go.Scatter(
-            x=_small(middles), y=_small(np.histogram(one, edges)[0] / one.size), name=name, mode="lines",
+            x=single(middles), y=single(np.histogram(one, edges)[0] / one.size), name=name, mode="lines",
             line={"shape": "hvh"}, fill="tozeroy",
         )
         for name, one in values.items()
@@ -75,10 +75,5 @@ def slope_histogram(norms: Mapping[str, Tensor] | Tensor, title: str = "") -> go
 
 
 def _points(points: Tensor, name: str, colour: str) -> go.Scatter:
-    x, y = np.asarray(points.detach().cpu()[:MOST], dtype=np.float32).T
+    x, y = single(points.detach().cpu()[:MOST]).T
     return go.Scatter(x=x, y=y, name=name, mode="markers", marker={"size": 3, "color": colour, "opacity": 0.6})
-
-
-def _small(values: np.ndarray) -> np.ndarray:
-    """Single precision: half the bytes in the notebook."""
-    return np.asarray(values, dtype=np.float32)

@@ -183,11 +183,4 @@ class MotionWganGp(Motion, Curriculum):
         Raises:
             ValueError: an unknown variant, or the baseline, which `MotionBalance.baseline_for` gives.
         """
-        if name not in ("same", *OPTIONS):
-            raise ValueError(f"no variant under WGAN-GP is called {name!r}; there are: same, {', '.join(OPTIONS)}")
-        own = {"seed": seed, "runs": runs, "preset": name, "compared": [], "seeds": 1}
-        return type(self)(**dict(self) | _ALONE | own | OPTIONS.get(name, {}))
-
-
-_ALONE = {"resume": "", "replay": "", "branch": ""}
-"""A variant never resumes, replays or branches the run beside which it is trained."""
+        return self.varied(name, {"same": {}} | OPTIONS, seed=seed, runs=runs, compared=[], seeds=1)

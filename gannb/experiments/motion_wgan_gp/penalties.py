@@ -15,7 +15,9 @@ from torch import Tensor
 
 from gannb.losses.penalties import Critic, gradient_penalty
 
-Penalty = Callable[..., tuple[Tensor, Tensor]]
+Penalised = tuple[Tensor, Tensor]
+"""A penalty, 0-d, and the norms of the slopes that it punishes."""
+Penalty = Callable[..., Penalised]
 """`(critic, real [N, …], fake [N, …], mix [N], one_sided=False)` to (penalty, norms)."""
 
 DEFECTS: dict[str, str] = {
@@ -39,9 +41,7 @@ def per_sample(critic: Critic) -> Critic:
     return scores
 
 
-def correct(
-    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
-) -> tuple[Tensor, Tensor]:
+def correct(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False) -> Penalised:
     """`gradient_penalty` on the mean over patches, a scalar, and the norms `[N]`.
 
     Args:
@@ -54,43 +54,39 @@ def correct(
     return gradient_penalty(per_sample(critic), real, fake, mix, one_sided=one_sided)
 
 
-def _dim_1(
-    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
-) -> tuple[Tensor, Tensor]:
+def _dim_1(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False) -> Penalised:
     """The document's line: `sum(dim=1)` of a gradient that was not flattened."""
+    real, fake = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (real, fake))
     with torch.autocast(real.device.type, enabled=False):
-        gradient = _gradient(per_sample(critic), _between(_full(real), _full(fake), mix))
-        return _to_one((gradient.square().sum(dim=1) + 1e-12).sqrt(), one_sided)
+        return _written_out(critic, real, fake, mix, one_sided, flat=False)
 
 
-def _one_mix(
-    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
-) -> tuple[Tensor, Tensor]:
+def _one_mix(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False) -> Penalised:
     """The first sample's draw for all."""
     return correct(critic, real, fake, mix[:1].expand_as(mix), one_sided=one_sided)
 
 
-def _under_autocast(
-    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
-) -> tuple[Tensor, Tensor]:
+def _autocast(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False) -> Penalised:
     """Whatever precision the step runs in; the same as `correct` in a step of full precision."""
-    gradient = _gradient(per_sample(critic), _between(real, fake, mix))
-    return _to_one((gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt(), one_sided)
+    return _written_out(critic, real, fake, mix, one_sided, flat=True)
 
 
-def _summed_patches(
-    critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False
-) -> tuple[Tensor, Tensor]:
+def _summed(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, *, one_sided: bool = False) -> Penalised:
     """`gradient_penalty` on the sum over patches; the same as `correct` on a critic of one score per sample."""
     return gradient_penalty(lambda x: _by_sample(critic(x)).sum(dim=1), real, fake, mix, one_sided=one_sided)
 
 
-_PENALTIES: dict[str, Penalty] = {
-    "dim_1": _dim_1,
-    "one_mix": _one_mix,
-    "autocast": _under_autocast,
-    "summed_patches": _summed_patches,
-}
+def _written_out(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, one_sided: bool, *, flat: bool) -> Penalised:
+    """`correct` in a few lines: in the step's precision, and its norm over dimension 1 of the gradient, flat or not."""
+    mix = mix.view(-1, *[1] * (real.ndim - 1))
+    between = (mix * real.detach() + (1 - mix) * fake.detach()).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(per_sample(critic)(between).sum(), between, create_graph=True)
+    norms = ((gradient.flatten(1) if flat else gradient).square().sum(dim=1) + 1e-12).sqrt()
+    excess = (norms - 1).relu() if one_sided else norms - 1
+    return excess.square().mean(), norms.detach()
+
+
+_PENALTIES = {"dim_1": _dim_1, "one_mix": _one_mix, "autocast": _autocast, "summed_patches": _summed}
 _CRITICS: dict[str, dict[str, Any]] = {"batch_norm": {"norm": "batch"}, "dropout": {"dropout": 0.2}}
 
 
@@ -126,21 +122,3 @@ def _known(defect: str) -> str:
 def _by_sample(scores: Tensor) -> Tensor:
     """Scores `[N]` or `[N, …]` as `[N, P]`."""
     return scores.unsqueeze(1) if scores.ndim == 1 else scores.flatten(1)
-
-
-def _between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-    mix = mix.view(-1, *[1] * (real.ndim - 1))
-    return (mix * real.detach() + (1 - mix) * fake.detach()).requires_grad_(True)
-
-
-def _full(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def _gradient(critic: Critic, x: Tensor) -> Tensor:
-    return torch.autograd.grad(critic(x).sum(), x, create_graph=True)[0]
-
-
-def _to_one(norms: Tensor, one_sided: bool) -> tuple[Tensor, Tensor]:
-    excess = (norms - 1).relu() if one_sided else norms - 1
-    return excess.square().mean(), norms.detach()

@@ -10,7 +10,7 @@ from gannb.config import kinds
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
 from gannb.config.registered import registered
-from gannb.config.rules import rule
+from gannb.config.rules import rule, unknown
 from gannb.config.sources import Source
 from gannb.metrics.feature_names import FEATURES
 from gannb.networks import registry
@@ -118,8 +118,7 @@ class ParticlesSagan(Experiment):
 
     @rule("augment")
     def _operations(v: Any) -> str | None:
-        unknown = [o for o in v.augment.split(",") if o.strip() and o.strip() not in OPERATIONS]
-        return f"augment: unknown {', '.join(unknown)}; allowed: {', '.join(OPERATIONS)}" if unknown else None
+        return unknown([o.strip() for o in v.augment.split(",") if o.strip()], OPERATIONS)
 
     @rule("d_steps", "g_steps")
     def _turns(v: Any) -> str | None:

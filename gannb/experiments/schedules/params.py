@@ -12,7 +12,7 @@ from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LATENT, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
 from gannb.config.registered import registered
-from gannb.config.rules import rule
+from gannb.config.rules import among, rule, unknown
 from gannb.config.sources import Source
 from gannb.control.schedules import SHAPES
 from gannb.experiments.schedules.drivers import DRIVEN
@@ -27,10 +27,11 @@ PENALTIES = registered("gannb.losses.penalties", "PENALTIES")
 LOSSES = registered("gannb.losses.adversarial", "LOSSES")
 METHODS = ("hypergradient", "policy", "evolution", "frozen")
 
+CONSTANTS = {"constant-low": 0.0, "constant-middle": 0.5}
+"""Variant → the share of each range that is its constant (the best-constants baseline of S9)."""
 VARIANTS: dict[str, dict[str, Any]] = {
     **{name: {"variant": name} for name in DRIVEN},
-    "constant-low": {"variant": "fixed", "at": 0.0},
-    "constant-middle": {"variant": "fixed", "at": 0.5},
+    **{name: {"variant": "fixed"} for name in CONSTANTS},
     "hand": {"variant": "fixed"},
     "literal-noise": {"variant": "document", "noise": "latent_scale", "instance_noise": 0.0},
     "literal-augmentation": {"variant": "document", "augment_both": False},
@@ -39,7 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "only-regularisation": {"variant": "document", "instance_noise_final": 1.0, "augment_strength_final": 0.8},
     "no-schedule": {"variant": "fixed", "instance_noise": 0.0, "augment_strength": 0.0, "reg_weight": 0.0},
 }
-"""Variant → what it changes. `at`: the share of each range that is its constant (the best-constants baseline of S9)."""
+"""Variant → what it changes."""
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "lstm": {"controller": "lstm"},
@@ -174,26 +175,21 @@ class Schedules(Experiment):
     def _parts(v: Any) -> str | None:
         return None if v.validation + v.test < 0.9 else "at least a tenth must be left for training"
 
-    @rule("variants")
-    def _variants(v: Any) -> str | None:
-        return _unknown(v.variants, VARIANTS)
+    _variants = among("variants", VARIANTS)
+    _ablations = among("ablations", ABLATIONS)
 
     @rule("variants", "hand")
     def _by_hand(v: Any) -> str | None:
         missing = "hand" in v.variants and not v.hand
         return "the variant `hand` needs the interventions.yaml of a run that a person steered" if missing else None
 
-    @rule("ablations")
-    def _ablations(v: Any) -> str | None:
-        return _unknown(v.ablations, ABLATIONS)
-
     @rule("augment")
     def _augment(v: Any) -> str | None:
-        return _unknown([name.strip() for name in v.augment.split(",") if name.strip()], AUGMENTATIONS)
+        return unknown([name.strip() for name in v.augment.split(",") if name.strip()], AUGMENTATIONS)
 
     @rule("state")
     def _state(v: Any) -> str | None:
-        return _unknown(v.state, FEATURES) if v.state else "at least one of " + ", ".join(FEATURES)
+        return unknown(v.state, FEATURES) if v.state else "at least one of " + ", ".join(FEATURES)
 
     @rule("hidden", "controller")
     def _hidden(v: Any) -> str | None:
@@ -276,13 +272,11 @@ class Schedules(Experiment):
         Raises:
             ValueError: an unknown name.
         """
-        if name not in VARIANTS | ABLATIONS:
-            raise ValueError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS | ABLATIONS)}")
-        changed = dict(VARIANTS.get(name) or {"variant": "learned"} | ABLATIONS[name])
-        if (share := changed.pop("at", None)) is not None:
-            changed |= {r.name: r.at(share) for r in self.ranges}
-        kept = dict(self) | {"resume": "", "replay": "", "branch": "", "live": "off", "variants": [], "ablations": []}
-        return type(self)(**kept | changed | {"preset": name, "seed": seed, "runs": runs} | changes)
+        known = VARIANTS | {ablation: {"variant": "learned"} | change for ablation, change in ABLATIONS.items()}
+        own = {"seed": seed, "runs": runs, "live": "off", "variants": [], "ablations": []}
+        if name in CONSTANTS:
+            own |= {r.name: r.at(CONSTANTS[name]) for r in self.ranges}
+        return self.varied(name, known, **own | changes)
 
 
 def _shapes(v: Any) -> dict[str, str]:
@@ -296,8 +290,3 @@ def _stuck(v: Any, changes: dict[str, Any]) -> Iterator[str]:
         ends = getattr(changed, name), getattr(changed, f"{name}_final")
         if (shape if changed.variant == "document" else changed.variant) == "exponential" and min(ends) <= 0:
             yield f"{name} {ends[0]:g} to {ends[1]:g}"
-
-
-def _unknown(names: list[str], known: Any) -> str | None:
-    stray = [name for name in names if name not in known]
-    return f"unknown: {', '.join(stray)}; allowed: {', '.join(known)}" if stray else None

@@ -79,7 +79,7 @@ def test_first_phases() -> None:
         ({"similarity_width": 256}, "the residual has no 256-d identity"),
         ({"width": 36}, "multiple of 8"),
         ({"people": 4}, "at least 2 people"),
-        ({"compared": ["after", "bfore"]}, "no variant bfore; allowed: before"),
+        ({"compared": ["after", "bfore"]}, "unknown: bfore; allowed: before"),
         ({"removal": 1.5}, r"\[0, 1\]"),
     ],
 )

@@ -99,7 +99,7 @@ def test_every_number_of_the_rules_and_the_curriculum_may_move() -> None:
         ({"real_label": 0.1, "fake_label": 0.09}, "twice label_offset"),
         ({"width": 20}, "multiples of 16"),
         ({"n_mels": 30}, "multiple of 8"),
-        ({"compared": ["legcy"]}, "no variant legcy"),
+        ({"compared": ["legcy"]}, "unknown: legcy"),
         ({"d_turns": 3}, "0, 2"),
         ({"graph_layers": "AGX"}, "letters A, G and T"),
         ({"graph_layers": ""}, "letters A, G and T"),

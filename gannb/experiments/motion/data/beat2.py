@@ -10,6 +10,8 @@ stand, zero being a straight finger.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import mul
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from gannb.data.arrays import ArrayError, Arrays
 from gannb.experiments.motion.data.clips import MotionDataError
 from gannb.experiments.motion.data.retarget import check_finite, check_rate, standardise
 from gannb.experiments.motion.kinematics import forward_kinematics
-from gannb.experiments.motion.skeleton import ANGLES, INDEX, JOINTS, PARENTS
+from gannb.experiments.motion.skeleton import ANGLES, JOINTS, PARENTS
 
 BODY = {"spine3": 9, "neck": 12, "left_collar": 13, "right_collar": 14, "head": 15, "left_shoulder": 16}
 BODY |= {"right_shoulder": 17, "left_elbow": 18, "right_elbow": 19, "left_wrist": 20, "right_wrist": 21}
@@ -81,21 +83,11 @@ def from_arrays(
 def _positions(poses: np.ndarray) -> np.ndarray:
     from scipy.spatial.transform import Rotation
 
-    local = {i: Rotation.from_rotvec(poses[:, i]) for i in range(N_JOINTS)}
-    turned = {"neck": local[BODY["neck"]]}
-    turned["head"] = turned["neck"] * local[BODY["head"]]
-    for side in ("left", "right"):
-        above = local[BODY[f"{side}_collar"]]
-        turned[f"{side}_collar"] = above
-        for joint in ("shoulder", "elbow", "wrist"):
-            above = turned[f"{side}_{joint}"] = above * local[BODY[f"{side}_{joint}"]]
-        for finger, first in zip(FINGERS, range(FIRST_HAND[side], FIRST_HAND[side] + 15, 3), strict=True):
-            below = above
-            for i in range(3):
-                below = turned[f"{side}_{finger}_{i}"] = below * local[first + i]
-    rest, out = _rest(), np.zeros((len(poses), len(JOINTS), 3))
+    local = [Rotation.from_rotvec(poses[:, i]) for i in range(N_JOINTS)]
+    rest, moved_by, out = _rest(), _moved_by(), np.zeros((len(poses), len(JOINTS), 3))
     for joint, parent in enumerate(PARENTS[1:], start=1):
-        out[:, joint] = out[:, parent] + turned[_moved_by(joint)].apply(rest[joint] - rest[parent])
+        turned = reduce(mul, (local[i] for i in moved_by[JOINTS[joint]]))
+        out[:, joint] = out[:, parent] + turned.apply(rest[joint] - rest[parent])
     return out
 
 
@@ -109,20 +101,13 @@ def _rest() -> np.ndarray:
     return forward_kinematics(angles).numpy()
 
 
-def _moved_by(joint: int) -> str:
-    """The SMPL-X joint that turns the bone which ends at one of our joints."""
-    name = JOINTS[joint]
-    side, _, part = name.partition("_")
-    if name in ("nose", "left_eye", "right_eye"):
-        return "head"
-    if part in ("shoulder", "elbow", "wrist"):
-        return f"{side}_{ {'shoulder': 'collar', 'elbow': 'shoulder', 'wrist': 'elbow'}[part] }"
-    above = JOINTS[PARENTS[joint]]
-    if part == "hand" or above == f"{side}_hand":
-        return f"{side}_wrist"
-    finger = part.split("_")[0]
-    return f"{side}_{finger}_{joint - INDEX[_first(side, finger)] - 1}"
-
-
-def _first(side: str, finger: str) -> str:
-    return f"{side}_{finger}_{'cmc' if finger == 'thumb' else 'mcp'}"
+def _moved_by() -> dict[str, tuple[int, ...]]:
+    """Our joint → the SMPL-X joints, from the spine on, that turn the bone which ends at it."""
+    found = dict.fromkeys(("nose", "right_eye", "left_eye"), (BODY["neck"], BODY["head"]))
+    for side, first in FIRST_HAND.items():
+        arm = tuple(BODY[f"{side}_{joint}"] for joint in ("collar", "shoulder", "elbow", "wrist"))
+        found |= {f"{side}_{ours}": arm[:i] for i, ours in enumerate(("shoulder", "elbow", "wrist", "hand"), start=1)}
+        for finger, knuckle in zip(FINGERS, range(first, first + 15, 3), strict=True):
+            joints = [name for name in JOINTS if name.startswith(f"{side}_{finger}_")]
+            found |= {name: (*arm, *range(knuckle, knuckle + i)) for i, name in enumerate(joints)}
+    return found

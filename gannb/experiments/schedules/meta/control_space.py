@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gannb.control.stateful import Stateful
+
 LOGGED_AS = {
     "loss": "model/loss", "loss_d": "D/loss", "loss_g": "G/loss", "grad_norm_d": "D/grad_norm",
     "grad_norm_g": "G/grad_norm", "real": "D/real", "fake": "D/fake", "gap": "meta/gap",
@@ -69,7 +71,7 @@ class Range:
         return min(max(value, self.low), self.high)
 
 
-class State:
+class State(Stateful):
     """The observation of a controller: means since the last observation, each in units of its own spread so far.
 
     A feature is 0 at its running mean and stays within ±3. A feature that was not logged (a player that did not play,
@@ -84,6 +86,8 @@ class State:
     Raises:
         ValueError: an unknown feature, or none.
     """
+
+    kept = ("sums", "spread")
 
     def __init__(self, features: Sequence[str], ranges: Sequence[Range], steps: int) -> None:
         unknown = [name for name in features if name not in FEATURES]
@@ -109,7 +113,7 @@ class State:
             value = seen.get(LOGGED_AS.get(name, ""), math.nan)
             if abs(value) <= LARGEST:  # false for NaN
                 total, count = self.sums.get(name, [0.0, 0])
-                self.sums[name] = [total + value, count + 1]
+                self.sums = self.sums | {name: [total + value, count + 1]}
 
     def observe(self, step: int, values: Mapping[str, float]) -> list[float]:
         """The observation at a step; the means begin anew."""
@@ -134,14 +138,6 @@ class State:
         count += 1
         moved = mean + (value - mean) / count
         squares += (value - mean) * (value - moved)
-        self.spread[name] = [count, moved, squares]
+        self.spread = self.spread | {name: [count, moved, squares]}
         deviation = math.sqrt(squares / count) + 1e-3 * abs(moved) + 1e-8  # a constant feature stays at 0
         return min(max((value - moved) / deviation, -3.0), 3.0)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        return {"sums": self.sums, "spread": self.spread}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
-        self.sums, self.spread = ({k: list(v) for k, v in state[part].items()} for part in ("sums", "spread"))
