@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 from operator import mul
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from gannb.data.arrays import ArrayError, Arrays
+from gannb.data.arrays import Arrays
 from gannb.experiments.motion.data.clips import MotionDataError
 from gannb.experiments.motion.data.retarget import check_finite, check_rate, standardise
 from gannb.experiments.motion.kinematics import forward_kinematics
@@ -28,27 +27,23 @@ BODY |= {"right_shoulder": 17, "left_elbow": 18, "right_elbow": 19, "left_wrist"
 FINGERS = ("index", "middle", "little", "ring", "thumb")  # SMPL-X's order, three joints each
 FIRST_HAND = {"left": 25, "right": 40}
 N_JOINTS = 55
+RATES = ("mocap_frame_rate", "mocap_framerate")
 REST_ABDUCTION = {"thumb_cmc": 25.0, "index_mcp": 14.0, "ring_mcp": -12.0, "little_mcp": -24.0}
 """Degrees by which the fingers of SMPL-X's rest pose stand apart, each continuing its metacarpal: ours."""
 
 
-def read(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def read(file: Arrays) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Read a BEAT2 file.
 
     Returns:
         positions `[F, 52, 3]` at 15 fps, bone lengths `[51]`, notes.
 
     Raises:
-        MotionDataError: not an npz; no `poses`; poses of another shape; NaN frames (named).
+        ArrayError: an array that cannot be read.
+        MotionDataError: no `poses`; poses of another shape; NaN frames (named).
     """
-    path = Path(path)
-    try:
-        file = Arrays(path)
-        names = [name for name in ("poses", "mocap_frame_rate", "mocap_framerate") if name in file]
-        arrays = {name: file.read(name, finite=False) for name in names}
-    except ArrayError as fault:
-        raise MotionDataError(f"{fault}; copy it again") from fault
-    return from_arrays(arrays, path.name, list(file.headers))
+    arrays = {name: file.read(name, finite=False) for name in ("poses", *RATES) if name in file}
+    return from_arrays(arrays, file.path.name, list(file.headers))
 
 
 def from_arrays(
@@ -73,7 +68,7 @@ def from_arrays(
     if poses.ndim != 2 or poses.shape[1] != 3 * N_JOINTS or not len(poses):
         raise MotionDataError(f"{name}: `poses` has shape {poses.shape}, expected [F, {3 * N_JOINTS}] (55 joints x 3)")
     check_finite(poses, name)
-    stated = next((arrays[key] for key in ("mocap_frame_rate", "mocap_framerate") if key in arrays), None)
+    stated = next((arrays[key] for key in RATES if key in arrays), None)
     rate = check_rate(30.0 if stated is None else stated, name)
     notes = ("no frame rate in it: taken as BEAT2's 30 fps" if stated is None else f"{rate:g} fps resampled to 15",)
     positions, lengths = standardise(_positions(poses.reshape(-1, N_JOINTS, 3)), rate, name)

@@ -28,43 +28,20 @@ Lines = Iterator[tuple[int, list[str]]]
 
 
 @dataclass
-class Bvh:
-    """A BVH file as it stands.
+class _Joint:
+    """A joint, or an end site, which is called "<parent> end".
 
     Attributes:
-        names: of all joints, end sites as "<parent> end".
-        parents: index of each joint's parent, -1 for the root.
-        offsets: `[K, 3]` in the file's unit.
-        channels: names of each joint's channels.
-        frames: `[F, C]`, degrees and the file's unit.
-        fps: frames per second.
+        name: in the file.
+        parent: its index, -1 for the root.
+        offset: from the parent, in the file's unit.
+        channels: their names.
     """
 
-    names: list[str] = field(default_factory=list)
-    parents: list[int] = field(default_factory=list)
-    offsets: list[list[float]] = field(default_factory=list)
-    channels: list[list[str]] = field(default_factory=list)
-    frames: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-    fps: float = 0.0
-
-    def world(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions `[F, K, 3]` and orientations `[F, K, 3, 3]` of all joints in the world."""
-        n, column = len(self.frames), 0
-        at, turned = np.zeros((n, len(self.names), 3)), np.zeros((n, len(self.names), 3, 3))
-        for k, (parent, channels) in enumerate(zip(self.parents, self.channels, strict=True)):
-            values = self.frames[:, column : column + len(channels)]
-            column += len(channels)
-            offset = np.tile(np.asarray(self.offsets[k], dtype=np.float64), (n, 1))
-            local = np.tile(np.eye(3), (n, 1, 1))
-            moves, spins = ([i for i, c in enumerate(channels) if c in kind] for kind in (POSITIONS, ROTATIONS))
-            offset[:, [POSITIONS.index(channels[i]) for i in moves]] = values[:, moves]
-            if spins:
-                axes = "".join(channels[i][0] for i in spins)
-                local = Rotation.from_euler(axes, values[:, spins], degrees=True).as_matrix()
-            above = np.tile(np.eye(3), (n, 1, 1)) if parent < 0 else turned[:, parent]
-            at[:, k] = (0 if parent < 0 else at[:, parent]) + np.einsum("fij,fj->fi", above, offset)
-            turned[:, k] = above @ local
-        return at, turned
+    name: str
+    parent: int
+    offset: list[float] = field(default_factory=list)
+    channels: list[str] = field(default_factory=list)
 
 
 def read(path: str | Path, names: Mapping[str, str] | None = None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -78,29 +55,19 @@ def read(path: str | Path, names: Mapping[str, str] | None = None) -> tuple[np.n
         positions `[F, 52, 3]` in metres at 15 fps, bone lengths `[51]`, notes.
 
     Raises:
-        MotionDataError: broken hierarchy, wrong counts, unknown joints, rate or unit, values that are not finite.
+        MotionDataError: broken hierarchy (with the line), wrong counts, unknown joints, rate or unit, values that are
+            not finite.
     """
     path = Path(path)
-    bvh = parse(path.read_text(encoding="utf-8-sig", errors="replace"), path.name)
-    check_finite(bvh.frames, path.name)
-    positions, notes = onto_joints(bvh.names, bvh.parents, *bvh.world(), names or {}, path.name)
-    positions, lengths = standardise(positions, bvh.fps, path.name)
-    rate = () if bvh.fps == FPS else (f"{bvh.fps:.4g} fps resampled to 15",)
+    lines = _lines(path.read_text(encoding="utf-8-sig", errors="replace"))
+    joints = _hierarchy(lines, path.name)
+    frames, fps = _motion(lines, sum(len(joint.channels) for joint in joints), path.name)
+    check_finite(frames, path.name)
+    called, parents = zip(*((joint.name, joint.parent) for joint in joints))
+    positions, notes = onto_joints(called, parents, *_world(joints, frames), names or {}, path.name)
+    positions, lengths = standardise(positions, fps, path.name)
+    rate = () if fps == FPS else (f"{fps:.4g} fps resampled to 15",)
     return positions, lengths, (*notes[:1], *rate, *notes[1:])
-
-
-def parse(text: str, name: str) -> Bvh:
-    """Parse the text of a BVH file; `name` is for messages.
-
-    Raises:
-        MotionDataError: what is wrong, and in which line.
-    """
-    bvh, lines = Bvh(), _lines(text)
-    if next(lines, (0, [""]))[1] != ["HIERARCHY"]:
-        raise MotionDataError(f"{name}: does not begin with HIERARCHY; not a BVH file")
-    _parse_hierarchy(bvh, lines, name)
-    _parse_motion(bvh, lines, name)
-    return bvh
 
 
 def _lines(text: str) -> Lines:
@@ -110,7 +77,11 @@ def _lines(text: str) -> Lines:
                 yield number, words
 
 
-def _parse_hierarchy(bvh: Bvh, lines: Lines, name: str) -> None:
+def _hierarchy(lines: Lines, name: str) -> list[_Joint]:
+    """The joints, parents before children; what follows MOTION is left in `lines`."""
+    if next(lines, (0, [""]))[1] != ["HIERARCHY"]:
+        raise MotionDataError(f"{name}: does not begin with HIERARCHY; not a BVH file")
+    joints: list[_Joint] = []
     open_joints: list[int] = []
     opening = False  # a joint was named and its brace has not come yet
     for number, words in lines:
@@ -118,38 +89,36 @@ def _parse_hierarchy(bvh: Bvh, lines: Lines, name: str) -> None:
         match words:
             case ["ROOT" | "JOINT" | "End", *rest] if not opening and (words[0] == "ROOT") != bool(open_joints):
                 parent = open_joints[-1] if open_joints else -1
-                bvh.names.append(f"{bvh.names[parent]} end" if words[0] == "End" else " ".join(rest))
-                bvh.parents.append(parent)
-                bvh.offsets.append([])
-                bvh.channels.append([])
+                joints.append(_Joint(f"{joints[parent].name} end" if words[0] == "End" else " ".join(rest), parent))
                 opening = True
             case ["{"] if opening:
-                open_joints.append(len(bvh.names) - 1)
+                open_joints.append(len(joints) - 1)
                 opening = False
             case ["}"] if open_joints and not opening:
-                closed = open_joints.pop()
-                if len(bvh.offsets[closed]) != 3:
-                    raise MotionDataError(f"{where}: {bvh.names[closed]} has no OFFSET of three numbers")
+                closed = joints[open_joints.pop()]
+                if len(closed.offset) != 3:
+                    raise MotionDataError(f"{where}: {closed.name} has no OFFSET of three numbers")
             case ["OFFSET", *numbers] if open_joints:
-                bvh.offsets[open_joints[-1]] = _numbers(numbers, where)
+                joints[open_joints[-1]].offset = _numbers(numbers, where)
             case ["CHANNELS", count, *channels] if open_joints:
                 known = set(channels) <= {*POSITIONS, *ROTATIONS} and len(set(channels)) == len(channels)
                 if count != str(len(channels)) or not known:
                     given = f"CHANNELS {count} {' '.join(channels)}"
                     allowed = ", ".join((*POSITIONS, *ROTATIONS))
                     raise MotionDataError(f"{where}: {given}; allowed, each once: {allowed}")
-                bvh.channels[open_joints[-1]] = channels
-            case ["MOTION"] if not open_joints and not opening and bvh.names:
-                return
+                joints[open_joints[-1]].channels = channels
+            case ["MOTION"] if not open_joints and not opening and joints:
+                return joints
             case ["MOTION"]:
-                still = ", ".join(bvh.names[i] for i in open_joints) or "no joint"
+                still = ", ".join(joints[i].name for i in open_joints) or "no joint"
                 raise MotionDataError(f"{where}: MOTION begins while {still} is open; a closing brace is missing")
             case _:
                 raise MotionDataError(f"{where}: {' '.join(words)[:40]!r} out of place; the hierarchy is broken")
     raise MotionDataError(f"{name}: the file ends before MOTION; it is cut off")
 
 
-def _parse_motion(bvh: Bvh, lines: Lines, name: str) -> None:
+def _motion(lines: Lines, width: int, name: str) -> tuple[np.ndarray, float]:
+    """The frames `[F, width]`, in degrees and the file's unit, and how many there are per second."""
     number, words = next(lines, (0, []))
     if len(words) != 2 or words[0] != "Frames:" or not re.fullmatch(r"\d{1,12}", words[1], re.ASCII):
         raise MotionDataError(f"{name}, line {number}: expected `Frames: <count>`, found {' '.join(words)[:80]!r}")
@@ -159,10 +128,9 @@ def _parse_motion(bvh: Bvh, lines: Lines, name: str) -> None:
     if len(seconds) != 1 or not seconds[0] > 0:
         found = " ".join(words)[:80]
         raise MotionDataError(f"{name}, line {number}: expected `Frame Time: <seconds>`, found {found!r}")
-    bvh.fps = check_rate(1 / seconds[0], name)
-    if abs(bvh.fps - round(bvh.fps)) < 0.01:
-        bvh.fps = float(round(bvh.fps))  # files round 1/30 to 0.033333
-    width, rows = sum(map(len, bvh.channels)), []
+    fps = check_rate(1 / seconds[0], name)
+    fps = float(round(fps)) if abs(fps - round(fps)) < 0.01 else fps  # files round 1/30 to 0.033333
+    rows = []
     for number, words in lines:
         if len(words) != width:
             raise MotionDataError(f"{name}, line {number}: {len(words)} values, the hierarchy has {width} channels")
@@ -170,7 +138,7 @@ def _parse_motion(bvh: Bvh, lines: Lines, name: str) -> None:
     if len(rows) != count or count < 2:
         wrong = f"its header says {count}; the file is cut off or edited" if len(rows) != count else "2 are needed"
         raise MotionDataError(f"{name}: {len(rows)} frames, {wrong}")
-    bvh.frames = np.stack(rows)
+    return np.stack(rows), fps
 
 
 def _numbers(words: list[str], where: str) -> list[float]:
@@ -178,6 +146,24 @@ def _numbers(words: list[str], where: str) -> list[float]:
         return [float(word) for word in words]
     except ValueError as fault:
         raise MotionDataError(f"{where}: {' '.join(words)[:40]!r} is not a row of numbers") from fault
+
+
+def _world(joints: list[_Joint], frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions `[F, K, 3]` and orientations `[F, K, 3, 3]` of all joints in the world."""
+    n, columns = len(frames), np.split(frames, np.cumsum([len(joint.channels) for joint in joints])[:-1], axis=1)
+    at, turned = np.zeros((n, len(joints), 3)), np.zeros((n, len(joints), 3, 3))
+    for k, (joint, values) in enumerate(zip(joints, columns, strict=True)):
+        offset, local = np.tile(np.asarray(joint.offset), (n, 1)), np.tile(np.eye(3), (n, 1, 1))
+        moves, spins = ([i for i, c in enumerate(joint.channels) if c in kind] for kind in (POSITIONS, ROTATIONS))
+        offset[:, [POSITIONS.index(joint.channels[i]) for i in moves]] = values[:, moves]
+        if spins:
+            axes = "".join(joint.channels[i][0] for i in spins)
+            local = Rotation.from_euler(axes, values[:, spins], degrees=True).as_matrix()
+        if joint.parent >= 0:
+            above = turned[:, joint.parent]
+            offset, local = at[:, joint.parent] + np.einsum("fij,fj->fi", above, offset), above @ local
+        at[:, k], turned[:, k] = offset, local
+    return at, turned
 
 
 # ----------------------------------------------------------------------------------------------------------------

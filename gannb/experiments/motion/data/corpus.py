@@ -254,14 +254,12 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
 
     def _covered(self) -> list[tuple[int, int]]:
         """Stretches (start, frames) that the windows cover, without overlap."""
-        stretches: list[tuple[int, int]] = []
-        for first in sorted(self.takes[n].start + int(f) for n, f in self.windows):
-            if stretches and first <= sum(stretches[-1]):
-                start, _ = stretches[-1]
-                stretches[-1] = (start, first + self.frames - start)
-            else:
-                stretches.append((first, self.frames))
-        return stretches
+        covered = np.zeros(self.takes[-1].start + self.takes[-1].frames + 1, dtype=bool)
+        for number, first in self.windows:
+            start = self.takes[number].start + int(first)
+            covered[start : start + self.frames] = True
+        ends = np.flatnonzero(np.diff(covered, prepend=False)).reshape(-1, 2)
+        return [(int(start), int(end - start)) for start, end in ends]
 
     def _read(self, start: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
         pose = _slice(self.pose, POSE_TYPE, start, (frames, len(JOINTS), 3))

@@ -161,7 +161,7 @@ def read_motion(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ..
     if path.suffix.lower() == ".bvh":
         return bvh.read(path)
     if path.suffix.lower() == ".npz":
-        return _read_export(path) if _is_export(path) else beat2.read(path)
+        return _read_npz(path)
     raise MotionDataError(f"{path.name}: motion is read from {' and '.join(SUFFIXES)} files")
 
 
@@ -192,16 +192,12 @@ def export(path: str | Path, pose: np.ndarray, angles: np.ndarray | None = None)
     return write_with(path, lambda file: np.savez_compressed(file, **arrays))
 
 
-def _is_export(path: Path) -> bool:
-    try:
-        return "positions" in Arrays(path)
-    except ArrayError:
-        return False  # beat2.read says what is wrong with it
-
-
-def _read_export(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Our own export, or BEAT2's poses."""
     try:
         file = Arrays(path)
+        if "positions" not in file:
+            return beat2.read(file)
         positions, fps = file.read("positions", finite=False), file.read("fps") if "fps" in file else FPS
     except ArrayError as fault:
         raise MotionDataError(f"{fault}; copy it again") from fault

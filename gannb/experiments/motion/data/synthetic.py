@@ -103,8 +103,7 @@ def gesture(style: Style, said: Prosody, seed: int) -> np.ndarray:
     for index, side in enumerate(SIDES):
         mine = (hands == index) | (hands == 2)
         raised, struck = _strokes(times, strokes[mine], stress[mine] * style.amplitude, style.stroke)
-        _upper_limb(degrees, side, style, raised, struck)
-        _fingers(degrees, side, style, raised, struck)
+        _side(degrees, side, style, raised, struck)
     raised, struck = _strokes(times, strokes, stress * style.nod, style.stroke)
     degrees["neck_flexion"] += 4 - 5 * raised + 12 * struck
     degrees["neck_rotation"] += 9 * _drift(times, rng, 0.25)
@@ -116,16 +115,12 @@ def gesture(style: Style, said: Prosody, seed: int) -> np.ndarray:
     return np.deg2rad(angles).astype(np.float32)
 
 
-def _upper_limb(
-    degrees: dict[str, np.ndarray], side: str, style: Style, raised: np.ndarray, struck: np.ndarray
-) -> None:
+def _side(degrees: dict[str, np.ndarray], side: str, style: Style, raised: np.ndarray, struck: np.ndarray) -> None:
+    """Add an arm and its hand."""
     for name, rest in _REST.items():
         degrees[f"{side}_{name}"] += rest + _RAISED.get(name, 0) * raised + _STRUCK.get(name, 0) * struck
     degrees[f"{side}_elbow_flexion"] += 26 * style.height
     degrees[f"{side}_shoulder_flexion"] += 14 * style.height
-
-
-def _fingers(degrees: dict[str, np.ndarray], side: str, style: Style, raised: np.ndarray, struck: np.ndarray) -> None:
     opened = np.clip(0.55 * style.open_hand + 0.25 * raised + 0.35 * style.open_hand * struck, 0, 1)
     for place, (finger, spread) in enumerate(_SPREAD.items()):
         for joint, curl in _CURL.items():

@@ -59,9 +59,14 @@ class BeatVariant:
     least_fall: float = 0.0
     delay: float = 0.0
 
-    def frames(self, published: float, fps: float) -> float:
-        """A length in published frames as frames at `fps`."""
-        return published * fps / self.published_fps
+    def frames(self, published: float) -> float:
+        """A length in published frames as frames of ours."""
+        return published * FPS / self.published_fps
+
+    @property
+    def reach(self) -> int:
+        """`order` in frames of ours."""
+        return max(1, round(self.frames(self.order)))
 
 
 VARIANTS: dict[str, BeatVariant] = {
@@ -112,25 +117,19 @@ def speech_stresses(mel: Tensor, smooth: float = 0.06, prominence: float = 1.5) 
     return stresses
 
 
-def motion_beats(
-    pose: Tensor, variant: BeatVariant, fps: float = FPS, typical: np.ndarray | None = None
-) -> list[np.ndarray]:
+def motion_beats(pose: Tensor, variant: BeatVariant, typical: np.ndarray | None = None) -> list[np.ndarray]:
     """Beats in seconds of one clip; one array, or one per joint where the variant looks at each.
 
     Args:
         pose: `[T, 52, 3]`.
         variant: the score.
-        fps: frames per second of `pose`.
         typical: `typical_speed` of real motion `[k]`, the unit of thresholds; of this clip itself when None.
     """
     typical = typical_speed(pose[None], variant) if typical is None else typical
     if variant.signal == "wrist_stops":
-        return [_stops(pose, variant, fps, typical)]
-    found = []
-    for signal in _signals(pose, variant, typical):  # entry t is the change from frame t to t + 1
-        signal = _smoothed(signal, variant.frames(variant.smooth, fps))
-        found.append((_minima(signal, variant, fps) + 0.5) / fps)
-    return found
+        return [_stops(pose, variant, typical)]
+    # Entry t of a signal is the change from frame t to t + 1.
+    return [(_minima(signal, variant) + 0.5) / FPS for signal in _signals(pose, variant, typical)]
 
 
 def typical_speed(real: Tensor, variant: BeatVariant) -> np.ndarray:
@@ -143,7 +142,6 @@ def beat_consistency(
     onsets: Onsets,
     variant: str | BeatVariant,
     real: Tensor | None = None,
-    fps: float = FPS,
     shuffles: int = 20,
     seed: int = 0,
 ) -> tuple[Score, Score]:
@@ -154,7 +152,6 @@ def beat_consistency(
         onsets: the speech onsets of each clip.
         variant: a name of `VARIANTS`, or one of your own.
         real: real clips, whose mean speeds the variants' thresholds are measured by; `pose` itself when None.
-        fps: frames per second of `pose`.
         shuffles: how many times speech is dealt out anew, no clip keeping its own.
         seed: of the dealing.
 
@@ -171,10 +168,10 @@ def beat_consistency(
     if len(onsets) != len(pose):
         raise ValueError(f"{len(pose)} clips of motion and {len(onsets)} of onsets: they have to be as many")
     typical = typical_speed(pose if real is None else real, chosen)
-    beats = [motion_beats(clip, chosen, fps, typical) for clip in pose]
+    beats = [motion_beats(clip, chosen, typical) for clip in pose]
     own = np.array([_clip_score(b, o, chosen) for b, o in zip(beats, onsets)])
     protocol = {
-        "source": chosen.source, "sigma": f"{chosen.sigma:g} s", "order": _order(chosen, fps), "fps": fps,
+        "source": chosen.source, "sigma": f"{chosen.sigma:g} s", "order": chosen.reach, "fps": FPS,
         "over": f"{chosen.over} beats", "signal": chosen.signal, "n_fake": int(np.isfinite(own).sum()),
     }  # fmt: skip
     name = f"bc_{chosen.name}"
@@ -186,7 +183,7 @@ def beat_consistency(
         reason = "one clip alone: there is no other speech to compare with"
         return Score(name, value, protocol=protocol), Score.missing(f"{name}_over_shuffled", reason, **protocol)
     shuffled = _shuffled(beats, onsets, chosen, shuffles, seed)
-    above = own - _mean_of_had(shuffled)
+    above = own - np.ma.masked_invalid(shuffled).mean(axis=0).filled(np.nan)
     protocol |= {"shuffled": round(float(np.nanmean(shuffled)), 4), "shuffles": shuffles, "error": "over clips"}
     score = Score(name, value, error, protocol=protocol)
     return score, Score(f"{name}_over_shuffled", float(np.nanmean(above)), _error(above), protocol=protocol)
@@ -221,23 +218,24 @@ def _closeness(beats: np.ndarray, onsets: np.ndarray, variant: BeatVariant) -> f
 
 def _signals(pose: Tensor, variant: BeatVariant, typical: np.ndarray) -> np.ndarray:
     """What has the minima `[k, T-1]`, with real motion's mean at 1 where a threshold needs it."""
+    from scipy.ndimage import gaussian_filter1d
+
     changes = _changes(pose, variant)
-    if variant.signal == "joints":
-        return changes.mean(axis=0, keepdims=True)
-    relative = changes / typical[:, None]
-    return relative.mean(axis=0, keepdims=True) if variant.signal == "angles" else relative
+    signals = changes if variant.signal == "joints" else changes / typical[:, None]
+    signals = signals if variant.signal == "each_joint" else signals.mean(axis=0, keepdims=True)
+    return gaussian_filter1d(signals, variant.frames(variant.smooth)) if variant.smooth else signals
 
 
-def _stops(pose: Tensor, variant: BeatVariant, fps: float, typical: np.ndarray) -> np.ndarray:
+def _stops(pose: Tensor, variant: BeatVariant, typical: np.ndarray) -> np.ndarray:
     """When either wrist comes to rest: a little after its speed falls most steeply."""
     from scipy.signal import argrelmin
 
     gains = np.diff(_changes(pose, variant), axis=1)  # entry t lies on frame t + 1
     stops = []
     for gain, usual in zip(gains, typical):
-        steepest = argrelmin(gain, order=_order(variant, fps))[0]
+        steepest = argrelmin(gain, order=variant.reach)[0]
         steepest = steepest[gain[steepest] < -variant.least_fall * usual]
-        stops.append((steepest + 1) / fps + variant.delay)
+        stops.append((steepest + 1) / FPS + variant.delay)
     return np.sort(np.concatenate(stops))
 
 
@@ -250,33 +248,17 @@ def _changes(pose: Tensor, variant: BeatVariant) -> np.ndarray:
     return pose.diff(dim=0).norm(dim=-1)[:, joints].T.double().cpu().numpy()
 
 
-def _minima(signal: np.ndarray, variant: BeatVariant, fps: float) -> np.ndarray:
+def _minima(signal: np.ndarray, variant: BeatVariant) -> np.ndarray:
     """Indices of strict local minima that pass the variant's thresholds."""
     from scipy.signal import argrelmin
 
-    found = argrelmin(signal, order=_order(variant, fps))[0]
+    found = argrelmin(signal, order=variant.reach)[0]
     if variant.least_speed:
         found = found[signal[found] > variant.least_speed]
     if variant.least_drop:
         higher = np.maximum(signal[found - 1], signal[found + 1]) - signal[found]
         found = found[higher >= variant.least_drop]
     return found
-
-
-def _order(variant: BeatVariant, fps: float) -> int:
-    return max(1, round(variant.frames(variant.order, fps)))
-
-
-def _smoothed(signal: np.ndarray, frames: float) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter1d
-
-    return gaussian_filter1d(signal, frames) if frames else signal
-
-
-def _mean_of_had(rows: np.ndarray) -> np.ndarray:
-    """The mean of each column over the rows that have it; NaN, without a warning, where none has."""
-    counts = np.isfinite(rows).sum(axis=0)
-    return np.where(counts > 0, np.nansum(rows, axis=0) / np.maximum(counts, 1), np.nan)
 
 
 def _error(values: np.ndarray) -> float | None:

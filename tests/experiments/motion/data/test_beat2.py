@@ -6,7 +6,7 @@ import torch
 
 from gannb.experiments.motion import kinematics as kin
 from gannb.experiments.motion import skeleton as sk
-from gannb.experiments.motion.data import beat2
+from gannb.experiments.motion.data import beat2, recordings
 from gannb.experiments.motion.data.clips import MotionDataError
 
 
@@ -75,7 +75,7 @@ def test_whole_body_turn_and_walk_do_not_show():
 
 
 def test_real_file_is_upright_and_mostly_possible(shared_data):
-    positions, lengths, notes = beat2.read(shared_data / "motion" / "beat2" / "2_scott_0_1_1.npz")
+    positions, lengths, notes = recordings.read_motion(shared_data / "motion" / "beat2" / "2_scott_0_1_1.npz")
     assert positions.shape == (953, 52, 3) and "30 fps resampled to 15" in notes
     pose = torch.from_numpy(positions)
     assert kin.bone_violation(pose, torch.from_numpy(lengths)).max() < 1e-4
@@ -97,10 +97,10 @@ def test_real_file_is_upright_and_mostly_possible(shared_data):
 def test_bad_files_are_named(tmp_path, arrays, words):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(MotionDataError, match=rf"a\.npz: {words}"):
-        beat2.read(tmp_path / "a.npz")
+        recordings.read_motion(tmp_path / "a.npz")
 
 
 def test_what_is_not_an_npz_is_named(tmp_path):
     (tmp_path / "a.npz").write_text("no")
     with pytest.raises(MotionDataError, match=r"a\.npz is no readable"):
-        beat2.read(tmp_path / "a.npz")
+        recordings.read_motion(tmp_path / "a.npz")

@@ -210,7 +210,7 @@ def test_a_reader_that_raises_anything_is_named(folder, take, monkeypatch) -> No
     def broken(path):
         raise MemoryError("8 TiB")
 
-    monkeypatch.setattr(recordings, "_read_export", broken)
+    monkeypatch.setattr(recordings, "_read_npz", broken)
     assert outcome(folder).reason == "cannot be read (MemoryError: 8 TiB)"
 
 
