@@ -116,8 +116,7 @@ class IdentityTransformer(nn.Module):
 
     def identity_layers(self) -> list[nn.Parameter]:
         """What may learn at another rate: the identity head, the enhancer and the way back to 512-d."""
-        parts = (self.identity_head, self.enhancer, self.identity_to_feature)
-        return [parameter for part in parts for parameter in part.parameters()]
+        return list(nn.ModuleList((self.identity_head, self.enhancer, self.identity_to_feature)).parameters())
 
 
 class PoseResidual(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -120,7 +120,7 @@ def verification(features: Tensor, faces: Faces, *, suffix: str = "") -> Scores:
     scores = pairs.scores(features)
     accepts = (true_accepts(scores, pairs.same, rate) for rate in FALSE_ACCEPT_RATES)
     found = [verification_accuracy(scores, pairs.same), *accepts]
-    return Scores(Score.from_dict(score.name + suffix, score.as_dict()) for score in found)
+    return Scores(replace(score, name=score.name + suffix) for score in found)
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:

@@ -42,16 +42,6 @@ class Motion(Experiment):
     d_on_speech: bool = _networks(True, "D is conditioned on the speech (ours)")
     d_on_speaker: bool = _networks(True, "D is conditioned on the speaker (ours)")
 
-    @property
-    def graph(self) -> str:
-        """G's graph layers, by letter: the document's five; see `networks.graph.graph_layers`."""
-        return "AGAGA"
-
-    @property
-    def time_scales(self) -> tuple[int, ...]:
-        """Frames that each of D's discriminators averages over: one discriminator of every frame."""
-        return (1,)
-
     @rule("width", "d_width")
     def _heads(v: Any) -> str | None:
         return None if v.width % 16 == v.d_width % 16 == 0 else "widths are shared by 8 heads: use multiples of 16"

@@ -54,9 +54,7 @@ class Monitor:
         if step % trainer.batches.per_epoch == 0:
             line = epoch_line(step // trainer.batches.per_epoch, self.epochs, values, bool(mixed))
             trainer.run.event("epoch", trainer.step, says=line)
-            print(
-                line, file=sys.stdout if trainer.session.live else sys.stderr
-            )  # Jupyter shows stderr as a fault, in red
+            print(line, file=sys.stdout if trainer.session.live else sys.stderr)  # Jupyter shows stderr as a fault
         recent = {f"{who.upper()}/recent": self.balance.throttle_rule.mean(who) for who in ("d", "g")}
         columns = {"G/turns": values["g_turns"], "D/turns": values["d_turns"], "D/skips": self.invariants.skips}
         columns |= {name: values[name] for name in ("detail_weight", "physics_weight")} | {"mixed": float(bool(mixed))}

@@ -226,22 +226,10 @@ class MotionBalance(Motion, Curriculum):
             seed: of all draws.
             runs: where its run folder goes.
         """
-        shared = [n for n in {**Motion.model_fields, **Curriculum.model_fields} if n in cls.model_fields]
-        shared += ["batch_size", "clip_norm", "ema", "evaluated", "precision"]
-        values = {n: getattr(params, n) for n in shared if hasattr(params, n)}
-        own = {"seed": seed, "runs": runs, "preset": name, "rules": "repaired", "compared": []}
-        alone = {"resume": "", "replay": "", "branch": ""}
-        return cls(**values | alone | own | {"mixed_from": -1, "body_hand": params.body_hand})
-
-    @property
-    def graph(self) -> str:
-        """`graph_layers`, under the name by which networks are built."""
-        return self.graph_layers
-
-    @property
-    def time_scales(self) -> tuple[int, ...]:
-        """`d_time_scales`, likewise."""
-        return tuple(self.d_time_scales)
+        shared = (*Motion.model_fields, *Curriculum.model_fields, "batch_size", "ema", "evaluated", "precision")
+        own = {"resume": "", "replay": "", "branch": "", "seed": seed, "runs": runs, "preset": name}
+        own |= {"rules": "repaired", "compared": [], "mixed_from": -1}
+        return cls(**{field: getattr(params, field) for field in shared} | own)
 
     @property
     def limits(self) -> Limits:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -36,7 +38,7 @@ def evaluate(real: Clips, generated: Tensor, features: GestureFeatures | None = 
     found += beat_consistency(generated, speech_onsets(real.mel), "emage", real=pose, seed=seed)
     mine, theirs = motion.harmony(generated), motion.harmony(pose)
     found += [mine.correlation, mine.isolated]
-    found += [_called(score, f"{score.name}_real") for score in (theirs.correlation, theirs.isolated)]
+    found += [replace(score, name=f"{score.name}_real") for score in (theirs.correlation, theirs.isolated)]
     return Scores([*found, _gap(mine.correlation, theirs.correlation)])
 
 
@@ -76,7 +78,3 @@ def _gap(mine: Score, theirs: Score) -> Score:
     if not (mine.available and theirs.available):
         return Score.missing("harmony_gap", (mine if not mine.available else theirs).reason or "")
     return Score("harmony_gap", abs(float(mine) - float(theirs)), protocol={"of": "hand_arm_correlation"})
-
-
-def _called(score: Score, name: str) -> Score:
-    return Score.from_dict(name, score.as_dict())

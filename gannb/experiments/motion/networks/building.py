@@ -1,4 +1,4 @@
-"""Networks from a run's parameters."""
+"""Networks from a run's parameters; `graph_layers` and `d_time_scales` are extensions that one experiment has."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = No
         scales: what it knows of its data, as `MotionSplit.scales` gives it: `center` `[52, 3]` and others; None where
             weights are to be loaded into it.
     """
-    return Generator(p.n_mels, speakers, p.width, p.head, p.body_hand, graph=p.graph, **(scales or {}))
+    return Generator(
+        p.n_mels, speakers, p.width, p.head, p.body_hand, graph=getattr(p, "graph_layers", "AGAGA"), **(scales or {})
+    )
 
 
 def discriminator(
@@ -29,7 +31,7 @@ def discriminator(
 ) -> Discriminator | TimeScales:
     """The discriminator (`batch`), or the critic (`layer`), that the parameters describe.
 
-    With more `time_scales` it is one discriminator per scale (`gannb.experiments.motion.networks.multiscale`).
+    With more `d_time_scales` it is one discriminator per scale (`gannb.experiments.motion.networks.multiscale`).
 
     Args:
         p: the run's parameters.
@@ -39,6 +41,7 @@ def discriminator(
     """
     known = {name: scale for name, scale in (scales or {}).items() if name != "bones"}
     n_mels, known_speakers = p.n_mels if p.d_on_speech else None, speakers if p.d_on_speaker else 0
-    if p.time_scales == (1,):
+    time_scales = getattr(p, "d_time_scales", [1])
+    if time_scales == [1]:
         return Discriminator(p.d_width, norm, n_mels, known_speakers, **known)
-    return TimeScales(lambda: Discriminator(p.d_width, norm, n_mels, known_speakers, **known), p.time_scales)
+    return TimeScales(lambda: Discriminator(p.d_width, norm, n_mels, known_speakers, **known), time_scales)

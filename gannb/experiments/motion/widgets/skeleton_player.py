@@ -11,7 +11,6 @@ import html
 import io
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -71,9 +70,7 @@ class SkeletonPlayer:
 
     def page(self) -> str:
         """The whole player as one HTML page."""
-        template = (
-            files("gannb.experiments.motion.widgets").joinpath("skeleton_player.html").read_text(encoding="utf-8")
-        )
+        template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
         data = json.dumps(self._data(), separators=(",", ":")).replace("</", "<\\/")
         return template.replace("__DATA__", data)
 
