@@ -82,7 +82,7 @@ def test_an_ingredient_taken_away_is_the_only_change() -> None:
 def test_a_further_road_is_the_only_change(road: str) -> None:
     p = MotionBalance()
     assert changed(p, p.variant(road)) - {"compared"} == set(EXTENSIONS[road])
-    assert (p.graph, p.time_scales) == ("AGAGA", (1,)), "and none is taken by default"
+    assert (p.graph_layers, p.d_time_scales) == ("AGAGA", [1]), "and none is taken by default"
 
 
 def test_every_number_of_the_rules_and_the_curriculum_may_move() -> None:

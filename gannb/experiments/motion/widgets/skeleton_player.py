@@ -12,7 +12,6 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -35,31 +34,21 @@ class SkeletonPlayer:
     Args:
         motions: a name above each panel → pose `[F, 52, 3]` in metres at 15 fps.
         speech: what is heard; None plays silently.
-        lengths: bone lengths `[51]` that count as unbroken; each motion's own median when None.
-        sound: how the speech is packed: "ogg" is small, "wav" plays in every browser.
 
     Raises:
         ValueError: no motion, another shape than `[F, 52, 3]`, or NaN in one.
     """
 
-    def __init__(
-        self,
-        motions: Mapping[str, np.ndarray | torch.Tensor],
-        speech: Speech | None = None,
-        *,
-        lengths: np.ndarray | torch.Tensor | None = None,
-        sound: Literal["ogg", "wav"] = "ogg",
-    ) -> None:
+    def __init__(self, motions: Mapping[str, np.ndarray | torch.Tensor], speech: Speech | None = None) -> None:
         if not motions:
             raise ValueError("motions: give at least one, such as {'real': pose}")
         self.motions = {name: _pose(name, pose) for name, pose in motions.items()}
-        self.speech, self.sound = speech, sound
-        self.lengths = None if lengths is None else torch.as_tensor(lengths).float()
+        self.speech = speech
         self._packed: dict[float, str] = {}  # the sound by its length, which is slow to pack
 
     def with_motions(self, motions: Mapping[str, np.ndarray | torch.Tensor]) -> SkeletonPlayer:
         """The same player of other motions `[F, 52, 3]` by name; the sound is not packed again."""
-        other = SkeletonPlayer(motions, self.speech, lengths=self.lengths, sound=self.sound)
+        other = SkeletonPlayer(motions, self.speech)
         other._packed = self._packed
         return other
 
@@ -107,12 +96,12 @@ class SkeletonPlayer:
         if self.speech is None:
             return None
         if self.seconds not in self._packed:
-            self._packed[self.seconds] = _sound(self.speech.cut(0, self.seconds), self.sound)
+            self._packed[self.seconds] = _sound(self.speech.cut(0, self.seconds))
         return self._packed[self.seconds]
 
     def _motion(self, name: str, pose: torch.Tensor) -> dict[str, object]:
         step = max(float(pose.abs().max()), 1e-3) / 32767
-        faults = violations(pose, self.lengths)
+        faults = violations(pose)
         faulty = int(faults.any(axis=1).sum())
         note = f"violations in {faulty} of {len(pose)} frames" if faulty else "no violation"
         steps = (pose / step).round().to(torch.int16).numpy().astype("<i2")
@@ -146,17 +135,14 @@ def _pose(name: str, pose: np.ndarray | torch.Tensor) -> torch.Tensor:
     return pose
 
 
-def _sound(speech: Speech, kind: str) -> str:
+def _sound(speech: Speech) -> str:
     import soundfile
 
-    shape = {"ogg": {"format": "OGG", "subtype": "VORBIS"}, "wav": {"format": "WAV", "subtype": "PCM_16"}}
-    if kind not in shape:
-        raise ValueError(f"sound: given {kind!r}; allowed: {', '.join(shape)}")
     buffer = io.BytesIO()
-    with soundfile.SoundFile(buffer, "w", samplerate=SAMPLE_RATE, channels=1, **shape[kind]) as file:
+    with soundfile.SoundFile(buffer, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS") as file:
         for first in range(0, len(speech.samples), _BLOCK):
             file.write(speech.samples[first : first + _BLOCK])
-    return f"data:audio/{kind};base64,{_base64(buffer.getvalue())}"
+    return f"data:audio/ogg;base64,{_base64(buffer.getvalue())}"
 
 
 def _base64(data: bytes) -> str:
