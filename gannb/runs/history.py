@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gannb.runs.files import read_blocks, read_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,12 @@ class History:
     def names(self) -> list[str]:
         """The measured names, in the order in which they first appear."""
         return list(self._read())
+
+    def frame(self, *names: str) -> pd.DataFrame:
+        """Some series as columns, by step; NaN where one was not measured at a step at which another was."""
+        import pandas as pd
+
+        return pd.DataFrame({name: dict(zip(self[name].steps, self[name].values)) for name in names}).sort_index()
 
     def __getitem__(self, name: str) -> Series:
         series = self._read()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from statistics import median
+from math import isnan
 from typing import TYPE_CHECKING
 
 import torch
@@ -74,14 +74,13 @@ def columns(history: History, epochs: Sequence[int], steps_per_epoch: int) -> Ta
         epochs: which.
         steps_per_epoch: batches per epoch.
     """
-    series = {name: history[name] for name in COLUMNS if name in history}
-    rows = []
-    for epoch in epochs:
-        at = epoch * steps_per_epoch + 1
-        values = [s.values[s.steps <= at][-1] if (s.steps <= at).any() else None for s in series.values()]
-        if any(at in s.steps for s in series.values()):
-            rows.append((epoch, *(None if v is None else f"{v:.3g}" for v in values)))
-    return Table(("epoch", *(COLUMNS[name] for name in series)), rows)
+    table = history.frame(*(name for name in COLUMNS if name in history)).ffill()
+    rows = [
+        (epoch, *(None if isnan(value) else f"{value:.3g}" for value in table.loc[epoch * steps_per_epoch + 1]))
+        for epoch in epochs
+        if epoch * steps_per_epoch + 1 in table.index
+    ]
+    return Table(("epoch", *(COLUMNS[name] for name in table)), rows)
 
 
 def before_and_after(history: History, name: str, since: int) -> tuple[float, float] | None:
@@ -96,13 +95,10 @@ def before_and_after(history: History, name: str, since: int) -> tuple[float, fl
     """
     if name not in history:
         return None
-    series, turns = history[name], dict(zip(history["G/turns"].steps, history["G/turns"].values))
-    by_side = [{}, {}]
-    for step, value in zip(series.steps, series.values):
-        if step > 1:  # the first one warms up
-            by_side[int(step > since)].setdefault(turns.get(step), []).append(value)
-    common = sorted(by_side[0].keys() & by_side[1].keys(), key=lambda count: -len(by_side[1][count]))
-    return (median(by_side[0][common[0]]), median(by_side[1][common[0]])) if common else None
+    table = history.frame(name, "G/turns").loc[2:].dropna()  # the first step warms up
+    before, after = (part.groupby("G/turns")[name] for part in (table.loc[:since], table.loc[since + 1 :]))
+    common = after.size().reindex(before.size().index).dropna()
+    return (before.median()[common.idxmax()], after.median()[common.idxmax()]) if len(common) else None
 
 
 def unanswered(history: History, d_below: float, g_above: float) -> int | None:
@@ -113,9 +109,7 @@ def unanswered(history: History, d_below: float, g_above: float) -> int | None:
         d_below: D's threshold.
         g_above: G's threshold.
     """
-    losses = {name: dict(zip(history[name].steps, history[name].values)) for name in ("D/loss", "G/loss", "D/turns")}
-    strong = [
-        step for step, loss in losses["D/loss"].items() if loss < d_below and losses["G/loss"].get(step, 0.0) > g_above
-    ]
-    followed = [step for step in strong if step + 1 in losses["D/turns"]]
-    return sum(int(losses["D/turns"][step + 1] > 0) for step in followed) if followed else None
+    table = history.frame("D/loss", "G/loss", "D/turns")
+    strong = table.index[(table["D/loss"] < d_below) & (table["G/loss"] > g_above)]
+    followed = table["D/turns"].reindex(strong + 1).dropna()
+    return int((followed > 0).sum()) if len(followed) else None
