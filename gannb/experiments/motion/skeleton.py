@@ -112,12 +112,5 @@ HINGES: tuple[str, ...] = tuple(
 )
 """The 20 finger joints that bend in one plane only."""
 
-ANGLE_JOINTS: tuple[int, ...] = tuple(
-    INDEX["neck"]
-    if name.startswith("neck")
-    else INDEX[
-        name.rsplit("_", 1)[0].replace("forearm", "wrist")  # pronation shows at the wrist
-    ]
-    for name in ANGLES
-)
-"""The joint at which each angle acts, for showing a violation where it is."""
+ANGLE_JOINTS: tuple[int, ...] = tuple(INDEX[name.rsplit("_", 1)[0].replace("forearm", "wrist")] for name in ANGLES)
+"""The joint at which each angle acts, for showing a violation where it is; pronation shows at the wrist."""

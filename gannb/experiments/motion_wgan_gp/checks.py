@@ -103,7 +103,7 @@ def _returns(s: Subject) -> Verdict:
         return False, f"a {type(given).__name__}"
     value, norms = given
     good = value.ndim == 0 and norms.shape == (PROBE[0],) and not norms.requires_grad
-    return good, f"{_shape(value)} and {_shape(norms)}" + (", with a graph" if norms.requires_grad else "")
+    return good, f"{list(value.shape)} and {list(norms.shape)}" + (", with a graph" if norms.requires_grad else "")
 
 
 @_listed(CHECKS, "norm of the whole sample", "4.899 = √24, of 1 per sample", "√F-fold slopes else (W4)")
@@ -189,7 +189,7 @@ def _gradcheck(s: Subject) -> Verdict:
 def _scores(s: Subject) -> Verdict:
     scores = s.critic(s.real)
     good = scores.ndim > 0 and len(scores) == len(s.real) and scores.is_floating_point()
-    return good, f"{_shape(scores)} for {len(s.real)} samples"
+    return good, f"{list(scores.shape)} for {len(s.real)} samples"
 
 
 @_listed(CHECKS, "samples do not see each other", "< 0.1 %", "the penalty is per sample, no BatchNorm (W10)")
@@ -310,7 +310,3 @@ def _size(scores: Tensor) -> Tensor:
 
 def _close(found: float, right: float) -> bool:
     return math.isclose(found, right, rel_tol=1e-4)
-
-
-def _shape(x: Tensor) -> str:
-    return str(list(x.shape))

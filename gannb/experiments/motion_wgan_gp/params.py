@@ -163,12 +163,8 @@ class MotionWganGp(Motion, Curriculum):
         same = ("width", "gp_weight", "lr_d", "lr_g", "lr_falls", "beta1", "ema")
         values |= {name: getattr(self, f"toy_{name}") for name in same} | {"defect": self.defect}
         if toy == "sequences":  # a step of convolutions costs ten of a perceptron's; a phase and a gait want room
-            values |= {
-                "steps": max(10, self.toy_steps // 10),
-                "batch_size": max(2, self.toy_batch // 4),
-                "latent_dim": 8,
-            }
-            values["width"] = max(4, self.toy_width // 2)
+            values |= {"steps": max(10, self.toy_steps // 10), "batch_size": max(2, self.toy_batch // 4)}
+            values |= {"width": max(4, self.toy_width // 2), "latent_dim": 8}
         carried = {name: getattr(self, name) for name in ("device", "threads", "deterministic", "live", "runs", "seed")}
         return Laboratory(**{"toy": toy} | values | carried | changes)
 

@@ -21,10 +21,7 @@ TRAITS = ("height of wrists", "wrists apart", "speed of wrists", "open hands", "
 
 _WRISTS = [skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES]
 _ROOTS = [skeleton.INDEX[f"{side}_hand"] for side in skeleton.SIDES]
-_TIPS = [
-    [skeleton.INDEX[f"{side}_{finger}_tip"] for finger in ("index", "middle", "ring", "little")]
-    for side in skeleton.SIDES
-]
+_TIPS = [[skeleton.INDEX[f"{side}_{finger}_tip"] for finger in skeleton.FINGERS[1:]] for side in skeleton.SIDES]
 _NOSE = skeleton.INDEX["nose"]
 
 
@@ -103,8 +100,7 @@ def speaker_styles(G: nn.Module, clips: Clips, speakers: Sequence[str]) -> Speak
         raise ValueError(f"speaker_styles need two speakers with clips each; found {dict(zip(speakers, counts))}")
     own = traits(clips.pose)
     real = torch.stack([own[clips.speaker == i].mean(0) for i in range(len(speakers))])
-    generated = []
-    for i in range(len(speakers)):
-        generated.append(traits(generate_clips(G, clips._replace(speaker=torch.full_like(clips.speaker, i)))).mean(0))
+    styled = [clips._replace(speaker=torch.full_like(clips.speaker, i)) for i in range(len(speakers))]
+    generated = torch.stack([traits(generate_clips(G, each)).mean(0) for each in styled])
     spread = own.std(0).clamp_min(1e-6)
-    return SpeakerStyles(tuple(speakers), *(part.double().numpy() for part in (real, torch.stack(generated), spread)))
+    return SpeakerStyles(tuple(speakers), *(part.double().numpy() for part in (real, generated, spread)))
