@@ -44,7 +44,11 @@ def rule(*fields: str, reads: tuple[str, ...] = (), moving: bool = True) -> Call
 
 def among(field: str, known: Collection[str]) -> Any:
     """A rule for the body of a class: every name listed in a field is a known one."""
-    return rule(field)(lambda v: unknown(getattr(v, field), known))
+
+    def check(v: Any) -> str | None:
+        return unknown(getattr(v, field), known)
+
+    return rule(field)(check)
 
 
 def unknown(names: Iterable[str], known: Collection[str]) -> str | None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 from gannb.config.experiment import plain
-from gannb.config.fields import execution, param
+from gannb.config.fields import Declaration, execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LABEL, PRECISION, RATE, SCALE, TURNS, WEIGHT
 from gannb.config.rules import among, rule
 from gannb.config.sources import Source
@@ -67,6 +67,9 @@ def _of_strategy(name: str, warmup_epochs: int) -> dict[str, Any]:
 _balance, _curriculum, _extension, _training, _evaluation = (
     partial(param, group=name) for name in ("balance", "curriculum", "extensions", "training", "evaluation")
 )
+_label = partial(param, kind=LABEL)
+_FACTOR = replace(SCALE, open_low=True, high=1.0, slider=(0.5, 1.0))
+_WARP = Declaration(low=0.0, high=0.9)
 _CONTRAST = replace(WEIGHT, high=100.0, slider=(0.0, 2.0))
 
 
@@ -91,14 +94,7 @@ class MotionBalance(Motion, Curriculum):
         MERGED.max_skips, "skips before D is forced to play", SCALE, low=0, high=1000, slider=(0, 50)
     )
     g_turns_up: int = _balance(MERGED.g_turns_up, "turns G gains when throttled", TURNS)
-    d_lr_factor: float = param(
-        MERGED.d_lr_factor,
-        "D's rate is multiplied by this when throttled",
-        SCALE,
-        open_low=True,
-        high=1.0,
-        slider=(0.5, 1.0),
-    )
+    d_lr_factor: float = param(MERGED.d_lr_factor, "D's rate is multiplied by this when throttled", _FACTOR)
     check_every: int = _balance(
         6, "batches between checks of the throttle rule (M9; the document: 200)", low=1, high=100_000
     )
@@ -108,13 +104,11 @@ class MotionBalance(Motion, Curriculum):
     lr_d_scale: float = param(1.0, "multiplies lr_d: what the rules move", SCALE)
     lr_g_scale: float = param(1.0, "multiplies lr_g: what the rules move", SCALE)
 
-    real_label: float = param(MERGED.real_label, "D's target for real motion", LABEL)
-    fake_label: float = param(MERGED.fake_label, "D's target for generated motion", LABEL)
-    label_noise: float = param(MERGED.label_noise, "standard deviation of the noise on labels", LABEL)
-    label_offset: float = param(
-        MERGED.label_offset,
-        "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)",
-        LABEL,
+    real_label: float = _label(MERGED.real_label, "D's target for real motion")
+    fake_label: float = _label(MERGED.fake_label, "D's target for generated motion")
+    label_noise: float = _label(MERGED.label_noise, "standard deviation of the noise on labels")
+    label_offset: float = _label(
+        MERGED.label_offset, "labels pulled together by this, falling to 0 over the warm-up (its course is ours, M17)"
     )
 
     warmup_epochs: int = _curriculum(
@@ -133,10 +127,7 @@ class MotionBalance(Motion, Curriculum):
         0.0, "share of clips with noise under the speech (an extension)", low=0.0, high=1.0
     )
     time_warp: float = _extension(
-        0.0,
-        "the most by which time runs faster or slower, for speech and motion alike (an extension)",
-        low=0.0,
-        high=0.9,
+        0.0, "the most by which time runs faster or slower, for speech and motion alike (an extension)", _WARP
     )
     graph_layers: str = _extension(
         "AGAGA", "G's graph layers: attention, graph convolution, or a transformer T (an extension)"

@@ -23,17 +23,13 @@ def networks(p: Laboratory, toy: Toy) -> tuple[nn.Module, nn.Module]:
 
     A defect of the critic is planted here, one of the penalty in the loss.
     """
-    options, spread = critic_options(p.defect), float(toy.train.std())
+    points, features = toy.train.ndim == 2, toy.train.shape[-1]
+    spread, options = float(toy.train.std()), {"width": p.width, **critic_options(p.defect)}
     with seeded(p.seed, "G"):
-        if toy.train.ndim == 2:
-            G: nn.Module = PointGenerator(p.latent_dim, p.width, spread=spread)
-        else:
-            G = SequenceGenerator(toy.train.shape[2], p.latent_dim, p.width)
+        size = p.latent_dim, p.width
+        G = PointGenerator(*size, spread=spread) if points else SequenceGenerator(features, *size)
     with seeded(p.seed, "D"):
-        if toy.train.ndim == 2:
-            D: nn.Module = PointCritic(p.width, spread=spread, **options)
-        else:
-            D = SequenceCritic(toy.train.shape[2], p.width, patches=True, **options)
+        D = PointCritic(spread=spread, **options) if points else SequenceCritic(features, patches=True, **options)
     return G, D
 
 

@@ -35,7 +35,7 @@ def test_scores_come_every_10_20_50_epochs_74_times():
         ({"network_options": 8}, "network_options: given 8"),
         ({"loss": "bse"}, "did you mean 'bce'"),
         ({"network": "stylegan"}, "did you mean 'stylegan2'"),
-        ({"augment": "hflip,rotate"}, "unknown rotate"),
+        ({"augment": "hflip,rotate"}, "unknown: rotate"),
         ({"d_steps": 0, "g_steps": 0}, "at least one turn"),
         ({"path_length_weight": 2.0}, "need a mapping network"),
         ({"adaptive": True, "loss": "relativistic"}, "adaptive needs another loss"),
