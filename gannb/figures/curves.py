@@ -48,9 +48,15 @@ def curves(
     if strangers := [name for name in right if name not in series]:
         raise ValueError(f"right: no series {', '.join(strangers)}; there are: {', '.join(series)}")
     traces: list[go.Scatter] = []
+    seeds = 1
     for index, (name, given) in enumerate(series.items()):
-        lines = _traces(name, *_read(name, given), colour_of(name, index), band, max_points)
+        steps, values = _read(name, given)
+        seeds = max(seeds, len(values))
+        lines = _traces(name, steps, values, colour_of(name, index), band, max_points)
         traces += [line.update(yaxis="y2", line_dash="dot") for line in lines] if name in right else lines
+    if seeds > 1:
+        spans = "lowest to highest" if band == "range" else "one standard deviation each way"
+        x_title += f"<br>line: mean over {seeds} seeds; band: {spans}"
     drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=y_title)
     drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)
     if right:

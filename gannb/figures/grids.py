@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _GREY = 122  # text that reads on light and on dark pages, as the template's ink
 _GAP = 2
-_FONT = 12
+_FONT = 14
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class ImageGrid:
         caption: one line below.
         rows: one label per row, drawn to its left.
         scale: whole number by which every pixel is enlarged.
+        titles: one label per image, drawn in its upper left corner.
     """
 
     pixels: np.ndarray
@@ -41,6 +42,7 @@ class ImageGrid:
     caption: str = ""
     rows: Sequence[str] = ()
     scale: int = 1
+    titles: Sequence[str] = ()
 
     @cached_property
     def picture(self) -> Image.Image:
@@ -64,6 +66,11 @@ class ImageGrid:
         draw = ImageDraw.Draw(sheet)
         for row, label in enumerate(self.rows):
             draw.text((margin - 6, (row + 0.5) * (height + _GAP)), label, ink, font, anchor="rm")
+        light, dark = ((255, 255), (0, 255)) if grey else ((255, 255, 255, 255), (0, 0, 0, 255))
+        for index, title in enumerate(self.titles):
+            row, column = divmod(index, self.columns)
+            corner = (margin + column * (width + _GAP) + 5, row * (height + _GAP) + 3)
+            draw.text(corner, title, light, font, stroke_width=1, stroke_fill=dark)
         draw.text((0, lines * (height + _GAP) + 2), self.caption, ink, font)
         return sheet
 
@@ -143,7 +150,12 @@ def image_grid(
 
 
 def growing_grid(
-    history: Mapping[int, torch.Tensor | np.ndarray], each: int = 8, *, caption: str = "", scale: int = 1
+    history: Mapping[int, torch.Tensor | np.ndarray],
+    each: int = 8,
+    *,
+    caption: str = "",
+    scale: int = 1,
+    unit: str = "",
 ) -> ImageGrid:
     """Show how the images of the same latents developed: one row per time, oldest first, labelled by step or epoch.
 
@@ -152,6 +164,7 @@ def growing_grid(
         each: how many of the images are shown.
         caption: one line below the images.
         scale: whole number by which every pixel is enlarged.
+        unit: of the times, such as "epoch", written before each.
 
     Raises:
         ValueError: nothing to show, or different numbers of images.
@@ -162,7 +175,7 @@ def growing_grid(
     kept = [_array(history[time])[:each] for time in times]
     if len({len(images) for images in kept}) > 1:
         raise ValueError(f"times hold different numbers of images: {[len(images) for images in kept]}")
-    rows = [str(time) for time in times]
+    rows = [f"{unit} {time}".strip() for time in times]
     return image_grid(np.concatenate(kept), len(kept[0]), caption=caption, rows=rows, scale=scale)
 
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gannb.figures.grids import ImageGrid
+from gannb.figures.template import GENERATED, REAL
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_GROUND, _REAL, _GENERATED = (
-    np.array([24.0, 26.0, 30.0]),
-    np.array([70.0, 120.0, 165.0]),
-    np.array([255.0, 170.0, 70.0]),
-)
+_GROUND = np.array([24.0, 26.0, 30.0])
+_REAL, _GENERATED = (np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], float) for colour in (REAL, GENERATED))
 
 
 def clouds(
@@ -25,11 +23,11 @@ def clouds(
     """One picture per time or variant: generated points (orange) over real ones (blue), x and y to one scale.
 
     Args:
-        generated: label → points `[N, 2]`; the caption lists the labels in their order.
+        generated: label → points `[N, 2]`; each label stands in its picture.
         real: points `[N, 2]`, whose extent sets the frame.
         size: of a picture, pixels.
         columns: pictures per row.
-        caption: before the labels.
+        caption: one line below, before what the colours mean.
 
     Raises:
         ValueError: nothing to show, or no points in the plane.
@@ -42,8 +40,9 @@ def clouds(
     for points in generated.values():
         glow = _light(points, reach, size)[..., None]
         pixels.append((ground + glow * (_GENERATED - ground)).round().astype(np.uint8))
-    labels = ", ".join(map(str, generated))
-    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), f"{caption}: {labels}" if caption else labels)
+    told = ", ".join(filter(None, [caption, "blue: real, orange: generated"]))
+    titles = [str(label) for label in generated]
+    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), told, titles=titles)
 
 
 def _light(points: Tensor, reach: float, size: int) -> np.ndarray:

@@ -28,12 +28,12 @@ TEMPLATE = go.layout.Template(
     layout={
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": INK, "size": 13},
+        "font": {"color": INK, "size": 14},
         "colorway": COLOURS,
         "xaxis": _AXIS,
         "yaxis": _AXIS,
-        "margin": {"l": 50, "r": 15, "t": 40, "b": 40},
-        "height": 340,
+        "margin": {"l": 50, "r": 15, "t": 50, "b": 50},
+        "height": 400,
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": COLOURS[0]},  # else a box of half black
     }
 )

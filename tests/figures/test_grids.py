@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,7 +73,15 @@ def test_labels_and_caption_are_drawn():
     assert left[..., 1].any(), "the margin holds the labels"
 
 
+def test_a_title_is_drawn_within_its_image_and_leaves_the_rest_as_it_was():
+    grid = image_grid(torch.zeros(2, 1, 64, 64), 2)
+    titled = opened(replace(grid, titles=["", "b"])).astype(int)
+    changed = np.argwhere((titled != opened(grid)).any(axis=-1))
+    assert len(changed) and changed[:, 0].max() < 30 and changed[:, 1].min() > 66, "the corner of the second image"
+
+
 def test_growing_shows_moments_in_order_with_the_same_latents_below_each_other():
+    assert growing_grid({3: torch.zeros(1, 1, 8, 8)}, unit="epoch").rows == ("epoch 3",)
     grid = growing_grid({20: torch.ones(5, 1, 64, 64), 3: -torch.ones(5, 1, 64, 64)}, each=4)
     assert tuple(grid.rows) == ("3", "20")
     assert grid.columns == 4

@@ -21,7 +21,8 @@ def test_labels_and_moments() -> None:
     moments = {step: torch.randn(50, 2) for step in (0, 500, 1000)}
     shown = clouds(moments, REAL, size=16, columns=2, caption="8 Gaussians, by step")
     assert shown.pixels.shape == (3, 16, 16, 3) and shown.columns == 2
-    assert shown.caption == "8 Gaussians, by step: 0, 500, 1000"
+    assert shown.caption == "8 Gaussians, by step, blue: real, orange: generated"
+    assert shown.titles == ["0", "500", "1000"]
 
 
 def test_points_that_are_not_finite_or_far_away_are_not_drawn() -> None:
