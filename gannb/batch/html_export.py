@@ -79,25 +79,18 @@ class _Exporter(HTMLExporter):
         return TemplateExporter.from_notebook_node(self, nb, resources, **options)
 
 
+_highlighted = lru_cache(CACHED)(Highlight2HTML(pygments_lexer="python").__call__)
+
+
 @cache
 def _exporter() -> _Exporter:
     """One exporter for all notebooks; what cells of many runs have in common is converted once."""
     filters = {
         "markdown2html": lru_cache(CACHED)(markdown),
-        "highlight_code": lambda source, metadata=None: _highlighted(_highlighter(), source),
+        "highlight_code": lambda source, metadata=None: _highlighted(source),
         "clean_html": lru_cache(CACHED)(clean_html),
     }
     return _Exporter(template_name="basic", filters=filters, default_preprocessors=[])
-
-
-@cache
-def _highlighter() -> Highlight2HTML:
-    return Highlight2HTML(pygments_lexer="python")
-
-
-@lru_cache(CACHED)
-def _highlighted(highlighter: Highlight2HTML, source: str) -> str:
-    return highlighter(source)
 
 
 def figure(bundle: dict[str, Any], aside: Aside) -> str:
@@ -156,7 +149,7 @@ def _shown(cell: NotebookNode, aside: Aside) -> NotebookNode:
     kept.outputs = [_lighter(output, aside) for output in cell.outputs if WIDGET not in output.get("data", {})]
     if cell.metadata.get("jupyter", {}).get("source_hidden"):  # folded in JupyterLab, so folded here
         kept.metadata = from_dict(cell.metadata | {"transient": {"remove_source": True}})
-        folded = f"<details><summary>code</summary>{_highlighted(_highlighter(), cell.source)}</details>"
+        folded = f"<details><summary>code</summary>{_highlighted(cell.source)}</details>"
         kept.outputs = [_as_html(folded), *kept.outputs]
     return kept
 

@@ -30,6 +30,7 @@ from gannb.runs.history import History
 from gannb.runs.verdicts import read_claims
 
 SITE = Path(__file__).parent / "site"
+TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(SITE), autoescape=True)
 RUNS_A_PAGE = 250
 """Runs that a page lists, so that it stays below 400 kB."""
 
@@ -100,49 +101,37 @@ def write(folders: Sequence[Path], out: Path) -> Path:
     runs = [RunPage.read(folder) for folder in folders][::-1]
     out.mkdir(parents=True, exist_ok=True)
     _write_assets(out)
-    site = Site(out)
     for run in runs:
-        _write_run(run, site)
+        _write_run(run, out)
     compared = list(comparison.comparisons([run.folder for run in runs[::-1] if run.whole], out))
     for each in compared:
-        site.write(each.page, "comparison.html", comparison=each)
+        _page(out / each.page, "comparison.html", comparison=each)
     lists = [runs[start : start + RUNS_A_PAGE] for start in range(0, len(runs), RUNS_A_PAGE)] or [[]]
     pages = [f"runs-{number}.html" for number in range(2, len(lists) + 1)]
     for number, listed in enumerate(lists[1:], 2):
-        site.write(f"runs-{number}.html", "runs.html", runs=listed, number=number)
-    return site.write("index.html", "overview.html", runs=lists[0], count=len(runs), pages=pages, compared=compared,
-                      **_ledger(folders, {run.folder: run.page for run in runs}), version=__version__,
-                      written=time.strftime("%Y-%m-%d %H:%M"))  # fmt: skip
+        _page(out / f"runs-{number}.html", "runs.html", runs=listed, number=number)
+    return _page(out / "index.html", "overview.html", runs=lists[0], count=len(runs), pages=pages, compared=compared,
+                 **_ledger(folders, {run.folder: run.page for run in runs}), version=__version__,
+                 written=time.strftime("%Y-%m-%d %H:%M"))  # fmt: skip
 
 
-def _write_run(run: RunPage, site: Site) -> None:
+def _write_run(run: RunPage, out: Path) -> None:
     """Write the page of a run; what its notebook or anything else in it raises becomes its fault."""
     try:
         rows = [(run.page, claim) for claim in run.claims]
-        site.write(run.page, "run.html", run=run, rows=rows, notebook=_notebook(run, site.out))
+        _page(out / run.page, "run.html", run=run, rows=rows, notebook=_notebook(run, out))
     except WriteError:  # the report's own
         raise
     except Exception as error:  # a folder may hold anything, and the others are to be shown
         run.fault = f"damaged: {type(error).__name__}: {error}"
         plain = RunPage(run.folder, run.name, run.page, fault=run.fault)
-        site.write(run.page, "run.html", run=plain, rows=[], notebook="")
+        _page(out / run.page, "run.html", run=plain, rows=[], notebook="")
 
 
-class Site:
-    """The pages of a report, from templates.
-
-    Args:
-        out: the folder they go to.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.templates = jinja2.Environment(loader=jinja2.FileSystemLoader(SITE), autoescape=True)
-
-    def write(self, name: str, template: str, **values: Any) -> Path:
-        """Write one page, and return where it is."""
-        html = self.templates.get_template(template).render(**values)
-        return write_bytes(self.out / name, html.encode("utf-8", "replace"), sync=False)
+def _page(path: Path, template: str, **values: Any) -> Path:
+    """Write one page from a template, and return where it is."""
+    html = TEMPLATES.get_template(template).render(**values)
+    return write_bytes(path, html.encode("utf-8", "replace"), sync=False)
 
 
 def _ledger(folders: Sequence[Path], pages: dict[Path, str]) -> dict[str, Any]:
