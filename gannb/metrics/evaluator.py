@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
 from gannb import metrics
 from gannb.metrics.evaluation import IMAGE_SCORES, Evaluation, ImageScore, Sample
-from gannb.metrics.extractor import FeatureExtractor, Precision
+from gannb.metrics.extractor import FeatureExtractor
 from gannb.metrics.feature_cache import load_arrays, store_arrays
 from gannb.metrics.features import choose
 from gannb.metrics.score import Score, Scores
@@ -33,7 +33,6 @@ class Evaluator:
         real: images that training did not see, where there are any: `[N, C, H, W]` in [-1, 1].
         train: the images it was trained on, for copies and for the document's protocol (against all real images).
         features: see `features.choose`.
-        precision: of the Inception pass.
         progress: show a bar over the images.
 
     Raises:
@@ -47,7 +46,6 @@ class Evaluator:
         train: Tensor | ImageSource | None = None,
         features: str | FeatureExtractor = "auto",
         *,
-        precision: Precision | Literal["auto"] = "auto",
         progress: bool = False,
     ) -> None:
         real = _images(real, "real")
@@ -56,12 +54,10 @@ class Evaluator:
         if train is not None and (seen := tuple(train.some(1).shape[1:])) != self.shape:
             raise ValueError(f"real images are {_size(self.shape)}, training images {_size(seen)}")
         self.progress, self.requested = progress, features
-        self.extractor = choose(features, *[source for source in (train, real) if source], precision=precision)
+        self.extractor = choose(features, *[source for source in (train, real) if source])
         self.real = self._sample(real, "real images")
         self.train = None if train is None else self._sample(train, "training images")
         self.all = self.real if self.train is None else self.train.merged(self.real)
-        for side in (self.real, self.all):
-            side.moments.keep_factor()
         if self.all.alike:
             raise ValueError("real images: their features are all alike, so nothing can be measured against them")
 

@@ -1,7 +1,7 @@
 """What is kept between evaluations: features of real images and fitted autoencoders, addressed by content.
 
 Files are named by a hash of everything they follow from (images, weights, settings), so nothing here can be stale.
-They are arrays only (`.npz` and safetensors, never pickle), written whole or not at all; delete the folder at will.
+They are arrays only (`.npz`, never pickle), written whole or not at all; delete the folder at will.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gannb.data.arrays import ArrayError, Arrays
-from gannb.runs.files import write_bytes, write_with
+from gannb.runs.files import write_with
 
 
 def cache_dir() -> Path:
@@ -66,7 +66,10 @@ def store_arrays(kind: str, name: str, arrays: Mapping[str, Any]) -> None:
         arrays: by name, any shape.
     """
     path = cache_dir() / kind / f"{name}.npz"
-    _write(path, lambda: write_with(path, lambda file: np.savez(file, **arrays)))
+    try:
+        write_with(path, lambda file: np.savez(file, **arrays))
+    except OSError as refused:
+        warnings.warn(f"{path} was not cached: {refused}", stacklevel=2)
 
 
 def load_weights(kind: str, name: str, module: nn.Module) -> bool:
@@ -77,16 +80,13 @@ def load_weights(kind: str, name: str, module: nn.Module) -> bool:
         name: of the file, without its suffix.
         module: the network.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = cache_dir() / kind / f"{name}.safetensors"
-    if not path.exists():
+    stored = load_arrays(kind, name)
+    if stored is None:
         return False
     try:
-        module.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as damage:
-        _discard(path, damage)
+        module.load_state_dict({name: torch.from_numpy(values) for name, values in stored.items()})
+    except RuntimeError as misfit:
+        _discard(cache_dir() / kind / f"{name}.npz", misfit)
         return False
     return True
 
@@ -99,18 +99,7 @@ def store_weights(kind: str, name: str, module: nn.Module) -> None:
         name: of the file, without its suffix.
         module: the network.
     """
-    from safetensors.torch import save
-
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    path = cache_dir() / kind / f"{name}.safetensors"
-    _write(path, lambda: write_bytes(path, save(tensors)))
-
-
-def _write(path: Path, write: Callable[[], object]) -> None:
-    try:
-        write()
-    except OSError as refused:
-        warnings.warn(f"{path} was not cached: {refused}", stacklevel=3)
+    store_arrays(kind, name, {name: values.cpu().numpy() for name, values in module.state_dict().items()})
 
 
 def _discard(path: Path, damage: Exception) -> None:

@@ -13,13 +13,12 @@ import functools
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from gannb.control.echo import shown
-from gannb.metrics.extractor import FeatureExtractor, Precision, to_rgb, to_size
+from gannb.metrics.extractor import FeatureExtractor, to_rgb, to_size
 from gannb.metrics.faed import faed
 from gannb.metrics.feature_cache import content_hash, weights_hash
 from gannb.metrics.feature_names import FEATURES, INCEPTION_DIMS
@@ -31,9 +30,7 @@ FIT_ON = 2000
 """Images of each source that an autoencoder is fitted to, at most."""
 
 
-def choose(
-    features: str | FeatureExtractor, *real: ImageSource, precision: Precision | Literal["auto"] = "auto"
-) -> FeatureExtractor:
+def choose(features: str | FeatureExtractor, *real: ImageSource) -> FeatureExtractor:
     """Find a feature space by name.
 
     Args:
@@ -41,8 +38,6 @@ def choose(
             `inception_64`, `inception_192`, `inception_768`, `NAME=PATH` (a CIFAR-10 ResNet's weights), or
             a FeatureExtractor.
         real: the real images; FAED is fitted to at most `FIT_ON` of each source, and networks go to their device.
-        precision: of Inception; `auto` takes bf16 for 1000 and more images on a CPU that multiplies it in hardware, if
-            `bf16_agrees` finds that it does not move the distance.
 
     Raises:
         ValueError: no such feature space.
@@ -55,12 +50,12 @@ def choose(
         return faed(images, device=images.device)
     if features == "auto":
         try:
-            return inception_for(real, 2048, precision)
+            return inception_for(real, 2048)
         except WeightsMissing as why:
             fitted = choose("faed", *real)
             return replace(fitted, note=f"features: FAED, since {why}\n{fitted.note}")
     if features == "inception" or features in {f"inception_{d}" for d in INCEPTION_DIMS[:-1]}:
-        return inception_for(real, int(features.partition("_")[2] or 2048), precision)
+        return inception_for(real, int(features.partition("_")[2] or 2048))
     if "=" in features:
         name, _, path = features.partition("=")
         found = cifar_resnet(Path(path), name=name)

@@ -10,7 +10,8 @@ more rows than features, it is the sum of the roots of the eigenvalues of the sy
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -42,7 +43,6 @@ class Moments:
     mean: Tensor
     rows: Tensor | None = None
     cov: Tensor | None = None
-    _factor: Tensor | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, features: Tensor) -> Moments:
@@ -76,17 +76,10 @@ class Moments:
         cov.addr_(offset, offset, alpha=self.n * other.n / (n * (n - 1)))
         return Moments(n, self.mean + other.n / n * offset, cov=cov)
 
+    @cached_property
     def factor(self) -> Tensor:
-        """F `[d, r]` with F Fᵀ = covariance."""
-        if self.rows is not None:
-            return self.rows.T
-        return _factor(self.covariance) if self._factor is None else self._factor
-
-    def keep_factor(self) -> Moments:
-        """Compute the factor now and keep it, since many will be compared with these moments; returns itself."""
-        if self.rows is None:
-            self._factor = self.factor()
-        return self
+        """F `[d, r]` with F Fᵀ = covariance; kept, since many may be compared with these moments."""
+        return _factor(self.covariance) if self.rows is None else self.rows.T
 
 
 class StreamingMoments:
@@ -177,7 +170,7 @@ def _root_trace(a: Moments, b: Moments) -> tuple[float, float]:
         singular = torch.linalg.svdvals(a.rows @ b.rows.T)
         return float(singular.sum()), float(eps * singular.max() * math.sqrt(len(singular)) * len(singular))
     # The smaller of K Kᵀ and KᵀK has the same eigenvalues that are not zero.
-    cross = a.factor().T @ b.factor()
+    cross = a.factor.T @ b.factor
     gram = _gram(cross if cross.shape[0] >= cross.shape[1] else cross.T)
     del cross
     eigen = torch.linalg.eigvalsh(gram)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,17 +102,14 @@ def _folded(inception: nn.Module) -> nn.Module:
     return inception
 
 
-def inception_for(real: Sequence[ImageSource], dims: int, precision: Precision | Literal["auto"]) -> FeatureExtractor:
+def inception_for(real: Sequence[ImageSource], dims: int) -> FeatureExtractor:
     """Inception in fp32, or in bf16 where that is faster and agrees.
 
     Args:
         real: sources of real images; the network goes to their device, and the agreement is checked on some.
         dims: 64, 192, 768 or 2048.
-        precision: `auto` decides.
     """
     device = real[0].some(1).device
-    if precision != "auto":
-        return inception(dims, precision, device)
     # Checking costs a pass over 64 images in each precision, so it has to be worth it.
     if device.type != "cpu" or sum(source.n for source in real) < 1000 or not has_fast_bf16():
         return inception(dims, "fp32", device)
@@ -151,10 +148,10 @@ def hub_weights(url: str, reach_within: float = 5.0) -> Path:
     Raises:
         WeightsMissing: not in the cache, and the address cannot be reached within `reach_within` seconds.
     """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    path = hub_path(url)
     if path.exists():
         return path
-    refusal = _unreachable(url, reach_within)
+    refusal = unreachable(url, reach_within)
     if refusal:
         raise WeightsMissing(f"{path.name} is not in torch's hub cache, and could not be downloaded ({refusal})")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,8 +160,13 @@ def hub_weights(url: str, reach_within: float = 5.0) -> Path:
     return path
 
 
+def hub_path(url: str) -> Path:
+    """Where torch's hub cache has the file of a URL, or would have it."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+
+
 @functools.lru_cache(maxsize=16)
-def _unreachable(url: str, within: float) -> str:
+def unreachable(url: str, within: float) -> str:
     """Why an address cannot be reached, or an empty string; asked once a process."""
     import urllib.error
     import urllib.request

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,34 +35,6 @@ def kernel_distance(real: Tensor, fake: Tensor) -> tuple[float, float]:
     without_x = (sx - 2 * within_x) / ((n - 1) * (n - 2)) + sy / (m * (m - 1)) - 2 * (sxy - x_to_y) / ((n - 1) * m)
     without_y = sx / (n * (n - 1)) + (sy - 2 * within_y) / ((m - 1) * (m - 2)) - 2 * (sxy - y_to_x) / (n * (m - 1))
     return value, math.sqrt(_jackknife_variance(without_x) + _jackknife_variance(without_y))
-
-
-def kernel_distance_by_subsets(
-    real: Tensor, fake: Tensor, subsets: int = 100, size: int = 1000, seed: int = 2020
-) -> tuple[float, float]:
-    """The published protocol: mean and spread over random subsets (the same draws as torch-fidelity's).
-
-    The spread is that of one subset, not an error of the mean.
-
-    Args:
-        real: features `[n, d]`.
-        fake: features `[m, d]`.
-        subsets: how many.
-        size: images of each side in a subset.
-        seed: of the draws; torch-fidelity's by default.
-
-    Raises:
-        ValueError: fewer than `size` images on a side.
-    """
-    if min(len(real), len(fake)) < size:
-        raise ValueError(f"subsets of {size} images need as many; found {len(real)} real and {len(fake)} generated")
-    draw = np.random.RandomState(seed)
-    values = []
-    for _ in range(subsets):
-        y = fake[torch.from_numpy(draw.choice(len(fake), size, replace=False))]
-        x = real[torch.from_numpy(draw.choice(len(real), size, replace=False))]
-        values.append(kernel_distance(x, y)[0])
-    return float(np.mean(values)), float(np.std(values))
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:

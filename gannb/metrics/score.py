@@ -221,11 +221,6 @@ class Scores(ShownAsTable, Mapping[str, Score]):
         """As JSON text (strict: never NaN)."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
 
-    @classmethod
-    def from_json(cls, text: str) -> Scores:
-        """The reverse of `to_json`."""
-        return cls.from_dict(json.loads(text))
-
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as JSON, whole or not at all."""
         write_text(Path(path), self.to_json() + "\n")

@@ -136,11 +136,6 @@ class Modes:
         shares, there = self.shares, self.counts > 0
         return float(np.sum(shares[there] * np.log(shares[there] / np.maximum(self.expected[there], 1e-12))))
 
-    @property
-    def total_variation(self) -> float:
-        """Half the sum of absolute differences in share: 0 … 1."""
-        return float(np.abs(self.shares - self.expected).sum() / 2)
-
 
 def modes(fake_logits: Tensor, real_logits: Tensor | None = None) -> Modes:
     """Class histogram of generated images, from a classifier's logits `[n, classes]`.

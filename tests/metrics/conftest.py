@@ -57,7 +57,7 @@ def without_inception(tmp_path, monkeypatch):
     from gannb.metrics import inception
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
-    monkeypatch.setattr(inception, "_unreachable", lambda url, within: "no network in this test")
+    monkeypatch.setattr(inception, "unreachable", lambda url, within: "no network in this test")
 
 
 @pytest.fixture(scope="session")

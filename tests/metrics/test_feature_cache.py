@@ -46,14 +46,17 @@ def test_pickled_content_is_refused(monkeypatch, tmp_path):
     assert not (tmp_path / "features" / "x.npz").exists()
 
 
-@pytest.mark.parametrize("damage", [b"", b"not safetensors"])
+@pytest.mark.parametrize("damage", [b"", b"no archive"])
 def test_weights_both_ways_and_damaged(monkeypatch, tmp_path, damage):
     monkeypatch.setenv("GANNB_CACHE", str(tmp_path))
     stored, loaded = nn.Linear(3, 2), nn.Linear(3, 2)
     assert not feature_cache.load_weights("faed", "x", loaded)
     feature_cache.store_weights("faed", "x", stored)
     assert feature_cache.load_weights("faed", "x", loaded) and torch.equal(loaded.weight, stored.weight)
-    (tmp_path / "faed" / "x.safetensors").write_bytes(damage)
+    with pytest.warns(UserWarning, match="size mismatch"):
+        assert not feature_cache.load_weights("faed", "x", nn.Linear(4, 2))
+    feature_cache.store_weights("faed", "x", stored)
+    (tmp_path / "faed" / "x.npz").write_bytes(damage)
     with pytest.warns(UserWarning, match="damaged"):
         assert not feature_cache.load_weights("faed", "x", loaded)
 

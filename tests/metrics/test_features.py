@@ -132,7 +132,7 @@ def test_weights_are_downloaded_where_there_is_a_network(tmp_path, monkeypatch):
         torch.save({}, to)
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(inception_module, "_unreachable", lambda url, within: "")
+    monkeypatch.setattr(inception_module, "unreachable", lambda url, within: "")
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
     found = hub_weights("https://example.org/net-0123abcd.pth")
     assert found == tmp_path / "hub" / "checkpoints" / "net-0123abcd.pth" and found.exists()
@@ -140,8 +140,8 @@ def test_weights_are_downloaded_where_there_is_a_network(tmp_path, monkeypatch):
 
 
 def test_unreachable_address_gives_a_reason():
-    inception_module._unreachable.cache_clear()
-    assert inception_module._unreachable("http://127.0.0.1:9/x.pth", 1.0)
+    inception_module.unreachable.cache_clear()
+    assert inception_module.unreachable("http://127.0.0.1:9/x.pth", 1.0)
 
 
 def test_auto_falls_back_to_the_autoencoder_and_says_why(without_inception, blobs):

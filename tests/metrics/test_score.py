@@ -90,7 +90,7 @@ def test_json_file_both_ways(scores, tmp_path):
     assert stored["metrics"]["fid"] == {
         "value": None, "error": None, "interval": None, "floor": None, "protocol": {}, "reason": "no weights"
     }  # fmt: skip
-    assert Scores.from_json(text).as_dict() == scores.as_dict()
+    assert Scores.from_dict(json.loads(text)).as_dict() == scores.as_dict()
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "scores.json"]
 
 
@@ -100,7 +100,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
 @given(finite, st.none() | st.floats(0, 1e6), st.none() | finite, st.none() | st.tuples(finite, finite))
 def test_json_loses_nothing(value, error, floor, interval):
     scores = Scores([Score("x", value, error, interval, floor, PROTOCOL)])
-    assert Scores.from_json(scores.to_json())["x"] == scores["x"]
+    assert Scores.from_dict(json.loads(scores.to_json()))["x"] == scores["x"]
 
 
 def test_reads_the_metrics_of_a_summary():
