@@ -1,4 +1,4 @@
-"""How far a run is and how long it will take: a bar in JupyterLab, plain lines elsewhere, a file for `gannb run`."""
+"""How far a run is and how long it will take: plain lines, and a file for `gannb run`."""
 
 from __future__ import annotations
 
@@ -27,30 +27,20 @@ class Progress:
     Args:
         start, target: steps done, and steps wanted.
         per_epoch: steps an epoch.
-        live: whether a person watches (a bar then).
         device: for the warning.
-        quiet: no plain lines.
+        quiet: no plain lines, as where a live view shows them.
     """
 
-    def __init__(
-        self, start: int, target: int, per_epoch: int, *, live: bool, device: torch.device, quiet: bool = False
-    ) -> None:
+    def __init__(self, start: int, target: int, per_epoch: int, *, device: torch.device, quiet: bool = False) -> None:
         self.start, self.target, self.per_epoch, self.device = start, target, per_epoch, device
         self.quiet = quiet
         self.began = self._told = time.perf_counter()
         self._file = os.environ.get("GANNB_PROGRESS", "") if distributed.rank() == 0 else ""
         self._warned = False
-        self._bar = None
-        if live:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=target, initial=start, unit="step", mininterval=0.5)
 
     def __call__(self, step: int) -> None:
         """Tell of `step` steps done; cheap enough for every step."""
-        if self._bar is not None:
-            self._bar.update(step - self._bar.n)
-        elif not self.quiet and step * 4 // self.target > (step - 1) * 4 // self.target:
+        if not self.quiet and step * 4 // self.target > (step - 1) * 4 // self.target:
             print(f"step {step} of {self.target} (epoch {step / self.per_epoch:.4g})")
         now = time.perf_counter()
         if not self._warned and step - self.start >= 10:
@@ -60,10 +50,7 @@ class Progress:
             self._write(step, now)
 
     def close(self, step: int) -> None:
-        """Put the bar away."""
-        if self._bar is not None:
-            self._bar.update(step - self._bar.n)
-            self._bar.close()
+        """Tell how far it came."""
         if self._file:
             self._write(step, time.perf_counter())
 
@@ -73,7 +60,7 @@ class Progress:
     def _warn(self, step: int, now: float) -> None:
         self._warned = True
         left = self._left(step, now)
-        if left > WARN_SECONDS and self._bar is None:
+        if left > WARN_SECONDS and not self.quiet:
             import torch
 
             where = f"this {self.device.type.upper()}, {torch.get_num_threads()} threads"

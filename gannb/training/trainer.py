@@ -145,8 +145,8 @@ class Trainer(TrainingState):
         self.start()._load_saved_alarms()
         self.session.resume()
         self.session.running = True
-        per_epoch, live = self.batches.per_epoch, self.session.live
-        progress = Progress(self.step, self.target, per_epoch, live=live, device=self.device, quiet=quiet)
+        shown = quiet or self.session.live
+        progress = Progress(self.step, self.target, self.batches.per_epoch, device=self.device, quiet=shown)
         with Interrupt() as interrupt:
             try:
                 while self.session.boundary(interrupt) and self.step < self.target:

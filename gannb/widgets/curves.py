@@ -13,6 +13,33 @@ MOST_CHARTS = 8
 FIRST = ("loss", "discriminator", "gradient norm", "diversity_share")
 LAST = ("moved", "mixed", "seconds", "memory")
 """Of the machine and of the optimiser: shown if there is room."""
+EXPLAINED = {
+    "loss": "of each player on its batch",
+    "discriminator": "mean output on real x and generated G(z)",
+    "accuracy": "share of the batch that D tells apart",
+    "gradient norm": "L2, before clipping",
+    "diversity_share": "spread of generated over real",
+    "diversity": "spread of generated images",
+    "moved": "relative change of the weights by a step",
+    "slope": "norm of D's gradient at interpolates",
+    "penalty": "gradient penalty, unweighted",
+    "W": "Wasserstein estimate, D(x) − D(G(z))",
+    "sign_real": "share of D(x) above 0, minus below",
+    "adversarial": "G's adversarial term",
+    "reconstruction": "distance to the real motion",
+    "physics": "bone lengths and joint limits",
+    "coverage": "share of modes that have samples",
+    "fgd": "Fréchet gesture distance, held out",
+    "distance": "to held-out data",
+    "similarity": "cosine to the target, held out",
+    "harmed": "share of faces that got worse",
+    "seconds": "s per step",
+    "memory": "bytes",
+    "turns": "per step",
+}
+"""One line per chart: what it shows, with its unit."""
+BOUNDED = ("discriminator", "accuracy", "coverage", "harmed")
+"""Charts whose axis goes from 0 to 1, as long as their values do."""
 
 
 class Trace:
@@ -39,6 +66,9 @@ class Trace:
         self._count, self._sum = 0, 0.0
         if len(self._steps) >= self.most:
             self._halve()
+
+    def __len__(self) -> int:
+        return len(self._steps)
 
     def packed(self) -> dict[str, Any]:
         """Steps and values as float32 bytes, far quicker than JSON; the newest value as text, for it may be NaN."""
@@ -67,7 +97,12 @@ class Charts:
         """The charts to draw, the usual ones first."""
         titles = sorted(self._traces, key=_rank)
         return [
-            {"title": title, "lines": [{"name": n, **t.packed()} for n, t in self._traces[title].items()]}
+            {
+                "title": title,
+                "says": EXPLAINED.get(title, ""),
+                "bounded": title in BOUNDED,
+                "lines": [{"name": n, **t.packed()} for n, t in self._traces[title].items()],
+            }
             for title in titles[:MOST_CHARTS]
         ]
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import signal
+from collections.abc import Callable
+from typing import Any
 
 from gannb import distributed
+from gannb.widgets import message_priority
 
 DELIVERING = 7
 """The first major version of ipykernel that reads messages while a cell runs; see `message_priority`."""
@@ -29,6 +33,47 @@ def in_kernel() -> bool:
     except ImportError:
         return False
     return getattr(get_ipython(), "kernel", None) is not None
+
+
+def display(widget: Any) -> None:
+    """Show a widget below the cell that runs."""
+    if in_kernel():
+        import IPython.display
+
+        IPython.display.display(widget)
+
+
+def prioritise(widget: Any) -> None:
+    """Handle a widget's messages while a cell runs."""
+    if in_kernel() and message_priority.install(_kernel()):
+        message_priority.prioritise(widget.model_id)
+
+
+def run_between_cells(work: Callable[[], None]) -> None:
+    """Run work on the kernel's main thread once no cell runs there; it can be interrupted as a cell can.
+
+    The kernel is shown as busy meanwhile, and cells wait for it. Without a kernel the work is done at once.
+    """
+    if not in_kernel():
+        return work()
+    kernel = _kernel()
+
+    def cell() -> None:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored between cells
+        kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "busy"})
+        try:
+            work()
+        finally:
+            kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "idle"})
+            signal.signal(signal.SIGINT, before)
+
+    return kernel.io_loop.add_callback(cell)
+
+
+def _kernel() -> Any:
+    from IPython import get_ipython
+
+    return get_ipython().kernel
 
 
 def kernel_version() -> str:

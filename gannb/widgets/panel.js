@@ -1,9 +1,11 @@
 // The page's half of the live view: draws the frame that the kernel sends, and reports what a person does.
-// Numbers move through native sliders and fields (names for screen readers, keyboard); curves are plain SVG.
+// Numbers move through native sliders and fields (names for screen readers, keyboard); uPlot, which stands before this
+// in the module, draws the charts.
 
 const POSITIONS = 200; // of a slider: an arrow key is half a percent of the range, Page Up a tenth
-const SVG = "http://www.w3.org/2000/svg";
 const WAITS = "waits for the training cell";
+const FAULT_MS = 8000; // how long a fault of the hand is shown
+const SPEEDS = [1, 5, 25, 100]; // steps per second that a person can follow
 const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" }; // JupyterLab would take the arrow keys to go from cell to cell
 
 /** Make an element: `make("button", {class: "x", onclick: f}, "text", child, …)`. */
@@ -33,6 +35,10 @@ function short(value, digits = 4) {
 
 function floats(view) {
   return view ? new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength)) : [];
+}
+
+function clock(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 }
 
 function duration(seconds) {
@@ -76,10 +82,9 @@ function numberRow(number, send, explain) {
   const driver = make("span", { class: "gannb-driver" });
   const hold = make("button", { type: "button", class: "gannb-hold" });
   const message = make("span", { class: "gannb-message", role: "status" });
-  const path = sparkline();
   const row = make("div", { class: "gannb-number" },
-    make("span", { class: "gannb-name", title: meaning }, name, unit ? make("small", {}, ` ${unit}`) : ""),
-    driver, hold, slider, field, path.element, message,
+    make("span", { class: "gannb-name", title: meaning }, name, unit ? make("small", {}, ` ${unit}`) : "", driver),
+    slider, field, hold, message,
     make("span", { id: docId, hidden: true }, meaning));
 
   const show = (value) => {
@@ -88,11 +93,14 @@ function numberRow(number, send, explain) {
     slider.style.setProperty("--filled", `${(100 * slider.value) / (last || 1)}%`);
     if (document.activeElement !== field || !editing) field.value = now.held ? value : short(value);
   };
+  const clear = (text = "") => {
+    setText(message, text);
+    row.classList.remove("gannb-refused");
+  };
   const move = (value) => {
     requested = value;
     show(value);
-    setText(message, running ? "" : WAITS);
-    row.classList.remove("gannb-refused");
+    clear(running ? "" : WAITS);
     row.classList.add("gannb-pending");
     send({ do: "move", name, value });
   };
@@ -102,10 +110,12 @@ function numberRow(number, send, explain) {
     typed = false;
     const value = Number(field.value.trim().replace(",", "."));
     if (field.value.trim() === "" || !Number.isFinite(value)) {
-      setText(message, `“${field.value.trim()}” is not a number`);
+      const fault = `“${field.value.trim()}” is not a number`;
+      setText(message, fault);
       passed = lasting;
       row.classList.add("gannb-refused");
       show(now.value);
+      setTimeout(() => message.textContent === fault && clear(), FAULT_MS);
     } else if (value !== now.value) move(value);
   };
 
@@ -141,7 +151,7 @@ function numberRow(number, send, explain) {
   row.addEventListener("focusin", () => explain(name, meaning));
   row.addEventListener("pointerenter", () => explain(name, meaning));
 
-  const update = (current, trace, frame) => {
+  const update = (current, frame) => {
     now = current;
     running = frame.running;
     lasting = frame.refused[name] ?? "";
@@ -151,7 +161,7 @@ function numberRow(number, send, explain) {
     row.classList.toggle("gannb-pending", requested !== null);
     row.classList.toggle("gannb-held", now.held);
     if (!dragging) show(requested ?? now.value);
-    setText(driver, now.held ? "held by you" : now.driver);
+    setText(driver, now.held ? "held" : now.driver === "constant" ? "" : now.driver);
     setText(hold, now.held ? "Release" : "Hold");
     hold.setAttribute("aria-label", `${now.held ? "Release" : "Hold"} ${name}`);
     hold.setAttribute("aria-pressed", String(now.held));
@@ -161,108 +171,156 @@ function numberRow(number, send, explain) {
     } else if (requested !== null) {
       setText(message, running ? "" : WAITS);
     } else if (message.textContent.startsWith("refused") || message.textContent.startsWith("waits")) {
-      row.classList.remove("gannb-refused");
-      setText(message, "");
+      clear();
     }
-    path.draw(floats(trace.x), floats(trace.y), frame.step, now.value);
   };
   return { row, update };
 }
 
-/** The path of a number over the run, as a small staircase. */
-function sparkline() {
-  const line = document.createElementNS(SVG, "path");
-  const element = document.createElementNS(SVG, "svg");
-  element.setAttribute("class", "gannb-path");
-  element.setAttribute("viewBox", "0 0 100 24");
-  element.setAttribute("preserveAspectRatio", "none");
-  element.setAttribute("aria-hidden", "true");
-  element.append(line);
-  const draw = (steps, values, step, exact) => {
-    const value = Math.fround(exact); // as the steps before it came
-    const lows = Math.min(value, ...values), highs = Math.max(value, ...values);
-    const end = Math.max(step, 1);
-    const y = (v) => (highs > lows ? 21 - (18 * (v - lows)) / (highs - lows) : 12).toFixed(1);
-    let d = `M0,${y(values.length ? values[0] : value)}`;
-    for (let i = 0; i < steps.length; i++) d += `H${((100 * steps[i]) / end).toFixed(1)}V${y(values[i])}`;
-    line.setAttribute("d", `${d}H100V${y(value)}`);
-  };
-  return { element, draw };
+// ---- charts ------------------------------------------------------------------------------------------------
+
+const MARKS = { move: "--said", rollback: "--warn", alarm: "--bad", resume: "--good" };
+
+/** The range of a y axis: never so narrow that noise fills it. */
+function yRange(low, high, log, bounded) {
+  if (!(low <= high)) return [0, 1];
+  if (bounded) return [0, 1];
+  if (log) return [low / 1.3, high * 1.3];
+  const middle = (low + high) / 2;
+  const half = Math.max(0.55 * (high - low), 0.1 * Math.max(Math.abs(low), Math.abs(high)), 1e-9);
+  return [middle - half, middle + half];
 }
 
-// ---- curves ------------------------------------------------------------------------------------------------
+/** The nearest mark within a few pixels of a position. */
+function markAt(plot, marks, left) {
+  const far = (mark) => Math.abs(plot.valToPos(mark.step, "x") - left);
+  return marks.filter((mark) => far(mark) < 6).sort((a, b) => far(a) - far(b))[0];
+}
 
-/** One chart: a title, one line per series, its newest value in the legend; values at the pointer instead of the newest. */
-function chart(title, colours, point) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 500 100");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("role", "img");
-  const cursor = document.createElementNS(SVG, "path");
-  cursor.setAttribute("class", "gannb-cursor");
-  svg.append(cursor);
+/**
+ * One chart, drawn by uPlot: lines over steps, or over `xTitle`; values at the pointer, which all charts share.
+ * `view` is what the charts have in common: colours, marks, the zoom, and what is done when they change.
+ */
+function chart(title, says, view, { xTitle = "step", bounded = false, share } = {}) {
   const legend = make("div", { class: "gannb-legend" });
-  const top = make("span", { class: "gannb-top" }), bottom = make("span", { class: "gannb-bottom" });
-  const element = make("figure", { class: "gannb-chart" },
-    make("figcaption", {}, make("b", {}, title), legend), make("div", { class: "gannb-plot" }, top, bottom, svg));
-  const lines = new Map();
-  let end = 1;
+  const box = make("div", { class: "gannb-plot" });
+  const element = make("figure", { class: "gannb-chart", role: "img" },
+    make("figcaption", { title: says }, make("b", {}, title), " ", make("small", {}, says)), legend, box);
+  const overSteps = xTitle === "step";
+  const colour = (name) => () => getComputedStyle(element).getPropertyValue(name).trim();
+  let plot = null, shape = "", kept = [], end = 1, low = 0, high = 1, log = false, unit = false;
 
-  svg.addEventListener("pointermove", (event) => {
-    const box = svg.getBoundingClientRect();
-    point((end * (event.clientX - box.left)) / box.width);
-  });
-  svg.addEventListener("pointerleave", () => point(null));
-
-  const line = (name) => {
-    if (!lines.has(name)) {
-      const path = document.createElementNS(SVG, "path");
-      path.style.stroke = colours[lines.size % colours.length];
-      svg.append(path);
-      const value = make("output", {});
-      legend.append(make("span", {}, make("i", { style: `background:${path.style.stroke}` }), `${name} `, value));
-      lines.set(name, { path, value, x: [], y: [], last: "" });
+  const drawMarks = (u) => {
+    if (!overSteps) return;
+    const { ctx, bbox } = u;
+    ctx.save();
+    ctx.lineWidth = devicePixelRatio;
+    for (const { kind, step } of view.marks) {
+      const x = Math.round(u.valToPos(step, "x", true));
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.strokeStyle = colour(MARKS[kind])();
+      ctx.setLineDash(kind === "move" ? [3 * devicePixelRatio, 3 * devicePixelRatio] : []);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
     }
-    return lines.get(name);
+    ctx.restore();
   };
+  const create = (lines) => {
+    plot?.destroy();
+    legend.replaceChildren();
+    const axis = { stroke: colour("--faint"), font: "11px system-ui, sans-serif", grid: { stroke: colour("--grid"), width: 1 }, ticks: { show: false } };
+    const series = lines.map(({ name }, i) => ({
+      label: name, stroke: view.colours[i % view.colours.length], width: 1.5, spanGaps: true, points: { show: kept[0].length < 2 || undefined, size: 5 },
+      paths: share ? uPlot.paths.stepped({ align: 1 }) : undefined,
+      value: (u, value, s, index) => (index == null ? kept[s].last : kept[s].values[index] == null ? "" : short(kept[s].values[index])),
+    }));
+    plot = new uPlot({
+      width: box.clientWidth || 260, height: box.clientHeight || 120, padding: [6, 14, 0, 0],
+      scales: {
+        x: { time: false, range: (u, least, most) => (overSteps ? view.zoom ?? [0, end] : [least, most]) },
+        y: { distr: log ? 3 : 1, range: (u, least, most) => (unit || share ? [0, 1] : yRange(least ?? low, most ?? high, log)) },
+      },
+      axes: [
+        { ...axis, size: overSteps ? 22 : 36, label: overSteps ? undefined : xTitle, labelSize: 14, labelFont: axis.font, gap: 4, values: (u, ticks) => ticks.map((t) => (t === ticks[0] && overSteps ? "step" : short(t))) },
+        { ...axis, size: 46, gap: 3, space: 24, values: (u, ticks) => ticks.map((t) => (t == null ? "" : share ? `${Math.round(100 * t)} %` : short(t, 3))) },
+      ],
+      series: [{ label: xTitle, value: (u, value) => (value == null ? "" : short(value)) }, ...series],
+      cursor: { sync: overSteps ? { key: view.key, setSeries: false } : undefined, drag: { x: overSteps, y: false, setScale: false }, points: { size: 5 } },
+      legend: { mount: (u, table) => legend.append(table) },
+      hooks: {
+        draw: [drawMarks],
+        setSelect: [(u) => {
+          if (u.select.width < 4) return;
+          view.zoomTo([u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")]);
+          u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+        }],
+        setCursor: [(u) => overSteps && u.cursor.event && view.point(u.cursor.left < 0 ? null : markAt(u, view.marks, u.cursor.left))],
+      },
+    }, [[], ...lines.map(() => [])], box);
+    plot.over.addEventListener("dblclick", () => view.zoomTo(null));
+  };
+  new ResizeObserver(() => plot && box.clientWidth && plot.setSize({ width: box.clientWidth, height: box.clientHeight })).observe(box);
 
-  const draw = (series, step) => {
+  const draw = (lines, step) => {
     end = Math.max(step, 1);
-    let low = Infinity, high = -Infinity;
-    for (const one of series) {
-      const kept = Object.assign(line(one.name), { x: floats(one.x), y: floats(one.y), last: one.last });
-      for (const v of kept.y) if (Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
+    const tables = lines.map((line) => [Array.from(floats(line.x)), Array.from(floats(line.y), (v) => (Number.isFinite(v) ? v : null))]);
+    const [x = [], ...values] = tables.length ? uPlot.join(tables) : [];
+    const finite = values.flat().filter((v) => v != null);
+    [low, high] = [Math.min(...finite), Math.max(...finite)];
+    const logarithmic = !bounded && !share && low > 0 && high / low > 100;
+    unit = bounded && low >= 0 && high <= 1;
+    kept = [x, ...values].map((all, i) => (i ? { values: all, last: lines[i - 1].last } : all));
+    const now = [logarithmic, x.length < 2, ...lines.map((line) => line.name)].join();
+    if (now !== shape) {
+      shape = now;
+      log = logarithmic;
+      create(lines);
     }
-    if (!(low <= high)) return;
-    const log = low > 0 && high / low > 100;
-    if (title === "discriminator" && low >= 0 && high <= 1) { low = 0; high = 1; }
-    const [from, to] = log ? [Math.log(low), Math.log(high)] : [low, high];
-    const y = (v) => (to > from ? 97 - (94 * ((log ? Math.log(v) : v) - from)) / (to - from) : 50);
-    for (const { path, x, y: values } of lines.values()) {
-      let d = "", pen = "M";
-      for (let i = 0; i < x.length; i++) {
-        if (!Number.isFinite(values[i])) { pen = "M"; continue; }
-        d += `${pen}${((500 * x[i]) / end).toFixed(1)},${y(values[i]).toFixed(1)}`;
-        pen = "L";
-      }
-      path.setAttribute("d", x.length === 1 && d ? `${d}h0.01` : d);
-      path.classList.toggle("gannb-dotted", x.length === 1); // a first point alone
-    }
-    setText(top, short(high, 3));
-    element.classList.toggle("gannb-log", log);
-    setText(bottom, short(low, 3));
-    svg.setAttribute("aria-label", `${title}: ${series.map((one) => `${one.name} ${one.last}`).join(", ")}`);
+    plot.setData([x, ...values.map((all, i) => (share ? all.map((v) => (v == null ? v : share(lines[i].name, v))) : all))]);
+    plot.setLegend();
+    element.setAttribute("aria-label", `${title}: ${lines.map((line) => `${line.name} ${line.last}`).join(", ")}`);
   };
+  const redraw = () => plot?.setData(plot.data);
+  return { element, draw, redraw };
+}
 
-  const read = (step) => {
-    cursor.setAttribute("d", step === null ? "" : `M${(500 * step) / end},0V100`);
-    for (const { value, x, y, last } of lines.values()) {
-      let i = x.findIndex((s) => s >= step);
-      if (i < 0) i = x.length - 1;
-      setText(value, step === null || i < 0 ? last : short(y[i]));
-    }
+/** All charts of a run: marks, zoom and pointer are one for all. */
+function chartPanel(model) {
+  const key = Object.entries(MARKS).map(([kind, colour]) => make("span", { style: `color:var(${colour})` }, `${kind === "move" ? "┆" : "│"} ${kind} `));
+  const help = make("p", { class: "gannb-help" }, ...key, "· drag over a chart to zoom, double-click to zoom out");
+  const usual = [...help.childNodes];
+  const element = make("section", { class: "gannb-charts", "aria-label": "Curves" });
+  const charts = new Map();
+  const view = { // what all charts have in common
+    key: `gannb-${Math.random()}`, colours: model.get("colours"), marks: [], zoom: null,
+    zoomTo: (range) => {
+      view.zoom = range;
+      for (const one of charts.values()) one.redraw();
+    },
+    point: (mark) => help.replaceChildren(...(mark ? [`step ${mark.step}: ${mark.text}`] : usual)),
   };
-  return { element, draw, read };
+  const scales = new Map(model.get("numbers").map((number) => [number.name, scale(number)]));
+  const share = (name, value) => Math.min(1, Math.max(0, scales.get(name).of(value) / (scales.get(name).last || 1)));
+  const show = (title, explained, options, lines, step) => {
+    if (!charts.has(title)) {
+      charts.set(title, chart(title, explained, view, options));
+      element.append(charts.get(title).element);
+    }
+    charts.get(title).draw(lines, step);
+  };
+  const update = (frame) => {
+    view.marks = frame.marks;
+    const paths = frame.paths.filter(({ name }) => scales.has(name)).map((path) => upToNow(path, frame));
+    if (paths.length) show("numbers", "moved so far, within their sliders' ranges", { share }, paths, frame.step);
+    for (const { title, says: explained, bounded, lines } of frame.charts) show(title, explained, { bounded }, lines, frame.step);
+  };
+  const upToNow = (path, { step }) => {
+    const x = floats(path.x), y = floats(path.y);
+    return { ...path, x: Float32Array.of(...x, Math.max(step, x[x.length - 1])), y: Float32Array.of(...y, y[y.length - 1]) };
+  };
+  return { element, help, update, view };
 }
 
 // ---- the whole ---------------------------------------------------------------------------------------------
@@ -278,7 +336,7 @@ function numberPanel(numbers, send) {
     groups.get(number.group).append(rows[i].row);
   });
   const element = make("section", { class: "gannb-numbers", "aria-label": "Numbers" }, ...groups.values(), help);
-  return { element, update: (frame) => rows.forEach((row, i) => row.update(frame.numbers[i], frame.paths[i], frame)) };
+  return { element, update: (frame) => rows.forEach((row, i) => row.update(frame.numbers[i], frame)) };
 }
 
 /** What the run is doing, and the buttons for it. */
@@ -287,41 +345,67 @@ function bar(send) {
   const where = make("span", { class: "gannb-where" });
   const progress = make("progress", { max: 1, value: 0, "aria-label": "Progress" });
   const button = (label, title, act) => make("button", { type: "button", title, onclick: act }, label);
-  let paused = false, running = false;
+  let main = "pause", running = false;
   const ask = (what) => {
     send(what);
     if (!running) setText(where, `${what.do} ${WAITS}`);
   };
-  const pause = button("Pause", "Wait at the next step", () => send({ do: paused ? "resume" : "pause" }));
+  const go = button("Pause", "", () => send({ do: main }));
   const step = button("Step", "Take a single step, while paused", () => send({ do: "step" }));
   const stop = button("Stop", "End training after this step; the cells below go on", () => send({ do: "stop" }));
-  const save = button("Checkpoint", "Write a checkpoint at the next step", () => ask({ do: "checkpoint" }));
+  const speed = make("select", { ...OWN_KEYS, "aria-label": "Speed", title: "Slow motion: the same steps with time between them", onchange: () => send({ do: "limit", value: Number(speed.value) }) });
+  const name = make("input", { ...OWN_KEYS, type: "text", "aria-label": "Name of the checkpoint", placeholder: "name", maxlength: 80, spellcheck: "false", title: "Letters, digits, spaces and -._; empty: kept-STEP" });
+  const save = button("Checkpoint", "Write a checkpoint at the next step; it stays until you delete its file", () => {
+    ask({ do: "checkpoint", name: name.value.trim() });
+    name.value = "";
+  });
   const which = make("select", { ...OWN_KEYS, "aria-label": "Checkpoint to roll back to" });
   const back = button("Roll back", "Restore the weights of this checkpoint; the step count goes on", () => ask({ do: "rollback", name: which.value }));
   const element = make("header", {},
     make("span", { class: "gannb-dot", "aria-hidden": "true" }), state, where, progress,
-    make("span", { class: "gannb-buttons" }, pause, step, stop, save, make("span", { class: "gannb-joined" }, which, back)));
+    make("span", { class: "gannb-buttons" }, go, step, stop, speed,
+      make("span", { class: "gannb-joined" }, name, save), make("span", { class: "gannb-joined" }, which, back)));
 
-  let offered = "";
+  const MAIN = {
+    ready: ["start", "Start", "Begin to train; the cells below wait until it ends"],
+    training: ["pause", "Pause", "Wait at the next step"],
+    paused: ["resume", "Resume", "Go on training"],
+    interrupted: ["resume", "Resume", "Go on training from the checkpoint of the interrupt"],
+    stopped: ["resume", "Resume", "Go on training up to the end"],
+  };
+  let offered = "", limits = "";
   const update = (frame) => {
-    const { answered, notice } = frame;
+    const { answered, notice, limit } = frame;
     running = frame.running;
-    const steerable = running && !(notice && !answered);
-    paused = frame.state === "paused";
+    const deaf = running && notice && !answered; // clicks do not arrive before the cell ends
+    const startable = running || frame.state !== "ready"; // before `fit` there is nothing to start
+    let label, title;
+    [main, label, title] = MAIN[frame.state] ?? ["resume", "Resume", "It is done"];
     setText(state, frame.state);
     element.dataset.state = frame.state;
-    const left = running && !paused && frame.rate ? `, ${duration((frame.target - frame.step) / frame.rate)} left` : "";
-    setText(where, `step ${frame.step}${frame.target ? ` of ${frame.target}` : ""} · epoch ${frame.epoch}${frame.rate ? ` · ${frame.rate} steps/s${left}` : ""}`);
+    const left = running && frame.left != null && frame.state === "training" ? `, about ${duration(frame.left)} left` : "";
+    const speedNow = frame.rate ? ` · ${short(frame.rate, 3)} steps/s` : "";
+    setText(where, `step ${frame.step}${frame.target ? ` of ${frame.target}` : ""} · epoch ${frame.epoch} · ${clock(frame.seconds)} trained${left}${speedNow}`);
     progress.value = frame.target ? frame.step / frame.target : 0;
-    setText(pause, paused ? "Resume" : "Pause");
-    pause.disabled = stop.disabled = !steerable;
-    step.disabled = !(steerable && paused);
-    if (offered !== frame.checkpoints.join()) {
-      offered = frame.checkpoints.join();
-      const chosen = which.value;
-      which.replaceChildren(...frame.checkpoints.map((name) => make("option", { value: name, selected: name === chosen }, name === "best" ? "best" : `step ${name}`)));
+    setText(go, label);
+    go.title = title;
+    go.classList.toggle("gannb-main", main !== "pause");
+    go.disabled = deaf || !startable || !(frame.state in MAIN);
+    stop.disabled = deaf || !running;
+    step.disabled = deaf || !running || frame.state !== "paused";
+    const now = Math.round(10 * limit) / 10;
+    if (limits !== String(now)) {
+      limits = String(now);
+      const all = [...new Set([...SPEEDS, ...(now ? [now] : [])])].sort((a, b) => a - b);
+      speed.replaceChildren(make("option", { value: 0, selected: !now }, "full speed"),
+        ...all.map((value) => make("option", { value, selected: value === now }, `${value} steps/s`)));
     }
-    back.disabled = which.disabled = !offered;
+    if (offered !== JSON.stringify(frame.checkpoints)) {
+      offered = JSON.stringify(frame.checkpoints);
+      const chosen = which.value;
+      which.replaceChildren(...frame.checkpoints.map(([value, text]) => make("option", { value, selected: value === chosen }, text)));
+    }
+    back.disabled = which.disabled = !frame.checkpoints.length;
   };
   return { element, update };
 }
@@ -345,26 +429,37 @@ function runLog() {
   return { element, update };
 }
 
-function samples(model) {
-  const image = make("img", { alt: "" });
+/** The newest samples, with their own step: an image, a page such as a moving skeleton, or lines over an axis of their own. */
+function picture(model) {
   const when = make("small", {});
-  const caption = make("figcaption", {}, make("b", {}, "newest samples"), " ", when);
-  const element = make("figure", { class: "gannb-samples", hidden: true }, caption, image);
-  let url = "";
+  const what = make("b", {}, "newest samples");
+  const body = make("div", { class: "gannb-shown" });
+  const element = make("figure", { class: "gannb-samples", hidden: true }, make("figcaption", {}, what, " ", when), body);
+  const image = make("img", {});
+  let url = "", lines = null;
   const draw = () => {
-    const png = model.get("samples");
-    element.hidden = !png || !png.byteLength;
+    const shown = model.get("picture");
+    element.hidden = !shown.label;
     if (element.hidden) return;
-    if (url) URL.revokeObjectURL(url);
-    url = URL.createObjectURL(new Blob([png], { type: "image/png" }));
-    image.src = url;
+    setText(when, shown.label);
+    if (shown.image) {
+      URL.revokeObjectURL(url);
+      url = URL.createObjectURL(new Blob([shown.image], { type: "image/png" }));
+      image.src = url;
+      image.alt = `Newest samples, ${shown.label}`;
+      if (body.firstChild !== image) body.replaceChildren(image);
+    } else if (shown.html) {
+      body.innerHTML = shown.html;
+    } else {
+      setText(what, shown.profile.title);
+      if (!lines) {
+        lines = chart(shown.profile.title, "", { colours: model.get("colours"), marks: [] }, { xTitle: shown.profile.x_title });
+        body.replaceChildren(lines.element);
+      }
+      lines.draw(shown.profile.lines, 0);
+    }
   };
-  const update = ({ pictured }) => {
-    if (when.textContent === `step ${pictured}`) return;
-    setText(when, `step ${pictured}`);
-    image.alt = `Newest samples, step ${pictured}`;
-  };
-  return { element, draw, update };
+  return { element, draw };
 }
 
 function render({ model, el }) {
@@ -372,32 +467,18 @@ function render({ model, el }) {
   const top = bar(send);
   const notice = make("p", { class: "gannb-notice", role: "note", hidden: true });
   const numbers = numberPanel(model.get("numbers"), send);
-  const plots = make("section", { class: "gannb-charts", "aria-label": "Curves" });
+  const charts = chartPanel(model);
   const messages = runLog();
-  const pictures = samples(model);
-  const charts = new Map();
-  let pointed = null;
+  const pictures = picture(model);
+  let before = "";
 
-  const point = (step) => {
-    pointed = step;
-    for (const one of charts.values()) one.read(step);
-  };
-  const draw = (frame) => {
-    for (const { title, lines } of frame.charts) {
-      if (!charts.has(title)) {
-        charts.set(title, chart(title, model.get("colours"), point));
-        plots.append(charts.get(title).element);
-      }
-      charts.get(title).draw(lines, frame.step);
-    }
-    point(pointed);
-  };
   const update = () => {
     const frame = model.get("frame");
     notice.hidden = !frame.notice;
     setText(notice, frame.notice);
-    for (const part of [top, numbers, messages, pictures]) part.update(frame);
-    draw(frame);
+    for (const part of [top, numbers, messages, charts]) part.update(frame);
+    if (frame.state === "ready" && frame.running && before !== "ready") el.scrollIntoView({ block: "nearest" });
+    before = frame.running ? frame.state : "";
   };
 
   let waiting = 0; // a hidden page draws nothing
@@ -407,16 +488,17 @@ function render({ model, el }) {
   };
   el.classList.add("gannb-live");
   el.append(make("div", { class: "gannb-panel", role: "region", "aria-label": "Live view" },
-    top.element, notice, plots,
-    make("div", { class: "gannb-below" }, numbers.element, make("div", { class: "gannb-side" }, pictures.element, messages.element))));
+    top.element, notice,
+    make("div", { class: "gannb-above" }, pictures.element, charts.element), charts.help,
+    make("div", { class: "gannb-below" }, numbers.element, messages.element)));
   model.on("change:frame", later);
-  model.on("change:samples", pictures.draw);
-  update();
+  model.on("change:picture", pictures.draw);
+  later(); // once it stands in the page, and has a size
   pictures.draw();
   return () => {
     cancelAnimationFrame(waiting);
     model.off("change:frame", later);
-    model.off("change:samples", pictures.draw);
+    model.off("change:picture", pictures.draw);
   };
 }
 

@@ -1,7 +1,7 @@
 """The widget of the live view; the page's side is `panel.js` and `panel.css`.
 
-One custom widget rather than a tree of ipywidgets: native sliders have names for screen readers and work by keyboard,
-curves need 40 kB per refresh where a plotly widget adds 5 MB, and nothing is loaded from the network.
+One custom widget rather than a tree of ipywidgets: native sliders have names for screen readers and work by keyboard.
+uPlot (50 kB, in `uplot/`) draws the charts where a plotly widget adds 5 MB; nothing is loaded from the network.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Panel(anywidget.AnyWidget):
         numbers: what does not change: one `controls.describe` per number.
         colours: of the lines of a chart, in their order.
         frame: what changes, replaced at each refresh; see `gannb.widgets.live_view.LiveView`.
-        samples: the newest samples, a PNG; empty where there are none.
+        picture: the newest samples; see `gannb.widgets.picture.packed`. Empty where there are none.
     """
 
-    _esm = (HERE / "panel.js").read_text(encoding="utf-8")
-    _css = (HERE / "panel.css").read_text(encoding="utf-8")
+    _esm = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("uplot/uPlot.iife.min.js", "panel.js"))
+    _css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("uplot/uPlot.min.css", "panel.css"))
 
     numbers: traitlets.List = traitlets.List().tag(sync=True)
     colours: traitlets.List = traitlets.List().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
-    samples = traitlets.Bytes().tag(sync=True)
+    picture = traitlets.Dict().tag(sync=True)

@@ -13,11 +13,14 @@ from gannb.widgets.curves import Charts, Trace
 
 REFUSAL_SECONDS = 15.0
 """How long a refusal is shown beside its number; it stays in the list of messages."""
+MOST_PATHS = 6
 ACTIONS = {
-    "hold": "held", "release": "released", "rollback": "rolled back to", "stop": "stopped",
+    "hold": "held", "release": "released", "rollback": "rolled back to", "stop": "stopped", "checkpoint": "kept",
     "pause": "paused", "resume": "resumed", "step": "one step",
 }  # fmt: skip
 """How the messages name what a person or an alarm did."""
+MARKED = {"rollback": "rollback", "resume": "resume", "resumed": "resume", "branched": "resume"}
+"""Events that leave a mark of a kind in the charts, beside moves and alarms."""
 
 
 class RunLog:
@@ -25,6 +28,11 @@ class RunLog:
 
     Args:
         trainer: of the run.
+
+    Attributes:
+        messages: alarms, refusals and actions, `{"kind", "step", "text"}`.
+        marks: what the charts mark, `{"kind": "move" | "rollback" | "alarm" | "resume", "step", "text"}`.
+        checkpoints: what a run can be rolled back to, as `[name, label]`.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -32,8 +40,9 @@ class RunLog:
         self.charts = Charts()
         self.paths = {name: Trace() for name in trainer.numbers.parameters}
         self.messages: deque[dict[str, Any]] = deque(maxlen=40)
+        self.marks: deque[dict[str, Any]] = deque(maxlen=200)
         self.refused: dict[str, tuple[str, float]] = {}
-        self.checkpoints: list[str] = []
+        self.checkpoints: list[tuple[str, str]] = []
         self._metrics, self._events = (Tail(trainer.run.folder / f"{n}.jsonl") for n in ("metrics", "events"))
         self._written_at = 0.0
         for name, path in self.paths.items():
@@ -57,23 +66,28 @@ class RunLog:
         for event in self._events.rows():
             self._add_event(event)
 
-    def add(self, kind: str, step: int, text: str) -> None:
+    def add(self, kind: str, step: int, text: str, mark: str = "") -> None:
         """Add a message.
 
         Args:
             kind: "alarm", "refused" or "note".
             step: when it happened.
             text: the message.
+            mark: the kind of mark that it leaves in the charts; empty: none.
         """
         self.messages.append({"kind": kind, "step": step, "text": text})
+        if mark:
+            self.marks.append({"kind": mark, "step": step, "text": text})
 
     def packed(self) -> dict[str, Any]:
         """For the page."""
         now = time.perf_counter()
+        moving = [(name, path) for name, path in self.paths.items() if len(path) > 1][:MOST_PATHS]
         return {
             "charts": self.charts.packed(),
-            "paths": [path.packed() for path in self.paths.values()],
+            "paths": [{"name": name, **path.packed()} for name, path in moving],
             "messages": list(self.messages),
+            "marks": list(self.marks),
             "refused": {name: text for name, (text, at) in self.refused.items() if now - at < REFUSAL_SECONDS},
             "checkpoints": self.checkpoints,
         }
@@ -89,14 +103,16 @@ class RunLog:
             return self.add("refused", step, f"{kind} {event.get('name', '')} {outcome}")
         if kind == "alarm":
             action = "" if event["action"] == "note" else f" → {event['action']}"
-            return self.add("alarm", step, f"{event['name']}: {event['says']}{action}")
+            return self.add("alarm", step, f"{event['name']}: {event['says']}{action}", "alarm")
         if kind in ("damaged", "not comparable"):
             return self.add("alarm", step, f"{kind}: {event['says']}")
         if kind == "capture":
             return self.add("note", step, f"{event['name']} plays {event['says']}")
-        if kind in ("resumed", "branched") or by:
-            name = "" if kind == "checkpoint" else event.get("name", "")
-            return self.add("note", step, " ".join(filter(None, [ACTIONS.get(kind, kind), name, who(by)])))
+        if kind == "checkpoint" and by != "person":  # the end of a call; a pause and a stop have their own event
+            return self.add("note", step, f"{by}; saved") if by.startswith("interrupted") else None
+        if kind in MARKED or by:
+            text = " ".join(filter(None, [ACTIONS.get(kind, kind), event.get("name", ""), who(by)]))
+            return self.add("note", step, text, MARKED.get(kind, ""))
         return None
 
     def _move(self, event: Mapping[str, Any]) -> None:
@@ -109,7 +125,7 @@ class RunLog:
         if by == self.trainer.numbers[name].driver:
             return None
         self.refused.pop(name, None)
-        return self.add("note", step, f"{name} {event['old']:.4g} → {event['new']:.4g} {who(by)}")
+        return self.add("note", step, f"{name} {event['old']:.4g} → {event['new']:.4g} {who(by)}", "move")
 
 
 def who(by: str) -> str:
@@ -117,7 +133,9 @@ def who(by: str) -> str:
     return {"person": "by you", "": ""}.get(by, f"by {by}")
 
 
-def checkpoints(trainer: Trainer) -> list[str]:
-    """The checkpoints that a run can be rolled back to: the best, and the steps that are kept."""
-    best = ["best"] if trainer.checkpoints.find("best").is_file() else []
-    return [*best, *(str(step) for step, _ in trainer.checkpoints.by_step())]
+def checkpoints(trainer: Trainer) -> list[tuple[str, str]]:
+    """Names and labels of what a run can be rolled back to: the best, those with a name, and the last steps."""
+    kept = trainer.checkpoints
+    best = [("best", "best")] if kept.find("best").is_file() else []
+    named = [(name, f"{name} (step {step})") for name, step in kept.named().items()]
+    return [*best, *reversed(named), *((str(step), f"step {step}") for step, _ in kept.by_step())]

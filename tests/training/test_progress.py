@@ -19,12 +19,12 @@ def test_times_in_words(seconds, words):
     assert duration(seconds) == words
 
 
-def clocked(monkeypatch, seconds_a_step):
+def clocked(monkeypatch, seconds_a_step, **options):
     clock = [0.0]
     monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
 
     def run(steps, target):
-        shown = Progress(0, target, 10, live=False, device=torch.device("cpu"))
+        shown = Progress(0, target, 10, device=torch.device("cpu"), **options)
         for step in range(1, steps + 1):
             clock[0] += seconds_a_step
             shown(step)
@@ -57,8 +57,6 @@ def test_only_rank_0_writes_it(monkeypatch, tmp_path):
     assert not (tmp_path / "progress.json").exists()
 
 
-def test_a_bar_where_a_person_watches(capsys):
-    shown = Progress(5, 20, 10, live=True, device=torch.device("cpu"))
-    shown(9)
-    shown.close(12)
-    assert shown._bar.n == 12 and capsys.readouterr().out == ""
+def test_where_a_live_view_shows_it_nothing_is_printed(monkeypatch, capsys):
+    clocked(monkeypatch, 10.0, quiet=True)(30, 3251)
+    assert capsys.readouterr() == ("", "")

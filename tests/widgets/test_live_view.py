@@ -1,6 +1,7 @@
 """The live view: what it shows, what it hands on, what it leaves alone."""
 
 import io
+import signal
 import threading
 import time
 
@@ -12,7 +13,9 @@ from PIL import Image
 from gannb.control.alarms import Lasting
 from gannb.control.commands import Command
 from gannb.training.interrupt import Paused
-from gannb.widgets.live_view import LiveView, RateLimit, live, png
+from gannb.widgets.clock import Clock, RateLimit
+from gannb.widgets.live_view import LiveView, live
+from gannb.widgets.picture import png
 from tests.training.regimes import open_run, sagan
 
 
@@ -75,7 +78,8 @@ def test_it_shows_where_the_run_stands(trainer):
     assert standing(view, "real_label") == {
         "value": trainer.numbers["real_label"].value, "held": False, "driver": "schedule",
     }  # fmt: skip
-    assert Image.open(io.BytesIO(view.panel.samples)).size == (4 * 66, 66)
+    assert Image.open(io.BytesIO(view.panel.picture["image"])).size == (2 * 66, 2 * 66)
+    assert view.panel.picture["label"] == "step 12"
 
 
 def test_looking_changes_nothing(trainer, tmp_path):
@@ -171,15 +175,17 @@ def test_samples_that_fail_are_shown_and_stop_no_training(trainer):
     assert messages(view, "alarm") == ["samples: ZeroDivisionError: division by zero"]
 
 
-def test_the_newest_file_is_shown_by_default(trainer):
-    folder = trainer.run.path("samples", "a.png").parent
-    (folder / "a.png").write_bytes(png(torch.zeros(1, 1, 4, 4)))
-    assert LiveView(trainer, version="7.3.0").panel.samples == (folder / "a.png").read_bytes()
+def test_the_newest_file_is_shown_by_default_with_its_own_step(trainer):
+    file = trainer.run.path("samples", "000120.png")
+    file.write_bytes(png(torch.zeros(1, 1, 4, 4)))
+    view = LiveView(trainer, version="7.3.0")
+    assert view.panel.picture == {"label": "step 120", "image": file.read_bytes()}
+    assert view.newest_file(trainer) is None, "it is shown already"
 
 
 def test_pace_keeps_to_its_share():
     for took, pause in ((0.001, 0.2), (0.05, 5.0)):  # 1 ms: the shortest interval; 50 ms: one per cent of 5 s
-        pace = RateLimit(shortest=0.2, share=0.01)
+        pace = RateLimit(0.2, 0.01)
         pace.did(8.0, 9.0)
         assert pace.next == pytest.approx(9.2), "the first time loads much, and says nothing of the next"
         pace.did(10.0, 10.0 + took)
@@ -193,7 +199,7 @@ def test_the_last_samples_are_shown_however_long_they_take(trainer):
     view._pictures.did(0.0, time.perf_counter())
     trainer.watchers.append(view)
     trainer.fit(steps=5)
-    assert (seen[0], seen[-1], view.panel.frame["pictured"]) == (0, 5, 5)
+    assert (seen[0], seen[-1], view.panel.picture["label"]) == (0, 5, "step 5")
 
 
 def test_a_number_without_effect_is_not_offered(trainer, monkeypatch):
@@ -202,3 +208,95 @@ def test_a_number_without_effect_is_not_offered(trainer, monkeypatch):
     names = [number["name"] for number in view.panel.numbers]
     assert "real_label" not in names and len(names) == len(trainer.numbers.parameters) - 1
     assert standing(view, "lr")["value"] == trainer.numbers["lr"].value
+
+
+def test_the_clock_leaves_pauses_out(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("gannb.widgets.clock.time.perf_counter", lambda: now[0])
+    clock = Clock()
+    for step, training in ((0, False), (0, True), (10, True), (30, True), (30, False), (30, True), (40, True)):
+        clock.tick(step, training)
+        now[0] += 1.0
+    assert clock.seconds == 3.0
+    packed = clock.packed(40, 60)
+    assert packed["left"] == 20 / packed["rate"]
+
+
+def test_slow_motion_takes_its_time_and_changes_nothing(trainer, tmp_path):
+    alone = sagan(open_run(tmp_path / "alone"))
+    alone.fit(steps=6)
+    view = LiveView(trainer, version="7.3.0", lasting=1.2)
+    trainer.watchers.append(view)
+    began = time.monotonic()
+    trainer.fit(steps=6)
+    assert time.monotonic() - began > 0.8 and view.clock.limit == pytest.approx(5.0)
+    assert trainer.weights() == alone.weights()
+    act(view, do="limit", value=0)
+    began = time.monotonic()
+    trainer.fit(steps=12)
+    assert view.clock.limit == 0
+
+
+def test_it_begins_when_a_person_presses_start(tmp_path):
+    trainer = sagan(open_run(tmp_path, live="on"))
+    live(trainer)
+    (view,) = trainer.watchers
+    seen = []
+
+    def person():
+        for _ in range(500):
+            if view.panel.frame["state"] == "ready" and view.panel.frame["running"]:
+                seen.append(view.panel.frame["step"])
+                act(view, do="move", name="real_label", value=0.7)
+                act(view, do="start")
+                return
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    trainer.fit(steps=4)
+    thread.join()
+    assert seen == [0] and trainer.step == 4
+    assert trainer.run.events("move")[0]["step"] == 0, "a move before the start acts from the first step on"
+
+
+def test_nobody_there_to_start_it_is_found_out(trainer):
+    view = LiveView(trainer, version="7.3.0")
+    trainer.session.running = trainer.session.waiting = True
+    view._check_answer(10.0)
+    view._check_answer(20.0)
+    assert trainer.session.live, "a page may take a while to load"
+    view._check_answer(26.0)
+    assert not trainer.session.live
+
+
+def test_an_interrupted_run_goes_on_from_the_panel(trainer):
+    view = LiveView(trainer, version="7.3.0")
+    trainer.watchers.append(view)
+    at(trainer, 3, lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(Paused):
+        trainer.fit(steps=8)
+    assert view.panel.frame["state"] == "interrupted"
+    assert messages(view, "note")[-1] == "interrupted; saved"
+    trainer.watchers.pop()
+    act(view, do="resume")
+    assert trainer.step == 8 and view.panel.frame["state"] == "done"
+    assert messages(view, "note")[-1] == "resumed by you"
+    assert [mark["kind"] for mark in view.panel.frame["marks"]] == ["resume"]
+
+
+def test_what_happened_leaves_marks(trainer):
+    trainer.alarms.append(Lasting("high", lambda seen: True, "it is high", patience=8))
+    view = LiveView(trainer, version="7.3.0")
+    trainer.watchers.append(view)
+    at(trainer, 2, lambda: act(view, do="move", name="real_label", value=0.7))
+    at(trainer, 3, lambda: act(view, do="checkpoint", name="before"))
+    at(trainer, 5, lambda: act(view, do="rollback", name="before"))
+    trainer.fit(steps=20)
+    marks = view.panel.frame["marks"]
+    assert [mark["kind"] for mark in marks] == ["move", "rollback", "alarm"]
+    assert marks[1]["text"] == "rolled back to before by you"
+    assert ("before", "before (step 4)") in [tuple(kept) for kept in view.panel.frame["checkpoints"]]
+    assert "kept before by you" in messages(view, "note")
+    (path,) = [path for path in view.panel.frame["paths"] if path["name"] == "real_label"]
+    assert np.frombuffer(path["y"], np.float32)[-1] == np.float32(0.7)

@@ -1,4 +1,4 @@
-"""The what-if panel of the identity experiment: one face on the yaw axis, under three sliders."""
+"""Widgets of the identity experiment: one face on the yaw axis under three sliders, and the live view's diagnosis."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING
 
 from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.figures import what_if
+from gannb.experiments.identity.metrics import Comparison
 from gannb.training.trainer import Trainer
+from gannb.widgets.picture import Profile
 from gannb.widgets.sliders import Slider, with_controls
 
 if TYPE_CHECKING:
     import ipywidgets
     import plotly.graph_objects as go
+
+
+def diagnosis_by_angle(comparison: Comparison) -> Profile:
+    """What a live view shows of a run of `identity`: the mean cosine to the target by yaw, before and after."""
+    bins = comparison.bins
+    parts = [comparison.within(low, high) for low, high in bins]
+    lines = {name: [getattr(part, name).mean().item() for part in parts] for name in ("before", "after")}
+    return Profile("cosine to the target", "|yaw|, degrees", [(low + high) / 2 for low, high in bins], lines)
 
 
 def what_if_panel(trainer: Trainer, faces: Faces, *, face: int) -> go.Figure | ipywidgets.VBox:

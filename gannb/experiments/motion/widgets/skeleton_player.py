@@ -10,19 +10,21 @@ import base64
 import html
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from gannb.experiments.motion.data.clips import FPS
+from gannb.experiments.motion.data.clips import FPS, Clips
 from gannb.experiments.motion.data.speech import SAMPLE_RATE, Speech
 from gannb.experiments.motion.kinematics import bone_lengths, bone_violation, joint_angles, limit_violation
+from gannb.experiments.motion.metrics.evaluation import generate_clips
 from gannb.experiments.motion.skeleton import ANGLE_JOINTS, BODY, JOINTS, PARENTS
 from gannb.runs.files import write_text
+from gannb.training.trainer import Trainer
 
-HEIGHT = 410  # pixels of the frame in a notebook
+HEIGHT, COMPACT_HEIGHT = 410, 286  # pixels of the frame in a notebook, and in a live view
 BONE_TOLERANCE = 0.01  # share of a bone's length
 LIMIT_TOLERANCE = 0.5  # degrees beyond a joint's limit
 _BLOCK = 65536  # samples an encoder is given at a time; libsndfile's Vorbis overflows its stack on long ones
@@ -34,16 +36,23 @@ class SkeletonPlayer:
     Args:
         motions: a name above each panel → pose `[F, 52, 3]` in metres at 15 fps.
         speech: what is heard; None plays silently.
+        compact: play again and again, without sound and controls, as in a live view.
 
     Raises:
         ValueError: no motion, another shape than `[F, 52, 3]`, or NaN in one.
     """
 
-    def __init__(self, motions: Mapping[str, np.ndarray | torch.Tensor], speech: Speech | None = None) -> None:
+    def __init__(
+        self,
+        motions: Mapping[str, np.ndarray | torch.Tensor],
+        speech: Speech | None = None,
+        *,
+        compact: bool = False,
+    ) -> None:
         if not motions:
             raise ValueError("motions: give at least one, such as {'real': pose}")
         self.motions = {name: _pose(name, pose) for name, pose in motions.items()}
-        self.speech = speech
+        self.speech, self.compact = speech, compact
         self._packed: dict[float, str] = {}  # the sound by its length, which is slow to pack
 
     def with_motions(self, motions: Mapping[str, np.ndarray | torch.Tensor]) -> SkeletonPlayer:
@@ -70,7 +79,8 @@ class SkeletonPlayer:
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{html.escape(self.page())}" title="Skeleton player" '
-            f'style="width:100%;height:{HEIGHT}px;border:0" allow="autoplay"></iframe>'
+            f'style="width:100%;height:{COMPACT_HEIGHT if self.compact else HEIGHT}px;border:0" '
+            'allow="autoplay"></iframe>'
         )
 
     def __repr__(self) -> str:
@@ -90,10 +100,11 @@ class SkeletonPlayer:
             "width": round(2 * float(widths.max()), 3),
             "motions": [self._motion(name, pose) for name, pose in self.motions.items()],
             "audio": self._audio(),
+            "compact": self.compact,
         }
 
     def _audio(self) -> str | None:
-        if self.speech is None:
+        if self.speech is None or self.compact:
             return None
         if self.seconds not in self._packed:
             self._packed[self.seconds] = _sound(self.speech.cut(0, self.seconds))
@@ -107,6 +118,21 @@ class SkeletonPlayer:
         steps = (pose / step).round().to(torch.int16).numpy().astype("<i2")
         packed = {"pose": _base64(steps.tobytes()), "fault": _base64(faults.tobytes())}
         return {"name": name, "frames": len(pose), "step": step, "note": note, "faulty": faulty > 0, **packed}
+
+
+def beside_real(clips: Clips) -> Callable[[Trainer], SkeletonPlayer]:
+    """What a live view shows of a generator of gestures: its motion to a clip's speech beside the real one.
+
+    Args:
+        clips: the first one is shown.
+    """
+    first = Clips(*(part[:1] for part in clips))
+
+    def show(trainer: Trainer) -> SkeletonPlayer:
+        generated = generate_clips(trainer.ema("G"), first)
+        return SkeletonPlayer({"real": first.pose[0], "generated": generated[0]}, compact=True)
+
+    return show
 
 
 def violations(pose: torch.Tensor, lengths: torch.Tensor | None = None) -> np.ndarray:
