@@ -157,7 +157,7 @@ def test_a_wheel_opens_a_copy(installed: Path, tmp_path: Path) -> None:
 
 
 def test_the_dockerfile_copies_what_a_wheel_is_built_from(root: Path) -> None:
-    text = (root / "Dockerfile").read_text()
+    text = (root / "docker" / "Dockerfile").read_text()
     copied = {name for line in re.findall(r"^COPY (.+) \S+$", text, flags=re.MULTILINE) for name in line.split()}
     wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert copied == {*wheel["only-include"], "pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
