@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ class Catalogue:
             parameters |= dict.fromkeys(settings)
             scored |= dict.fromkeys(scores)
         columns = [*HEAD, *parameters, *(name for name in scored if name not in parameters), "folder"]
-        return cls(pd.DataFrame(rows, columns=columns, dtype=object), tuple(parameters), tuple(scored))
+        frame = pd.DataFrame(rows, columns=columns, dtype=object)
+        return cls(frame.where(frame.notna(), None), tuple(parameters), tuple(scored))
 
     @classmethod
     def find(cls, named: str, runs: str = "") -> Catalogue:
@@ -107,11 +109,8 @@ class Catalogue:
         """
         if by not in self.frame.columns:
             raise CatalogueError(f"sort: given {by!r}; allowed: {', '.join(self.frame.columns[:-1])}")
-        values = list(self.frame[by])
-        known = [i for i in range(len(self)) if not _absent(values[i])]  # NaN would spoil the order
-        unknown = [i for i in range(len(self)) if _absent(values[i])]
-        known.sort(key=lambda i: _key(values[i]), reverse=descending)
-        return self._of(self.frame.iloc[known + unknown])
+        order: Any = lambda column: column.map(_key, na_action="ignore")  # noqa: E731
+        return self._of(self.frame.sort_values(by, ascending=not descending, kind="stable", key=order))
 
     def pick(self, runs: Sequence[str] | int) -> Catalogue:
         """These runs by name, in this order; or the first so many.
@@ -136,14 +135,14 @@ class Catalogue:
         names = (*(["experiment"] if self.frame["experiment"].nunique() > 1 else []), *self.differing())
         found: dict[str, list[int]] = {}
         for index, row in zip(self.frame.index, self.frame[list(names)].to_dict("records")):
-            label = ", ".join(f"{name}={_short(value)}" for name, value in row.items() if not _absent(value))
+            label = ", ".join(f"{name}={_short(value)}" for name, value in row.items() if value is not None)
             found.setdefault(label or "all alike", []).append(index)
         return {label: self._of(self.frame.loc[rows]) for label, rows in found.items()}
 
     def comparison(self, metric: str, better: str = "low") -> Comparison:
         """The variants by one score; the newest run where a seed has several."""
         newest = {
-            (label, seed): Score.missing(metric, "not in its summary") if _absent(value) else Score(metric, value)
+            (label, seed): Score.missing(metric, "not in its summary") if value is None else Score(metric, value)
             for label, runs in self.variants().items()
             for seed, value in zip(runs.frame["seed"], runs.frame[metric])
         }
@@ -188,7 +187,7 @@ class Catalogue:
     def common_scores(self) -> list[str]:
         """Scores that all finished runs have."""
         finished = self.frame[self.frame["state"] == "finished"]
-        return [name for name in self.scored if len(finished) and not finished[name].map(_absent).any()]
+        return [name for name in self.scored if len(finished) and finished[name].notna().all()]
 
     def branches(self) -> Table:
         """Runs that began at another's checkpoint: from which, at what step, with which other parameters."""
@@ -213,26 +212,21 @@ class Catalogue:
     def in_common(self) -> tuple[str, ...]:
         """Those of the differing parameters that all runs have: of one experiment all, of several what they share."""
         mixed = self.frame["experiment"].nunique() > 1
-        return tuple(n for n in self.differing() if not (mixed and self.frame[n].map(_absent).any()))
+        return tuple(n for n in self.differing() if not mixed or self.frame[n].notna().all())
 
     def words(self) -> dict[str, str]:
         """Each run in a line, by its name: the seed, what differs, and the first score that all have."""
         mixed = ["experiment"] if self.frame["experiment"].nunique() > 1 else []
         names = [*mixed, "seed", *self.in_common(), *self.common_scores()[:1]]
         rows = self.frame[names].to_dict("records")
-        said = [
-            [f"{n} {v:.4g}" if isinstance(v, float) else f"{n} {v}" for n, v in row.items() if not _absent(v)]
-            for row in rows
-        ]
+        said = [[f"{n} {_short(v, '.4g')}" for n, v in row.items() if v is not None] for row in rows]
         return {run: ", ".join([run, *words]) for run, words in zip(self.frame["run"], said)}
 
     def table(self, most: int = 20) -> Table:
         """The first runs: head, what differs, scores."""
-        scores = [name for name in self.scored if not self.frame[name].map(_absent).all()][:4]
+        scores = [name for name in self.scored if self.frame[name].notna().any()][:4]
         columns = [*HEAD, *self.in_common(), *scores]
-        rows = [
-            [None if _absent(v) else v for v in row] for row in self.frame[columns].head(most).itertuples(index=False)
-        ]
+        rows = list(self.frame[columns].head(most).itertuples(index=False))
         note = f"{len(self)} runs" + (f", the first {most} shown" if len(self) > most else "")
         return Table(columns, rows, note=note)
 
@@ -284,17 +278,8 @@ def _reduced(steps: np.ndarray, values: np.ndarray, points: int) -> tuple[np.nda
 
 def _last_names(folder: Path) -> list[str]:
     """The names in the last few rows of a run; the file is not read whole."""
-    path = folder / "metrics.jsonl"
-    if not path.is_file():
-        return []
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 20_000))
-        lines = file.read().split(b"\n")[1 if path.stat().st_size > 20_000 else 0 : -1]
-    return [name for line in lines for name in json.loads(line) if name not in ("step", "epoch")]
-
-
-def _absent(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
+    last = islice(files.rows_from_end(folder / "metrics.jsonl"), 300)
+    return [name for _, row in last for name in row if name not in ("step", "epoch")]
 
 
 def _key(value: Any) -> tuple[int, Any]:
@@ -302,5 +287,5 @@ def _key(value: Any) -> tuple[int, Any]:
     return (0, float(value)) if isinstance(value, int | float) else (1, str(value))
 
 
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _short(value: Any, form: str = "g") -> str:
+    return f"{value:{form}}" if isinstance(value, float) else str(value)
