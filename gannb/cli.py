@@ -204,11 +204,7 @@ def _export(args: argparse.Namespace) -> int:
 
     folder = locations.find(args.tensorboard)
     out = locations.path_of(args.out, "--out") if args.out else folder / "tensorboard"
-    try:
-        written = tensorboard.export(folder, writable_folder(out, "--out"))
-    except tensorboard.NotInstalled as error:
-        raise BadInput(str(error)) from error
-    print(f"tensorboard: {written}")
+    print(f"tensorboard: {tensorboard.export(folder, writable_folder(out, '--out'))}")
     return DONE
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from gannb.config.faults import BadInput
 from gannb.runs.files import read_lines
-
-
-class NotInstalled(RuntimeError):
-    """The package `tensorboard` is not installed."""
 
 
 def export(folder: Path, out: Path) -> Path:
@@ -20,10 +17,10 @@ def export(folder: Path, out: Path) -> Path:
         out: where the log goes.
 
     Raises:
-        NotInstalled: without the package `tensorboard`.
+        BadInput: without the package `tensorboard`.
     """
     if importlib.util.find_spec("tensorboard") is None:
-        raise NotInstalled("the package tensorboard is not installed here: add it with `pip install tensorboard`")
+        raise BadInput("the package tensorboard is not installed here: add it with `pip install tensorboard`")
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(out)) as writer:

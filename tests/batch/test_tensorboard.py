@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gannb.batch import tensorboard
+from gannb.config.faults import BadInput
 
 
 class Writer:
@@ -56,5 +57,5 @@ def test_everything_measured_and_moved_is_written(run: Path, monkeypatch: pytest
 
 def test_without_the_package_it_says_what_to_install(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(tensorboard.NotInstalled, match="pip install tensorboard"):
+    with pytest.raises(BadInput, match="pip install tensorboard"):
         tensorboard.export(run, run / "log")

@@ -10,11 +10,10 @@ score: kid_held_out              # the score to compare; lower is better unless 
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gannb.config import presets
 from gannb.config.experiment import Experiment
-from gannb.config.faults import BadInput, ParameterError
+from gannb.config.faults import BadInput, ParameterError, nearest
 from gannb.config.yaml_files import read_yaml
 from gannb.control.echo import shown
 from gannb.runs import locations
@@ -73,19 +72,6 @@ class Written(BaseModel):
 
 
 @dataclass(frozen=True)
-class Variant:
-    """Trials that differ only in their seed.
-
-    Attributes:
-        label: its name, or its values in words.
-        values: in addition to the preset's and the sweep's values; may name another `preset`.
-    """
-
-    label: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Trial:
     """One run that a sweep asks for.
 
@@ -121,11 +107,6 @@ class Sweep:
     better: str
     doc: str
 
-    @property
-    def variants(self) -> list[str]:
-        """The labels, in order."""
-        return list(dict.fromkeys(trial.variant for trial in self.trials))
-
 
 def find(named: str) -> Path:
     """A sweep's file by its path, or by its name in `params/sweeps/`.
@@ -138,9 +119,9 @@ def find(named: str) -> Path:
         if path.is_file():
             return path.resolve()
     there = sorted(path.stem for path in ours.glob("*.yaml"))
-    near = difflib.get_close_matches(named, there, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SweepError(f"no sweep {shown(named)}{hint or ';'} in params/{FOLDER}: {', '.join(there) or 'none'}")
+    near = nearest(named, there)
+    hint = f"; did you mean {near!r}?" if near else ";"
+    raise SweepError(f"no sweep {shown(named)}{hint} in params/{FOLDER}: {', '.join(there) or 'none'}")
 
 
 def read(path: Path) -> Sweep:
@@ -156,14 +137,14 @@ def read(path: Path) -> Sweep:
         raise SweepError(f"{path.name}: notebook: {error}") from error
     seeds: list[int | None] = [*written.seeds] or [None]
     trials, faults = [], []
-    every = ((variant, seed) for variant in _variants(written, declared) for seed in seeds)
-    for number, (variant, seed) in enumerate(every):
+    every = ((*variant, seed) for variant in _variants(written, declared) for seed in seeds)
+    for number, (label, values, seed) in enumerate(every):
         if number == MOST_TRIALS:
             raise SweepError(f"{path.name}: more than {MOST_TRIALS} trials")
         try:
-            trials.append(_trial(written, declared, variant, seed))
+            trials.append(_trial(written, declared, label, values, seed))
         except (LookupError, ParameterError) as error:
-            faults.append(f"trial {_named(variant.label, seed)}: {error}")
+            faults.append(f"trial {_named(label, seed)}: {error}")
     faults += _twins(trials)
     if faults:
         raise SweepError("\n".join([f"{path.name}: {len(faults)} of {len(trials) + len(faults)} cannot run", *faults]))
@@ -190,32 +171,23 @@ def _written(path: Path) -> Written:
 def _nearest(error: Mapping[str, Any]) -> str:
     if error["type"] != "extra_forbidden":
         return f", given {error['input']!r}"
-    near = difflib.get_close_matches(str(error["loc"][-1]), Written.model_fields, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(Written.model_fields)}"
+    near = nearest(str(error["loc"][-1]), Written.model_fields)
+    return f"; did you mean {near!r}?" if near else f"; allowed: {', '.join(Written.model_fields)}"
 
 
-def _variants(written: Written, declared: type[Experiment]) -> Iterator[Variant]:
-    if written.variants:
-        yield from (Variant(label, values) for label, values in written.variants.items())
-    elif written.grid:
-        for chosen in itertools.product(*written.grid.values()):
-            values = dict(zip(written.grid, chosen))
-            yield Variant(_words(values), values)
-    elif written.draws:
-        for number in range(written.draws.count):
-            values = {
-                name: _draw(name, source, number, written.draws.seed, declared)
-                for name, source in written.draws.of.items()
-            }
-            yield Variant(_words(values), values)
+def _variants(written: Written, declared: type[Experiment]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each variant's name, or its values in words, and what it changes; trials of one differ only in their seed."""
+    if written.grid:
+        found = (dict(zip(written.grid, chosen)) for chosen in itertools.product(*written.grid.values()))
+    elif draws := written.draws:
+        every = range(draws.count)
+        found = ({name: _draw(name, of, n, draws.seed, declared) for name, of in draws.of.items()} for n in every)
     else:
-        yield Variant(written.values.get("preset", written.preset))
-
-
-def _words(values: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
-    )
+        yield from written.variants.items() or [(written.values.get("preset", written.preset), {})]
+        return
+    for values in found:
+        words = (f"{name}={f'{v:g}' if isinstance(v, float) else v}" for name, v in values.items())
+        yield ", ".join(words), values
 
 
 def _draw(name: str, source: Range | list[Any], number: int, seed: int, declared: type[Experiment]) -> Any:
@@ -239,13 +211,13 @@ def _draw(name: str, source: Range | list[Any], number: int, seed: int, declared
     return min(source.high, max(source.low, float(f"{drawn:.4g}")))
 
 
-def _trial(written: Written, declared: type[Experiment], variant: Variant, seed: int | None) -> Trial:
-    given = (
-        {"preset": written.preset} | written.values | dict(variant.values) | ({} if seed is None else {"seed": seed})
-    )
+def _trial(
+    written: Written, declared: type[Experiment], label: str, changed: dict[str, Any], seed: int | None
+) -> Trial:
+    given = {"preset": written.preset} | written.values | changed | ({} if seed is None else {"seed": seed})
     values = presets.preset(written.notebook, given["preset"]) | given
     params = declared(**values)
-    return Trial(variant.label, getattr(params, "seed", None), params, {name: getattr(params, name) for name in values})
+    return Trial(label, getattr(params, "seed", None), params, {name: getattr(params, name) for name in values})
 
 
 def _twins(trials: list[Trial]) -> list[str]:

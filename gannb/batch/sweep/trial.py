@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -137,15 +137,10 @@ def launch(job: Mapping[str, Any]) -> dict[str, Any]:
 def _process(job: Job) -> int:
     """One attempt. It ends when the pipe to its standard input closes, and Ctrl+C does not reach it."""
     environment = os.environ | {"GANNB_TRIAL": job.id, "GANNB_PROGRESS": str(job.file("progress"))}
-    command = [sys.executable, "-m", "gannb.batch.sweep.trial"]
+    command = [sys.executable, "-m", "gannb.batch.sweep.trial", json.dumps(asdict(job))]
     with job.file("log").open("ab") as log:
         options: dict[str, Any] = {"stdout": log, "stderr": log, "env": environment, "start_new_session": True}
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, **options)
-    pipe: Any = process.stdin
-    with suppress(BrokenPipeError):  # it ended before it read; its exit code is returned
-        pipe.write(json.dumps(asdict(job)).encode() + b"\n")
-        pipe.flush()
-    return process.wait()
+        return subprocess.Popen(command, stdin=subprocess.PIPE, **options).wait()
 
 
 def _ending(code: int) -> str:
@@ -156,8 +151,8 @@ def _ending(code: int) -> str:
 
 
 def main() -> int:
-    """Read a job from standard input, run it, and write its record."""
-    job = Job(**json.loads(_first_line()))
+    """Run the job that the command line gives, and write its record."""
+    job = Job(**json.loads(sys.argv[1]))
     threading.Thread(target=_follow_worker, daemon=True).start()
     with locked(job.file("lock")):
         return 0 if work(job)["state"] in (DONE, FAILED) else 1
@@ -239,21 +234,9 @@ def _wait_for_writer(folder: Path, seconds: float = 30.0) -> None:
         time.sleep(0.1)
 
 
-def _first_line() -> bytes:
-    """The first line from the worker, read without Python's buffer, whose lock would be held at the end and abort."""
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            raise EOFError("the worker sent no job")
-        line += byte
-    return line
-
-
 def _follow_worker() -> None:
     """When the worker is gone, pause the run, so that it writes a checkpoint, and end in any case."""
-    while os.read(0, 1):
-        pass
+    os.read(0, 1)  # nothing comes: standard input is closed with the worker
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(GRACE)
     os._exit(1)  # the kernel notices within a second, and ends too

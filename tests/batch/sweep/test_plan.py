@@ -31,7 +31,7 @@ def refused(folder: Path, text: str) -> str:
 
 def test_a_grid_times_seeds(toy: Path) -> None:
     found = sweep(toy, "values: {steps: 7}\ngrid: {lr: [0.1, 1e-3], width: [2, 4]}\nseeds: [0, 5]\nscore: distance\n")
-    assert len(found.trials) == 8 and found.variants[0] == "lr=0.1, width=2" and found.score == "distance"
+    assert len(found.trials) == 8 and found.trials[0].variant == "lr=0.1, width=2" and found.score == "distance"
     assert {(t.params.lr, t.params.width, t.seed) for t in found.trials} == {
         (lr, width, seed) for lr in (0.1, 1e-3) for width in (2, 4) for seed in (0, 5)
     }
