@@ -1,4 +1,4 @@
-"""The command line: `gannb run | list | params | lab | doctor | report | sweep | score | diagnose | export`.
+"""The command line: `gannb COMMAND`; `gannb --help` lists the commands.
 
 Parameters are checked before anything heavy is imported, so a bad value ends within two seconds.
 """
@@ -30,6 +30,8 @@ ELSEWHERE = {
     "sweep": ("gannb.batch.sweep.command", "run many trials of a notebook on a cluster"),
     "lab": ("gannb.batch.lab_command", "open the notebooks in JupyterLab, copied to a folder of yours where needed"),
     "score": ("gannb.metrics.score_command", "score a folder of generated images against a folder of real ones"),
+    "sample": ("gannb.batch.sample_command", "write images, points or gestures that a run's generator generates"),
+    "clean": ("gannb.experiments.identity.clean_command", "take pose out of face features with a trained identity run"),
     "diagnose": (
         "gannb.experiments.identity.diagnose_command",
         "diagnose face features, raw or cleaned by a trained identity run",

@@ -31,6 +31,8 @@ class Experiment(BaseModel):
         name: of the experiment.
         filled: parameters that another one fills in where they are not given, as a strategy fills its column; the
             notebook's parameters cell leaves them out, or they would always be given.
+        generates: what its network is for: "images", "points", "gestures" or "features", as the experiment's
+            `inference.network` gives it; empty where there is no such network.
 
     Raises:
         ParameterError: everything that is wrong with the parameters given.
@@ -39,6 +41,7 @@ class Experiment(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
     name: ClassVar[str]
     filled: ClassVar[tuple[str, ...]] = ()
+    generates: ClassVar[str] = ""
 
     device: str = execution("auto", "auto | cpu | cuda | cuda:N")
     threads: int = execution(0, "CPU threads; 0 leaves them to torch", low=0)

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gannb.config import presets
 from gannb.config.experiment import Experiment
 from gannb.config.faults import BadInput, NotFound
 from gannb.config.yaml_files import read_yaml
@@ -96,6 +97,19 @@ def _same_settings(params: Experiment, there: dict[str, Any], folder: Path) -> N
             f"resume: {folder.name} was run with other parameters\n{lines}\n"
             f"start a branch of it instead: gannb run {params.name} --branch {folder.name} {flags}"
         )
+
+
+def params_of(folder: Path) -> Experiment:
+    """The configuration of a run folder.
+
+    Raises:
+        RunError: of no experiment here, or with values that are not allowed (any more).
+    """
+    settings = read_yaml(folder / "params.yaml")
+    try:
+        return presets.declaration(settings.pop("experiment", ""))(**settings)
+    except BadInput as error:
+        raise RunError(f"{folder.name} was run with parameters that this gannb does not read: {error}") from error
 
 
 def checkpoint_at(where: str, runs: Path) -> Path:

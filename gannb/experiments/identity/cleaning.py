@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from gannb.experiments.identity import files, networks
 from gannb.experiments.identity.files import PoseUnit
 from gannb.experiments.identity.params import Identity
-from gannb.runs import locations
-from gannb.runs.folder import RunError, settings_of
-from gannb.training.checkpoint import Checkpoints
+from gannb.training.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -41,18 +39,10 @@ class Cleaner:
             NotFound: no such run.
             RunError: not a run of `identity`, or one without a whole checkpoint.
         """
-        folder = locations.find(str(run), name="*" if str(run) != "last" else Identity.name)
-        try:
-            params = Identity(**settings_of(folder))
-        except ValueError as error:
-            raise RunError(f"{folder.name} is no run of {Identity.name} that this gannb can read: {error}") from error
-        checkpoint, faults = Checkpoints(folder / "checkpoints").newest()
-        if checkpoint is None:
-            raise RunError(f"{folder.name} has no whole checkpoint; {'; '.join(faults) or 'train it first'}")
-        model = networks.build(params).eval()
-        model.load_state_dict(checkpoint.part("model/module/"))
-        values = {name: saved["value"] for name, saved in checkpoint.state["numbers"]["numbers"].items()}
-        return cls(model, values["removal"], values["blend"], params, folder.name)
+        trained = Trained.of(run, "last", experiment=Identity.name)
+        model = trained.load("model", networks.build(trained.params))
+        removal, blend = trained.number("removal"), trained.number("blend")
+        return cls(model, removal, blend, trained.params, trained.folder.name)
 
     def __call__(self, features: Tensor, pose: Tensor) -> Tensor:
         """Clean features `[N, 512]` at poses `[N, 3]` in degrees; float32."""

@@ -73,6 +73,7 @@ class Identity(Experiment):
     """Parameters of `05_identity`; defaults are the quick preset."""
 
     name: ClassVar[str] = "identity"
+    generates: ClassVar[str] = "features"
 
     data: str = _data("synthetic", '"synthetic", or an .npz with features, identity and pose', source=DATA)
     pose_unit: str = _data(

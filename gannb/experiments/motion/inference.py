@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from gannb.config import presets
-from gannb.config.yaml_files import read_yaml
 from gannb.experiments.motion.data import recordings, speech
 from gannb.experiments.motion.data.speech import Speech
 from gannb.experiments.motion.networks import building
+from gannb.experiments.motion.networks.audio_encoder import MEL_FRAMES
 from gannb.experiments.motion.networks.generator import Generator
-from gannb.experiments.motion.params import Motion
-from gannb.experiments.motion.synthesis import Controls, Gesture, generate
-from gannb.runs import files, locations
-from gannb.runs.folder import Run, RunError, settings_of
-from gannb.training.checkpoint import Checkpoints
+from gannb.experiments.motion.synthesis import WINDOW, Controls, Gesture, generate
+from gannb.experiments.motion.widgets.skeleton_player import SkeletonPlayer
+from gannb.runs import files
+from gannb.runs.folder import Run, RunError
+from gannb.training.trained import Network, Trained
 
 SPEAKERS = "speakers.json"
 
@@ -39,23 +39,19 @@ class GestureModel:
     run: str
 
     @classmethod
-    def of(cls, run: str | Path) -> GestureModel:
-        """From a run folder's path or name, or `last` (the newest on gesture).
+    def of(cls, run: str | Path | Trained) -> GestureModel:
+        """From a run folder's path or name, `last` (the newest on gesture), or a run that is loaded.
 
         Raises:
-            FileNotFoundError: no such run.
+            NotFound: no such run.
             RunError: not a run on gesture, one without a whole checkpoint, or without its speakers.
         """
-        folder = locations.find(str(run), name="motion_*" if str(run) == "last" else "*")
-        checkpoint, faults = Checkpoints(folder / "checkpoints").newest()
-        if checkpoint is None:
-            raise RunError(f"{folder.name} has no whole checkpoint; {'; '.join(faults) or 'train it first'}")
-        if not (folder / SPEAKERS).is_file():
-            raise RunError(f"{folder.name} names no speakers ({SPEAKERS}): it is no gesture run, or an unfinished one")
-        speakers = json.loads((folder / SPEAKERS).read_text(encoding="utf-8"))
-        network = building.generator(_params(folder), len(speakers)).eval()
-        network.load_state_dict(checkpoint.part("G/average/") or checkpoint.part("G/module/"))
-        return cls(network.requires_grad_(False), tuple(speakers), folder.name)
+        trained = run if isinstance(run, Trained) else Trained.of(run, "last", experiment="motion_*")
+        if not (trained.folder / SPEAKERS).is_file():
+            raise RunError(f"{trained.folder.name} names no speakers ({SPEAKERS}): it is an unfinished run")
+        speakers = json.loads((trained.folder / SPEAKERS).read_text(encoding="utf-8"))
+        network = trained.load("G", building.generator(trained.params, len(speakers)))
+        return cls(network, tuple(speakers), trained.folder.name)
 
     def __call__(self, said: Speech, speaker: str | None = None, controls: Controls | None = None) -> Gesture:
         """A gesture to speech of any length, in the style of a speaker (the first one by default).
@@ -93,15 +89,40 @@ def gesture_file(
     )
 
 
+def network(run: Trained) -> Network:
+    """The generator of a run on gesture, as `gannb export` takes it."""
+    model, p = GestureModel.of(run), run.params
+
+    def inputs(n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        mel = torch.randn(n, WINDOW * MEL_FRAMES, p.n_mels, generator=generator)
+        return mel, torch.randint(len(model.speakers), (n,), generator=generator)
+
+    names = ("n_mels", "width", "head", "body_hand", "graph")
+    arguments = {"speakers": len(model.speakers)} | {name: getattr(p, name) for name in names}
+    return Network(model.network, Generator, arguments, inputs, {"speakers": model.speakers})
+
+
+def write_gesture(run: Trained, sound: Path, speaker: str | None, out: Path) -> None:
+    """Write the gesture to a sound file of speech as BVH, npz and an HTML player.
+
+    Args:
+        run: a trained run on gesture.
+        sound: WAV, OGG or FLAC, of any length.
+        speaker: whose style; the first one by default.
+        out: the folder.
+
+    Raises:
+        ValueError: a speaker that the run does not know, or sound that cannot be used.
+    """
+    said, model = speech.read(sound), GestureModel.of(run)
+    gesture = model(said, speaker)
+    pose, angles = gesture.pose.numpy(), None if gesture.angles is None else gesture.angles.numpy()
+    for name in ("gesture.bvh", "gesture.npz"):
+        recordings.export(out / name, pose, angles)
+    SkeletonPlayer({speaker or model.speakers[0]: pose}, said).save(out / "gesture.html")
+
+
 def save_speakers(run: Run, speakers: Sequence[str]) -> None:
     """Keep the speakers' names with a run, for `GestureModel`."""
     if run.writes:
         files.write_json(run.path(SPEAKERS), list(speakers))
-
-
-def _params(folder: Path) -> Motion:
-    name = read_yaml(folder / "params.yaml").get("experiment", "")
-    declared = presets.declaration(name)
-    if not issubclass(declared, Motion):
-        raise RunError(f"{folder.name} is a run of {name}, not one on gesture")
-    return declared(**settings_of(folder))

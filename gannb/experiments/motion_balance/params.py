@@ -80,6 +80,7 @@ class MotionBalance(Motion, Curriculum):
     """
 
     name: ClassVar[str] = "motion_balance"
+    generates: ClassVar[str] = "gestures"
     filled: ClassVar[tuple[str, ...]] = (*STRATEGY_NUMBERS, "mixed_from", "body_hand")
 
     strategy: str = _balance(

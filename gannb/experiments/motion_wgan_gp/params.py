@@ -83,6 +83,7 @@ class MotionWganGp(Motion, Curriculum):
     """Parameters of `02_motion_wgan_gp`; defaults are the quick preset. Those of the toys begin with `toy_`."""
 
     name: ClassVar[str] = "motion_wgan_gp"
+    generates: ClassVar[str] = "gestures"
 
     toys: list[str] = _laboratory(list(TOYS), "toys of the laboratory, the first one with its sliders", choices=TOYS)
     toy_steps: int = _laboratory(1500, "turns of the critic on each toy", low=10, high=10_000_000)

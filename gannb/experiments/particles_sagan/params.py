@@ -39,6 +39,7 @@ class ParticlesSagan(Experiment):
     """Parameters of `04_particles_sagan`."""
 
     name: ClassVar[str] = "particles_sagan"
+    generates: ClassVar[str] = "images"
 
     data: str = _data("rendered", '"rendered", or a folder of grey images, or an .npz', source=DATA)
     seed: int = param(0, "every random draw follows from it", low=0)

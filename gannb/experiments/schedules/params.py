@@ -79,6 +79,7 @@ class Schedules(Experiment):
     """Parameters of `03_schedules`."""
 
     name: ClassVar[str] = "schedules"
+    generates: ClassVar[str] = "images"
 
     data: str = _data("digits", "digits | rendered | cifar10 | celeba | lsun, or a folder or .npz", source=DATA)
     root: str = _data("datasets", "folder of torchvision's data, or where it is downloaded to")

@@ -14,6 +14,7 @@ class Tour(Experiment):
     """Parameters of `00_tour`; defaults are the quick preset."""
 
     name: ClassVar[str] = "tour"
+    generates: ClassVar[str] = "points"
 
     toy: str = param(
         "8 Gaussians", "which points to learn", group="data", choices=("8 Gaussians", "25 Gaussians", "Swiss roll")

@@ -1,0 +1,44 @@
+"""The generator of a trained run, for `gannb sample` and `gannb export`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gannb.networks import registry
+from gannb.networks.layers import recalibrate_batchnorm
+from gannb.random import generator
+from gannb.training.trained import Network, Trained
+
+CHANNELS = (1, 3)
+
+
+def network(run: Trained) -> Network:
+    """The generator of images, its BatchNorm re-estimated, with latents of the run's distribution and scale."""
+    p, scale = run.params, run.number("latent_scale") ** 0.5
+
+    def inputs(n: int, generator: torch.Generator) -> tuple[Tensor]:
+        if p.latent == "uniform":
+            return (scale * 3**0.5 * (2 * torch.rand(n, p.latent_dim, generator=generator) - 1),)
+        return (scale * torch.randn(n, p.latent_dim, generator=generator),)
+
+    arguments = _arguments(run)
+    G = run.load("G", registry.generator(**arguments))
+    recalibrate_batchnorm(G, *inputs(256, generator(p.seed, "recalibrated")))
+    return Network(G, registry.generator, arguments, inputs)
+
+
+def _arguments(run: Trained) -> dict[str, Any]:
+    """What builds the generator; how many channels the data had, only the weights know."""
+    p, saved = run.params, run.weights("G")
+    options = {"spectral": p.d_norm == "spectral", **p.network_options}
+    sizes = {"network": p.network, "latent_dim": p.latent_dim, "width": p.width, "size": p.image_size}
+    for channels in CHANNELS:
+        arguments = {**sizes, "channels": channels, **options}
+        with torch.device("meta"):
+            built = registry.generator(**arguments).state_dict()
+        if {name: tensor.shape for name, tensor in built.items()} == {name: t.shape for name, t in saved.items()}:
+            break
+    return arguments
