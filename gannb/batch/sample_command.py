@@ -79,9 +79,8 @@ def check_checkpoint(folder: Path, which: str) -> None:
     """
     there = folder / "checkpoints"
     steps = [str(int(path.stem.removeprefix("step-"))) for path in sorted(there.glob("step-*.safetensors"))]
-    known = [*["best"] * (there / "best.safetensors").is_file(), *["last"] * bool(steps), *steps]
-    if which and which not in known:
-        raise BadInput(f"--checkpoint: given {shown(which)}; {folder.name} has: {', '.join(known) or 'none'}")
+    if which not in ("", *["last"] * bool(steps), *steps) and not (there / f"{which}.safetensors").is_file():
+        raise BadInput(f"--checkpoint: given {shown(which)}; {folder.name} has: last, {', '.join(steps)}")
 
 
 def _check(args: argparse.Namespace, params: Experiment, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def _price(folder: Path) -> str:
     from gannb.metrics.score import Scores
 
     summary = folder / "summary.json"
-    scores = Scores.from_json(summary.read_text(encoding="utf-8")) if summary.is_file() else Scores([])
+    scores = Scores.from_dict(json.loads(summary.read_text(encoding="utf-8"))) if summary.is_file() else Scores([])
     known = [f"{name} {scores[name].ranged()}" for name in PRICE if name in scores]
     if not known:
         return "gain and harm are not known: the run has not finished; `gannb diagnose` measures both"
