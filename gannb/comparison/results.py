@@ -58,11 +58,12 @@ def keep(name: str, trials: Iterable[Trial], *, metric: str = "", better: str = 
     """
     path, fresh = RESULTS / f"{name}.json", {(trial.variant, trial.seed): trial for trial in trials}
     kept = Comparison.read(path)
+    replaced = all((trial.variant, trial.seed) in fresh for trial in kept)
     every = [fresh.pop((trial.variant, trial.seed), trial) for trial in kept] + list(fresh.values())
     command = ["git", "rev-parse", "--short", "HEAD"]
     here = subprocess.run(command, cwd=HOME, capture_output=True, text=True).stdout.strip()
     before = kept.head if len(kept) else {}
-    commits = sorted({here, *before.get("commit", "").split(", ")} - {""})
+    commits = sorted({here, *("" if replaced else before.get("commit", "")).split(", ")} - {""})
     comparison = Comparison(every, metric, better, **{**before, **head, "commit": ", ".join(commits)})
     comparison.save(path)
     return comparison

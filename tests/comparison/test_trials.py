@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gannb.comparison import results
 from gannb.comparison.intervals import concluded
 from gannb.comparison.results import RESULTS, result
 from gannb.comparison.trials import Comparison, Trial
@@ -203,3 +205,13 @@ def test_scores_of_a_stored_result_name_its_file_as_their_source() -> None:
     assert stored.without(["lstm"]).difference("learned", "fixed").protocol["source"] == source
     here = Comparison(stored, stored.metric)
     assert "source" not in here.difference("learned", "document").protocol
+
+
+def test_a_result_names_the_commits_of_the_trials_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    now = results.keep("speed", [results.numbers("fast", seconds=1.0)]).head["commit"]
+    path = tmp_path / "speed.json"
+    path.write_text(path.read_text().replace(f'"commit": "{now}"', '"commit": "0000000"'))
+    assert results.keep("speed", [results.numbers("slow", seconds=2.0)]).head["commit"] == f"0000000, {now}"
+    both = [results.numbers("fast", seconds=1.0), results.numbers("slow", seconds=2.0)]
+    assert results.keep("speed", both).head["commit"] == now, "nothing is left of what the older commit measured"
