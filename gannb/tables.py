@@ -28,16 +28,15 @@ def cell_text(value: object) -> str:
 class ShownAsTable:
     """What shows itself as its `table`, in a notebook and elsewhere."""
 
-    @property
     @abstractmethod
     def table(self) -> Table:
         """The table."""
 
     def __repr__(self) -> str:
-        return repr(self.table)
+        return repr(self.table())
 
     def _repr_html_(self) -> str:
-        return self.table._repr_html_()
+        return self.table()._repr_html_()
 
 
 @dataclass(frozen=True)

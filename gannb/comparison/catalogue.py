@@ -19,7 +19,7 @@ from gannb.config.yaml_files import read_yaml
 from gannb.metrics.score import Score, Scores
 from gannb.runs import files, locations
 from gannb.runs.history import History, Series
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 HEAD = ("run", "experiment", "preset", "seed", "state", "steps_done", "seconds_taken")
 """Columns that every catalogue has; parameters follow, then scores."""
@@ -29,8 +29,8 @@ class CatalogueError(ValueError):
     """Runs that cannot be selected that way."""
 
 
-@dataclass(frozen=True)
-class Catalogue:
+@dataclass(frozen=True, repr=False)
+class Catalogue(ShownAsTable):
     """Runs, one per row.
 
     Attributes:
@@ -229,12 +229,6 @@ class Catalogue:
         rows = list(self.frame[columns].head(most).itertuples(index=False))
         note = f"{len(self)} runs" + (f", the first {most} shown" if len(self) > most else "")
         return Table(columns, rows, note=note)
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     def _of(self, frame: pd.DataFrame) -> Catalogue:
         return Catalogue(frame, self.parameters, self.scored)

@@ -13,7 +13,7 @@ import numpy as np
 from gannb.comparison.intervals import over_seeds, paired, paired_difference, seeds_text
 from gannb.metrics.score import Score, Scores
 from gannb.runs.files import write_bytes
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 if TYPE_CHECKING:  # torch: a report of runs needs none
     from gannb.metrics.stability import OverTime
@@ -109,7 +109,7 @@ class Trial:
         return cls(stored["variant"], stored["seed"], scores, curve=dict(stored.get("curve", ())), paths=paths, **more)
 
 
-class Comparison:
+class Comparison(ShownAsTable):
     """Trials of several variants over seeds.
 
     Args:
@@ -298,12 +298,6 @@ class Comparison:
         note = f"{self.better} is better; " if self.better else ""
         note += "mean [95 % over seeds]; p of sign flips, seed by seed"
         return Table(("variant", "seeds", self.metric, f"less {first}"), rows, note=note)
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     def save(self, path: Path) -> None:
         """Write as JSON: the head, then a line per trial."""

@@ -10,11 +10,11 @@ from typing import Any
 from gannb.runs import files
 from gannb.runs.folder import settings_of
 from gannb.runs.history import History
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 
-@dataclass(frozen=True)
-class RunDifference:
+@dataclass(frozen=True, repr=False)
+class RunDifference(ShownAsTable):
     """What differs between two runs.
 
     Attributes:
@@ -52,12 +52,6 @@ class RunDifference:
         """What differs, and where they part, without what training measured: the same on every machine."""
         shown = [f"{name}: {a} there, {b} here" for name, (a, b) in self.parameters.items()]
         return "\n".join([*shown, self._divergence()])
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     def _divergence(self) -> str:
         if not self.rows:

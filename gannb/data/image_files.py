@@ -53,7 +53,6 @@ class Report(ShownAsTable):
         rows = [(f"{count} used", what) for what, count in Counter(what for _, what in self.used).items()]
         return rows + [(f"skipped {name}", reason) for name, reason in self.skipped]
 
-    @property
     def table(self) -> Table:
         """The lines as a table."""
         return Table(("files", "what they are"), self.lines)

@@ -109,7 +109,6 @@ class Images(ShownAsTable):
         skipped = (*self.report.skipped, *((name, "on the exclusion list") for name in exclude))
         return replace(self[kept], report=replace(self.report, skipped=skipped))
 
-    @property
     def table(self) -> Table:
         """One line about the images."""
         n, channels, height, width = self.pixels.shape

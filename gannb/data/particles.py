@@ -15,7 +15,7 @@ import torch
 
 from gannb.data.images import Fit, Images, Report, read_images
 from gannb.random import key
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 RENDERED = "rendered"
 
@@ -114,8 +114,8 @@ def _particle(size: int, row: float, column: float, rng: np.random.Generator) ->
 # ---- quality ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Quality:
+@dataclass(frozen=True, repr=False)
+class Quality(ShownAsTable):
     """How good each image is, for the document's advice to drop poor ones.
 
     Attributes:
@@ -154,12 +154,6 @@ class Quality:
         figures = (self.poorness, self.sharpness, self.contrast, self.saturated)
         rows = [(self.names[i], *(float(figure[i]) for figure in figures)) for i in self.order[:count]]
         return Table(columns, rows, note=f"the poorest {len(rows)} of {len(self.names)} images, in robust deviations")
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 def quality(images: Images) -> Quality:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gannb.random import generator
-from gannb.tables import Table
+from gannb.tables import ShownAsTable, Table
 
 NEAR = 3.0
 """Standard deviations from a mode within which a point counts as its own; a 2-D Gaussian has 98.9 % of itself there."""
@@ -57,7 +57,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, repr=False)
-class Toy:
+class Toy(ShownAsTable):
     """Samples with a known answer.
 
     Attributes:
@@ -89,18 +89,13 @@ class Toy:
     def _shape(self) -> str:
         return ", ".join(map(str, self.train.shape[1:]))
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """A row per part: how many samples, and the share near a mode."""
         rows = [
             (part, len(x), self.coverage(x).share) for part, x in (("train", self.train), ("held out", self.held_out))
         ]
         note = f"each sample [{self._shape()}], {self.modes} modes, sigma {self.sigma:g}"
         return Table(("part", "samples", "share near a mode"), rows, caption=self.name, note=note)
-
-    def __repr__(self) -> str:
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()
 
 
 def eight_gaussians(

@@ -188,7 +188,6 @@ class Scores(ShownAsTable, Mapping[str, Score]):
                 merged[name] = score
         return Scores(merged.values(), self.notes + other.notes)
 
-    @property
     def table(self) -> Table:
         """One row per score that is available; the others are named below it with their reasons."""
         available = [score for score in self.values() if score.available]

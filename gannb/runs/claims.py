@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gannb.config.yaml_files import parse_yaml
 from gannb.runs.files import write_json
 from gannb.runs.locations import claims_file, documents
-from gannb.tables import Table, cell_text
+from gannb.tables import ShownAsTable, Table, cell_text
 
 if TYPE_CHECKING:
     from gannb.runs.folder import Run
@@ -186,7 +186,7 @@ def untested(claim: Claim, why: str) -> Entry:
     return Entry(claim, reason=needs if claim.executable else claim.note)
 
 
-class Ledger:
+class Ledger(ShownAsTable):
     """The claims of one document with the verdicts of one run. Every check is written to the run's `claims.json`.
 
     Args:
@@ -276,12 +276,6 @@ class Ledger:
         """The verdicts that no training changes, which are the same on every machine."""
         rows = [(e.claim.id, e.verdict, e.measured) for e in self.all() if not e.claim.trained]
         return Table(("claim", "verdict", "measured"), rows)
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     def _enter(self, entry: Entry) -> Entry:
         self.entries[entry.claim.id] = entry

@@ -126,7 +126,6 @@ class Faces(ShownAsTable):
             )
         return replace(self, target=target)[found]
 
-    @property
     def table(self) -> Table:
         """Where they come from, how many, and how far the heads are turned."""
         _, images = self.identity.unique(return_counts=True)

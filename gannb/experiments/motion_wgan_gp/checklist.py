@@ -46,7 +46,6 @@ class Checklist(ShownAsTable):
         """Names of the rows that do not hold."""
         return [row.name for row in self.rows if not row.passed]
 
-    @property
     def table(self) -> Table:
         """One row per check."""
         columns = ("check", "holds", "found", "needed", "why")

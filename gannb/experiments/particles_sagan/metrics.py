@@ -86,7 +86,6 @@ class Particles(ShownAsTable):
         values = getattr(self, what)
         return values[places] if what == "number" else np.concatenate([values[i] for i in places])
 
-    @property
     def table(self) -> Table:
         """Mean and standard deviation of each."""
         rows = []

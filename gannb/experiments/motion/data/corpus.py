@@ -239,7 +239,6 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
             parts += [mean, np.sqrt(np.maximum(square - mean**2, 0)).clip(least)]
         return Statistics(*(torch.from_numpy(part).float() for part in parts))
 
-    @property
     def table(self) -> Table:
         """Clips, recordings and minutes of each speaker."""
         rows = []

@@ -52,7 +52,6 @@ class Recordings(ShownAsTable, Sequence):
     def __getitem__(self, index: int) -> Recording:
         return self.taken[index]
 
-    @property
     def table(self) -> Table:
         """One row per recording; what was left out stands below."""
         rows = [(r.name, r.speaker, f"{r.seconds:.1f}", r.frames, "; ".join(r.notes)) for r in self.taken]

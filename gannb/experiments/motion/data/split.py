@@ -124,7 +124,6 @@ class MotionSplit(ShownAsTable):
             strokes=None,
         )
 
-    @property
     def table(self) -> Table:
         """A row per side."""
         rows = [

@@ -73,7 +73,6 @@ class SpeakerStyles(ShownAsTable):
         sizes = [float(np.linalg.norm((who - who.mean(0)) / self.spread)) for who in (self.generated, self.real)]
         return Score("speaker_size", sizes[0] / sizes[1], protocol={"speakers": len(self.speakers)})
 
-    @property
     def table(self) -> Table:
         """A row per speaker: each trait as it is and as it is generated."""
         columns = [f"{name}, {kind}" for name in TRAITS for kind in ("real", "generated")]
