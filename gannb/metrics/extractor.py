@@ -36,8 +36,8 @@ class FeatureExtractor:
 
     Args:
         name: `inception`, `faed`, or the user's own; scores are named after it.
-        network: images in [0, 1] `[n, C, h, w]` (prepared as `prepare` says) → `(features [n, d], logits or None)`.
-        prepare: brings 8-bit images in [0, 1] to the network's size and channels.
+        network: images in [0, 1] `[n, channels, h, w]` of its size → `(features [n, d], logits or None)`.
+        prepare: brings 8-bit images in [0, 1] to the network's size.
         resize: what `prepare` does, in words, for the protocol.
         fingerprint: hash of weights and settings; features are cached under it.
         channels: that the network takes; grey images are repeated for one that takes 3.
@@ -77,7 +77,8 @@ class FeatureExtractor:
         return Activations(torch.cat(features), None if logits[0] is None else torch.cat(logits))
 
     def _batch(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        x = self.prepare(as_8_bit(images.to(self.device))).contiguous(memory_format=torch.channels_last)
+        x = self.prepare(as_8_bit(images.to(self.device)).expand(-1, self.channels, -1, -1))
+        x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             features, logits = self.network(x)
         return features.float().cpu(), None if logits is None else logits.float().cpu()
@@ -111,17 +112,6 @@ def check_images(images: Any, which: str) -> None:
     low, high = float(images.min()), float(images.max())
     if low < -1.01 or high > 1.01:
         raise ValueError(f"{which} images: values in [-1, 1] are needed; found {low:.3g} … {high:.3g}")
-
-
-def to_rgb(x: Tensor, size: int, antialias: bool = True) -> Tensor:
-    """Images `[N, 1 or 3, H, W]` → `[N, 3, size, size]`.
-
-    Args:
-        x: the images.
-        size: as `to_size`.
-        antialias: as `to_size`.
-    """
-    return to_size(x.expand(-1, 3, -1, -1), size, antialias)
 
 
 def to_size(x: Tensor, size: int, antialias: bool = True) -> Tensor:

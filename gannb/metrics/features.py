@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gannb.control.echo import shown
-from gannb.metrics.extractor import FeatureExtractor, to_rgb, to_size
+from gannb.metrics.extractor import FeatureExtractor, to_size
 from gannb.metrics.faed import faed
 from gannb.metrics.feature_cache import content_hash, weights_hash
 from gannb.metrics.feature_names import FEATURES, INCEPTION_DIMS
@@ -112,7 +112,7 @@ def classifier(
         raise ValueError(f"classifier {name!r} has no nn.Linear, so it is not known which layer gives its features")
     mean, std = tuple(mean), tuple(std)
     whole = _Classifier(network, linear[-1], mean, std).to(memory_format=torch.channels_last)
-    prepare = functools.partial(to_rgb if len(mean) == 3 else to_size, size=size)
+    prepare = functools.partial(to_size, size=size)
     fingerprint = content_hash(name, weights_hash(whole), type(network).__qualname__, size)
     resize = f"bilinear to {size}×{size}, antialiased, where another size"
     return FeatureExtractor(name, whole, prepare, resize, fingerprint, channels=len(mean))

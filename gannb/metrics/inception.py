@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from gannb.metrics.extractor import FeatureExtractor, Precision, to_rgb
+from gannb.metrics.extractor import FeatureExtractor, Precision, to_size
 from gannb.metrics.feature_cache import content_hash, weights_hash
 from gannb.metrics.feature_names import INCEPTION_DIMS
 from gannb.metrics.frechet import frechet_distance
@@ -86,7 +86,7 @@ def _inception_from(path: Path, _changed: int, dims: int, precision: Precision, 
     return FeatureExtractor(
         name=name,
         network=network,
-        prepare=functools.partial(to_rgb, size=299, antialias=False),
+        prepare=functools.partial(to_size, size=299, antialias=False),
         resize="bilinear to 299×299, no antialiasing (pytorch-fid)",
         fingerprint=content_hash(name, weights_hash(network), precision),
         precision=precision,

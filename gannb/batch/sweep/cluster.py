@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Client, Nanny, Scheduler, SpecCluster
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from gannb.batch.sweep.plan import SweepError
-from gannb.config.yaml_files import read_yaml
+from gannb.batch.sweep.plan import SweepError, read_model
 
 MEMORY = 2 * 2**30
 """Bytes that a trial is assumed to need."""
@@ -45,11 +44,7 @@ def describe(path: Path) -> Description:
     """
     if not path.is_file():
         raise SweepError(f"--cluster: no file {path}")
-    try:
-        described = Description(**read_yaml(path))
-    except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise SweepError("\n".join([f"{path.name}: not a description of a cluster", *faults])) from error
+    described = read_model(path, Description, "a description of a cluster")
     _kind(described.kind)
     return described
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,7 @@ FOLDER = "sweeps"
 
 
 MOST_TRIALS = 10_000
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class SweepError(BadInput):
@@ -151,14 +152,29 @@ def read(path: Path) -> Sweep:
     return Sweep(path.stem, written.notebook, trials, written.score, written.better, written.doc)
 
 
-def _written(path: Path) -> Written:
+def read_model(path: Path, kind: type[Model], what: str) -> Model:
+    """Read a YAML file as a model of pydantic.
+
+    Args:
+        path: the file.
+        kind: the model.
+        what: it describes, for the message.
+
+    Raises:
+        SweepError: every key that is unknown, and every value that it may not have.
+    """
     try:
-        written = Written(**read_yaml(path))
+        return kind(**read_yaml(path))
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}{_nearest(e)}" for e in error.errors()]
-        raise SweepError("\n".join([f"{path.name}: not a sweep", *faults])) from error
+        names = kind.model_fields
+        faults = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}{_nearest(e, names)}" for e in error.errors()]
+        raise SweepError("\n".join([f"{path.name}: not {what}", *faults])) from error
     except (TypeError, ValueError) as error:
         raise SweepError(str(error)) from error
+
+
+def _written(path: Path) -> Written:
+    written = read_model(path, Written, "a sweep")
     kinds = [kind for kind in ("variants", "grid", "draws") if getattr(written, kind)]
     if len(kinds) > 1:
         raise SweepError(f"{path.name}: given {' and '.join(kinds)}; allowed: one of variants, grid, draws")
@@ -168,11 +184,11 @@ def _written(path: Path) -> Written:
     return written
 
 
-def _nearest(error: Mapping[str, Any]) -> str:
+def _nearest(error: Mapping[str, Any], names: Iterable[str]) -> str:
     if error["type"] != "extra_forbidden":
         return f", given {error['input']!r}"
-    near = nearest(str(error["loc"][-1]), Written.model_fields)
-    return f"; did you mean {near!r}?" if near else f"; allowed: {', '.join(Written.model_fields)}"
+    near = nearest(str(error["loc"][-1]), names)
+    return f"; did you mean {near!r}?" if near else f"; allowed: {', '.join(names)}"
 
 
 def _variants(written: Written, declared: type[Experiment]) -> Iterator[tuple[str, dict[str, Any]]]:
