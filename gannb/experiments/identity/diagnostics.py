@@ -9,23 +9,20 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+from torch import Tensor
 
+from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.figures import bin_names, error_bars, score_by_yaw
 from gannb.experiments.identity.metrics import HARM, Comparison, by_yaw, compare, evaluate, harm_rate, improvement
 from gannb.figures.template import COLOURS, INK, figure, single, with_uids
 from gannb.metrics.score import Scores
 from gannb.runs.files import write_json, write_text
 from gannb.tables import Table
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gannb.experiments.identity.faces import Faces
 
 PANELS = ("improvement by yaw", "distribution of the change", "similarity to the target", "share harmed by yaw")
 

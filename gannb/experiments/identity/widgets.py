@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ipywidgets
+import plotly.graph_objects as go
 
 from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.figures import what_if
@@ -10,10 +11,6 @@ from gannb.experiments.identity.metrics import Comparison
 from gannb.training.trainer import Trainer
 from gannb.widgets.picture import Profile
 from gannb.widgets.sliders import Slider, with_controls
-
-if TYPE_CHECKING:
-    import ipywidgets
-    import plotly.graph_objects as go
 
 
 def diagnosis_by_angle(comparison: Comparison) -> Profile:

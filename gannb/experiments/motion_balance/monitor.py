@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Sequence
 from math import isnan
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,9 +13,7 @@ from gannb.experiments.motion_balance.balance import Balance
 from gannb.experiments.motion_balance.invariants import Invariants, epoch_line
 from gannb.runs.history import History
 from gannb.tables import Table
-
-if TYPE_CHECKING:
-    from gannb.training.trainer import Trainer
+from gannb.training.trainer import Trainer
 
 COLUMNS = {
     "D/recent": "recent D", "G/recent": "recent G", "G/turns": "G turns", "D/turns": "D turns",

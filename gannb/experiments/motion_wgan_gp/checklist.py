@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +19,7 @@ from gannb.random import seeded
 from gannb.tables import ShownAsTable, Table
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One row: what was checked, whether it holds, what was found, and why it matters."""
 
     name: str
@@ -50,8 +49,7 @@ class Checklist(ShownAsTable):
         """One row per check."""
         columns = ("check", "holds", "found", "needed", "why")
         held = sum(row.passed for row in self.rows)
-        rows = [(row.name, row.passed, row.found, row.needed, row.why) for row in self.rows]
-        return Table(columns, rows, note=f"{held} of {len(self.rows)} hold")
+        return Table(columns, self.rows, note=f"{held} of {len(self.rows)} hold")
 
 
 def check(critic: nn.Module, penalty: Penalty, real: Tensor, fake: Tensor, *, seed: int = 0) -> Checklist:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
+from torch import Tensor
 
+from gannb.experiments.motion_wgan_gp.critic_metrics import Surface
 from gannb.figures.template import COLOURS, INK, LINE, figure, single
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gannb.experiments.motion_wgan_gp.critic_metrics import Surface
 
 MOST = 1000
 """Points of a kind that are drawn: a figure stays below 100 kB."""

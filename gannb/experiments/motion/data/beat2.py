@@ -15,6 +15,7 @@ from operator import mul
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from gannb.data.arrays import Arrays
 from gannb.experiments.motion.data.clips import MotionDataError
@@ -76,8 +77,6 @@ def from_arrays(
 
 
 def _positions(poses: np.ndarray) -> np.ndarray:
-    from scipy.spatial.transform import Rotation
-
     local = [Rotation.from_rotvec(poses[:, i]) for i in range(N_JOINTS)]
     rest, moved_by, out = _rest(), _moved_by(), np.zeros((len(poses), len(JOINTS), 3))
     for joint, parent in enumerate(PARENTS[1:], start=1):

@@ -78,14 +78,16 @@ class Recording:
                 f"motion {self.frames / FPS:.2f} s, speech {self.speech.seconds:.2f} s: "
                 f"the last {abs(difference):.2f} s of {longer} fell away",
             )
-        return replace(
-            self,
-            pose=self.pose[:frames],
-            speech=self.speech.cut(0, frames / FPS),
-            angles=None if self.angles is None else self.angles[:frames],
-            strokes=None if self.strokes is None else self.strokes[self.strokes < frames / FPS],
-            notes=notes,
-        )
+        return replace(self.cut(0, frames), notes=notes)
+
+    def cut(self, first: int, frames: int) -> Recording:
+        """The part of `frames` frames from `first` on."""
+        last, strokes = first + frames, self.strokes
+        if strokes is not None:
+            strokes = strokes[(strokes >= first / FPS) & (strokes < last / FPS)] - first / FPS
+        said = self.speech.cut(first / FPS, frames / FPS)
+        angles = None if self.angles is None else self.angles[first:last]
+        return replace(self, pose=self.pose[first:last], speech=said, angles=angles, strokes=strokes)
 
     def __repr__(self) -> str:
         text = f"{self.name}: {self.speaker}, {self.seconds:.1f} s, {self.frames} frames"

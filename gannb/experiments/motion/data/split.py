@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -115,14 +115,7 @@ class MotionSplit(ShownAsTable):
         if self.recordings is None:
             raise motion.MotionDataError("a corpus on disk holds no sound; give a folder of motion and speech")
         number, first = map(int, self.held_out.windows[0])
-        whole = self.recordings[number]
-        return replace(
-            whole,
-            pose=whole.pose[first : first + frames],
-            speech=whole.speech.cut(first / motion.FPS, frames / motion.FPS),
-            angles=None,
-            strokes=None,
-        )
+        return self.recordings[number].cut(first, frames)
 
     def table(self) -> Table:
         """A row per side."""

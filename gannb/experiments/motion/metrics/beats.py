@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import argrelmin, find_peaks
 from torch import Tensor
 
 from gannb.experiments.motion import kinematics, skeleton
@@ -105,9 +107,6 @@ def speech_stresses(mel: Tensor, smooth: float = 0.06, prominence: float = 1.5) 
         smooth: standard deviation of a Gaussian over the amplitude, seconds.
         prominence: of a peak, in standard deviations of the amplitude.
     """
-    from scipy.ndimage import gaussian_filter1d
-    from scipy.signal import find_peaks
-
     rate, stresses = SAMPLE_RATE / HOP, []
     for clip in mel.double().cpu().numpy():
         amplitude = gaussian_filter1d(np.sqrt(np.exp(clip).sum(1)), smooth * rate)
@@ -218,8 +217,6 @@ def _closeness(beats: np.ndarray, onsets: np.ndarray, variant: BeatVariant) -> f
 
 def _signals(pose: Tensor, variant: BeatVariant, typical: np.ndarray) -> np.ndarray:
     """What has the minima `[k, T-1]`, with real motion's mean at 1 where a threshold needs it."""
-    from scipy.ndimage import gaussian_filter1d
-
     changes = _changes(pose, variant)
     signals = changes if variant.signal == "joints" else changes / typical[:, None]
     signals = signals if variant.signal == "each_joint" else signals.mean(axis=0, keepdims=True)
@@ -228,8 +225,6 @@ def _signals(pose: Tensor, variant: BeatVariant, typical: np.ndarray) -> np.ndar
 
 def _stops(pose: Tensor, variant: BeatVariant, typical: np.ndarray) -> np.ndarray:
     """When either wrist comes to rest: a little after its speed falls most steeply."""
-    from scipy.signal import argrelmin
-
     gains = np.diff(_changes(pose, variant), axis=1)  # entry t lies on frame t + 1
     stops = []
     for gain, usual in zip(gains, typical):
@@ -250,8 +245,6 @@ def _changes(pose: Tensor, variant: BeatVariant) -> np.ndarray:
 
 def _minima(signal: np.ndarray, variant: BeatVariant) -> np.ndarray:
     """Indices of strict local minima that pass the variant's thresholds."""
-    from scipy.signal import argrelmin
-
     found = argrelmin(signal, order=variant.reach)[0]
     if variant.least_speed:
         found = found[signal[found] > variant.least_speed]

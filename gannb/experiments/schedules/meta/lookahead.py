@@ -7,7 +7,7 @@ computed and not taken.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,8 @@ from gannb.control.numbers import Now
 from gannb.random import seeded
 from gannb.training.player import Player
 from gannb.training.precision import full_precision
+from gannb.training.trainer import Trainer
 from gannb.training.turn import Turn
-
-if TYPE_CHECKING:
-    from gannb.training.trainer import Trainer
 
 Weights = dict[str, dict[str, Tensor]]
 """Parameters and buffers by player and name."""

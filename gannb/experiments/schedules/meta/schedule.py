@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +22,7 @@ from gannb.experiments.schedules.meta.controller import LIMIT, Memory
 from gannb.experiments.schedules.meta.lookahead import LookAhead
 from gannb.random import generator
 from gannb.runs import files
-
-if TYPE_CHECKING:
-    from gannb.training.trainer import Trainer
+from gannb.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
