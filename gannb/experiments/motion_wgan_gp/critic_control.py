@@ -22,12 +22,10 @@ class CriticTurns(Stateful):
 
     While the estimate "D/W", E[D(real)] - E[D(fake)] (W6), rises, the critic still gains on G, so it gets a turn more;
     while it falls, G is followed, and it gets a turn less. Rising is: the fast moving average stands above the slow one
-    by more than `margin` of it. Where the first steps are to be the critic's, as in Arjovsky et al. 2017 (100 turns to
-    one of G at first), `first` holds for `warm_up` steps.
+    by more than `margin` of it.
 
     Args:
         least, most: bounds of the turns.
-        first, warm_up: turns, and for how many steps they hold.
         check_every: steps between moves.
         margin: what counts as standing still, as a share of the slow average.
 
@@ -39,8 +37,6 @@ class CriticTurns(Stateful):
 
     least: int = 2
     most: int = 10
-    first: int = 25
-    warm_up: int = 0
     check_every: int = 50
     margin: float = 0.02
     fast: float | None = None
@@ -59,10 +55,6 @@ class CriticTurns(Stateful):
         if "D/W" in seen:
             self.fast = _towards(self.fast, seen["D/W"], 0.1)
             self.slow = _towards(self.slow, seen["D/W"], 0.02)
-        if step < self.warm_up:
-            return {"n_critic": self.first}
-        if step == self.warm_up and self.warm_up:
-            return {"n_critic": self.most}
         if step % self.check_every or self.fast is None or self.slow is None:
             return {}
         change = self.fast - self.slow

@@ -32,12 +32,6 @@ def test_noise_within_the_margin_moves_nothing() -> None:
     assert set(run(CriticTurns(margin=0.05), [1.0 + 0.01 * (-1) ** step for step in range(500)])) == {5}
 
 
-def test_the_warm_up_comes_first() -> None:
-    turns = run(CriticTurns(first=100, warm_up=60), [1.0] * 200)
-    assert turns[:60] == [100] * 60
-    assert turns[60:] == [10] * 140, "then from the most on downwards"
-
-
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(-100, 100), min_size=60, max_size=200), st.integers(1, 4), st.integers(4, 9))
 def test_it_stays_within_its_bounds(trace, least, most) -> None:
