@@ -17,6 +17,9 @@ from gannb.experiments.identity import layers
 from gannb.experiments.identity.faces import WIDTH
 from gannb.experiments.identity.params import Identity
 
+HEADS, IDENTITY, POSE = 8, 256, 128
+"""Of the document's model: heads of attention, and the widths of its identity and its pose."""
+
 
 @dataclass(frozen=True)
 class Enhanced:
@@ -47,13 +50,11 @@ class IdentityTransformer(nn.Module):
     """The document's model: a feature as 8 tokens, pose-aware layers, identity and pose heads, a gated removal.
 
     Args:
-        width: of the tokens, divisible by `heads` (the document's: 512).
+        width: of the tokens, divisible by `HEADS` (the document's: 512).
         depth: pose-aware layers.
-        heads: of attention.
         pooling: how the tokens become one vector.
         gate: `"learned"`, or `"yaw"`: the learned gate times one that closes at yaw 0.
         closed_below: degrees of yaw below which that one is shut.
-        identity, pose: widths of the two heads.
 
     Raises:
         ValueError: a width that the heads do not divide.
@@ -64,27 +65,24 @@ class IdentityTransformer(nn.Module):
         *,
         width: int = 512,
         depth: int = 4,
-        heads: int = 8,
         pooling: layers.Pooling = "mean",
         gate: layers.Gate = "learned",
         closed_below: float = 15.0,
-        identity: int = 256,
-        pose: int = 128,
     ) -> None:
         super().__init__()
-        if width % heads:
-            raise ValueError(f"width {width} is not divisible by {heads} heads")
+        if width % HEADS:
+            raise ValueError(f"width {width} is not divisible by {HEADS} heads")
         self.lift = nn.Linear(WIDTH // layers.TOKENS, width)
         self.position = nn.Parameter(0.02 * torch.randn(layers.TOKENS, width))
         self.pose_embedding = layers.PoseEmbedding(width)
-        self.layers = nn.ModuleList(layers.PoseAwareLayer(width, heads) for _ in range(depth))
+        self.layers = nn.ModuleList(layers.PoseAwareLayer(width, HEADS) for _ in range(depth))
         self.norm, self.pooling = nn.LayerNorm(width), layers.TokenPooling(width, pooling)
-        self.identity_head, self.pose_head = nn.Linear(width, identity), nn.Linear(width, pose)
-        self.pose_reading = nn.Linear(pose, 3)
-        self.enhancer = layers.IdentityEnhancer(identity, pose, gate, closed_below)
+        self.identity_head, self.pose_head = nn.Linear(width, IDENTITY), nn.Linear(width, POSE)
+        self.pose_reading = nn.Linear(POSE, 3)
+        self.enhancer = layers.IdentityEnhancer(IDENTITY, POSE, gate, closed_below)
         # The ways back belong to the model, trained and saved with it (claim I5).
-        self.identity_to_feature, self.pose_to_feature = nn.Linear(identity, WIDTH), nn.Linear(pose, WIDTH)
-        self.feature_to_identity = nn.Linear(WIDTH, identity)  # for the first version's comparison in 256-d
+        self.identity_to_feature, self.pose_to_feature = nn.Linear(IDENTITY, WIDTH), nn.Linear(POSE, WIDTH)
+        self.feature_to_identity = nn.Linear(WIDTH, IDENTITY)  # for the first version's comparison in 256-d
 
     def forward(
         self, features: Tensor, pose: Tensor, removal: Tensor | float = 0.3, blend: Tensor | float = 0.5

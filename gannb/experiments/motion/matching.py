@@ -71,13 +71,7 @@ class Matcher(nn.Module):
     """
 
     def __init__(
-        self,
-        n_mels: int,
-        width: int = 32,
-        size: int = 32,
-        spread: Tensor | None = None,
-        mel_center: Tensor | None = None,
-        mel_spread: Tensor | None = None,
+        self, n_mels: int, width: int, size: int = 32, *, spread: Tensor, mel_center: Tensor, mel_spread: Tensor
     ) -> None:
         super().__init__()
         self.audio = AudioEncoder(width, n_mels, mel_center, mel_spread)
@@ -85,7 +79,7 @@ class Matcher(nn.Module):
         self.speech = nn.Sequential(ResidualBlock(width), ResidualBlock(width))
         self.motion = nn.Sequential(ResidualBlock(width), ResidualBlock(width))
         self.speech_out, self.motion_out = nn.Linear(width, size), nn.Linear(width, size)
-        self.register_buffer("spread", torch.full((52, 3), 0.1) if spread is None else spread.float().clone())
+        self.register_buffer("spread", spread.float().clone())
 
     def embed_speech(self, mel: Tensor) -> Tensor:
         """Log-mel `[B, 4·T, n_mels]` → embeddings of its moments `[B · T/16, size]`."""
@@ -129,7 +123,7 @@ def fit(real: Clips, scales: Mapping[str, Tensor], *, steps: int = STEPS, width:
     """
     if len(real.pose) < 2:
         raise ValueError(f"{len(real.pose)} clip: at least 2 are needed to match speech and motion")
-    known = {name: scales[name] for name in ("spread", "mel_center", "mel_spread") if name in scales}
+    known = {name: scales[name] for name in ("spread", "mel_center", "mel_spread")}
     with seeded(seed, "matcher"):
         matcher = Matcher(real.mel.shape[2], width, **known).to(real.mel.device)
 

@@ -68,17 +68,10 @@ def rule_claims() -> dict[str, float]:
     }
 
 
-def trace_claims(trace: Trace, *, check_every: int = 20, window: int = 10) -> dict[str, float]:
-    """M5, M6, M9: what the rules do over recorded losses.
-
-    Args:
-        trace: the losses, per step.
-        check_every: steps between checks of the throttle rule.
-        window: losses in its moving averages.
-    """
-    settings = {"check_every": check_every, "window": window}
+def trace_claims(trace: Trace) -> dict[str, float]:
+    """M5, M6, M9: what the rules do over recorded losses, checked every 20 steps."""
     over = {
-        (name, kind): replay(Balance(STRATEGIES[name], kind, LIMITS, **settings), trace)
+        (name, kind): replay(Balance(STRATEGIES[name], kind, LIMITS, check_every=20), trace)
         for name in ("merged", "legacy")
         for kind in RULES
     }

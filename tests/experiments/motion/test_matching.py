@@ -124,4 +124,4 @@ def test_too_few_and_too_short_are_refused():
     with pytest.raises(ValueError, match="at least 2 are needed"):
         matching.fit(pairs(1), SCALES)
     with pytest.raises(ValueError, match="multiples of 16"):
-        Matcher(MELS, 16).embed_motion(torch.zeros(2, 24, 52, 3))
+        Matcher(MELS, 16, **SCALES).embed_motion(torch.zeros(2, 24, 52, 3))

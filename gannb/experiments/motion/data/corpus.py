@@ -113,21 +113,13 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
         return cls(takes, np.concatenate(poses), np.concatenate(mels), n_mels, frames, _windows(takes, frames, stride))
 
     @classmethod
-    def build(
-        cls,
-        folder: str | Path,
-        recordings: Iterable[Recording | Fault],
-        *,
-        n_mels: int = N_MELS,
-        cache: Path | None = None,
-    ) -> list[Fault]:
+    def build(cls, folder: str | Path, recordings: Iterable[Recording | Fault], n_mels: int = N_MELS) -> list[Fault]:
         """Write a corpus to disk, one recording in memory at a time (`read_folder` feeds it); returns the faults.
 
         Args:
             folder: where to.
             recordings: at least one, and faults among them.
             n_mels: mel bands.
-            cache: a folder that keeps audio features.
 
         Raises:
             MotionDataError: not one recording could be read.
@@ -140,7 +132,7 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
                 if isinstance(recording, Fault):
                     faults.append(recording)
                     continue
-                for file, array in zip((poses, mels), _arrays(recording, takes, n_mels, cache)):
+                for file, array in zip((poses, mels), _arrays(recording, takes, n_mels)):
                     file.write(array.tobytes())
         if not takes:
             reasons = "".join(f"\n  {fault.name}: {fault.reason}" for fault in faults[:20])
@@ -274,7 +266,9 @@ def _slice(source: np.ndarray | Path, kind: np.dtype, start: int, shape: tuple[i
     return source[start : start + shape[0]].copy()
 
 
-def _arrays(recording: Recording, takes: list[Take], n_mels: int, cache: Path | None) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(
+    recording: Recording, takes: list[Take], n_mels: int, cache: Path | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Pose and mel of a recording as they are stored, and its take behind the others."""
     mel, needed = log_mel(recording.speech, n_mels, cache), MELS_PER_FRAME * recording.frames
     if len(mel) < needed:

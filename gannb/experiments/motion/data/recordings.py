@@ -18,7 +18,7 @@ from gannb.experiments.motion.data import beat2, bvh, speech
 from gannb.experiments.motion.data.clips import FPS, MotionDataError, Recording
 from gannb.experiments.motion.data.pairing import pairs
 from gannb.experiments.motion.data.retarget import check_rate, standardise
-from gannb.experiments.motion.data.synthetic import STYLES, Style, record
+from gannb.experiments.motion.data.synthetic import STYLES, record
 from gannb.experiments.motion.skeleton import JOINTS
 from gannb.runs.files import write_with
 from gannb.tables import ShownAsTable, Table
@@ -65,14 +65,7 @@ class Recordings(ShownAsTable, Sequence):
 # getting recordings
 
 
-def load(
-    source: str | Path = "synthetic",
-    *,
-    seconds: float = 60.0,
-    each: int = 2,
-    seed: int = 0,
-    styles: Sequence[Style] = STYLES,
-) -> Recordings:
+def load(source: str | Path = "synthetic", *, seconds: float = 60.0, each: int = 2, seed: int = 0) -> Recordings:
     """Load recordings.
 
     Args:
@@ -80,14 +73,13 @@ def load(
         seconds: length of a synthetic recording.
         each: synthetic recordings per speaker.
         seed: of the synthetic recordings.
-        styles: the synthetic speakers.
 
     Raises:
         FileNotFoundError: no such folder.
         MotionDataError: no pair in the folder can be read; every reason is named.
     """
     if str(source) == "synthetic":
-        return Recordings(tuple(record(style, seconds, seed, take) for style in styles for take in range(each)))
+        return Recordings(tuple(record(style, seconds, seed, take) for style in STYLES for take in range(each)))
     outcomes = list(read_folder(source))
     taken = tuple(outcome for outcome in outcomes if isinstance(outcome, Recording))
     faults = tuple(outcome for outcome in outcomes if isinstance(outcome, Fault))

@@ -82,6 +82,8 @@ VARIANTS: dict[str, BeatVariant] = {
     )
 }
 
+SHUFFLES = 20
+"""How many times speech is dealt out anew, no clip keeping its own."""
 _WRISTS = tuple(skeleton.INDEX[f"{side}_wrist"] for side in skeleton.SIDES)
 _BEATING = tuple(range(1, 7))  # shoulders, elbows, wrists: the joints of the upper body that move by themselves
 
@@ -137,12 +139,7 @@ def typical_speed(real: Tensor, variant: BeatVariant) -> np.ndarray:
 
 
 def beat_consistency(
-    pose: Tensor,
-    onsets: Onsets,
-    variant: str | BeatVariant,
-    real: Tensor | None = None,
-    shuffles: int = 20,
-    seed: int = 0,
+    pose: Tensor, onsets: Onsets, variant: str | BeatVariant, real: Tensor | None = None, seed: int = 0
 ) -> tuple[Score, Score]:
     """One variant's score, and what it has above the same motion on other clips' speech.
 
@@ -151,7 +148,6 @@ def beat_consistency(
         onsets: the speech onsets of each clip.
         variant: a name of `VARIANTS`, or one of your own.
         real: real clips, whose mean speeds the variants' thresholds are measured by; `pose` itself when None.
-        shuffles: how many times speech is dealt out anew, no clip keeping its own.
         seed: of the dealing.
 
     Returns:
@@ -181,19 +177,17 @@ def beat_consistency(
     if len(pose) < 2:
         reason = "one clip alone: there is no other speech to compare with"
         return Score(name, value, protocol=protocol), Score.missing(f"{name}_over_shuffled", reason, **protocol)
-    shuffled = _shuffled(beats, onsets, chosen, shuffles, seed)
+    shuffled = _shuffled(beats, onsets, chosen, seed)
     above = own - np.ma.masked_invalid(shuffled).mean(axis=0).filled(np.nan)
-    protocol |= {"shuffled": round(float(np.nanmean(shuffled)), 4), "shuffles": shuffles, "error": "over clips"}
+    protocol |= {"shuffled": round(float(np.nanmean(shuffled)), 4), "shuffles": SHUFFLES, "error": "over clips"}
     score = Score(name, value, error, protocol=protocol)
     return score, Score(f"{name}_over_shuffled", float(np.nanmean(above)), _error(above), protocol=protocol)
 
 
-def _shuffled(
-    beats: list[list[np.ndarray]], onsets: Onsets, variant: BeatVariant, shuffles: int, seed: int
-) -> np.ndarray:
-    """Each clip's score on others' speech `[shuffles, N]`: a rotation by a random amount of a random order."""
+def _shuffled(beats: list[list[np.ndarray]], onsets: Onsets, variant: BeatVariant, seed: int) -> np.ndarray:
+    """Each clip's score on others' speech `[SHUFFLES, N]`: a rotation by a random amount of a random order."""
     rng, n = np.random.default_rng(key(seed, "shuffled speech")), len(beats)
-    scores = np.full((shuffles, n), np.nan)
+    scores = np.full((SHUFFLES, n), np.nan)
     for row in scores:
         order = rng.permutation(n)
         other = np.empty(n, dtype=int)

@@ -11,7 +11,6 @@ import torch
 from torch.testing import assert_close
 
 from gannb.data.batches import Batches, StreamedBatches
-from gannb.experiments.motion.data import recordings as motion
 from gannb.experiments.motion.data.clips import MotionDataError
 from gannb.experiments.motion.data.corpus import Corpus
 from gannb.experiments.motion.data.recordings import Fault
@@ -20,7 +19,7 @@ from gannb.experiments.motion.data.synthetic import STYLES, record
 
 @pytest.fixture(scope="module")
 def recordings():
-    return motion.load(seconds=8.0, each=3, styles=STYLES[:2])
+    return [record(style, 8.0, take=take) for style in STYLES[:2] for take in range(3)]
 
 
 @pytest.fixture(scope="module")
