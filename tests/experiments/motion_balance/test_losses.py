@@ -74,9 +74,8 @@ def test_both_equal_the_formulas_written_out():
 
 def test_the_contrastive_term_is_added_where_it_has_a_weight():
     batch, with_matcher = clips(), losses()
-    with_matcher.matcher = Matcher(
-        8, 16, spread=torch.full((52, 3), 0.1), mel_center=torch.zeros(8), mel_spread=torch.ones(8)
-    ).eval()
+    scales = {"spread": torch.full((52, 3), 0.1), "mel_center": torch.zeros(8), "mel_spread": torch.ones(8)}
+    with_matcher.matcher = Matcher(8, 16, **scales).eval()
     plain, more = (
         with_matcher.g_loss(
             turn_of(batch, scaled_motion(batch, 0.7), smooth_scores, **G_NUMBERS | {"contrast_weight": w})

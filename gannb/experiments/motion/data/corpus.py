@@ -132,7 +132,7 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
                 if isinstance(recording, Fault):
                     faults.append(recording)
                     continue
-                for file, array in zip((poses, mels), _arrays(recording, takes, n_mels)):
+                for file, array in zip((poses, mels), _arrays(recording, takes, n_mels, None)):
                     file.write(array.tobytes())
         if not takes:
             reasons = "".join(f"\n  {fault.name}: {fault.reason}" for fault in faults[:20])
@@ -266,9 +266,7 @@ def _slice(source: np.ndarray | Path, kind: np.dtype, start: int, shape: tuple[i
     return source[start : start + shape[0]].copy()
 
 
-def _arrays(
-    recording: Recording, takes: list[Take], n_mels: int, cache: Path | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(recording: Recording, takes: list[Take], n_mels: int, cache: Path | None) -> tuple[np.ndarray, np.ndarray]:
     """Pose and mel of a recording as they are stored, and its take behind the others."""
     mel, needed = log_mel(recording.speech, n_mels, cache), MELS_PER_FRAME * recording.frames
     if len(mel) < needed:
