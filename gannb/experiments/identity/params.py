@@ -140,9 +140,8 @@ class Identity(Experiment):
 
     @rule("model", "similarity_width")
     def _residual_has_512(values: Any) -> str | None:
-        if values.model == "residual" and values.similarity_width == 256:
-            return "the residual has no 256-d identity; use similarity_width 512, or model 'transformer'"
-        return None
+        lacks = values.model == "residual" and values.similarity_width == 256
+        return "the residual has no 256-d identity; use similarity_width 512, or model 'transformer'" if lacks else None
 
     @rule("width", "model")
     def _heads(values: Any) -> str | None:
@@ -152,9 +151,8 @@ class Identity(Experiment):
 
     @rule("people", "held_out")
     def _people(values: Any) -> str | None:
-        if values.people * (1 - values.held_out) < 2 or values.people * values.held_out < 2:
-            return "at least 2 people are needed on either side of the split"
-        return None
+        fewest = values.people * min(values.held_out, 1 - values.held_out)
+        return "at least 2 people are needed on either side of the split" if fewest < 2 else None
 
     def variant(self, name: str, *, runs: str = "") -> Self:
         """These parameters as a named variant, which never resumes, replays or branches this run.

@@ -108,9 +108,8 @@ class ParticlesSagan(Experiment):
 
     @rule("adaptive", "loss")
     def _certainty(v: Any) -> str | None:
-        if v.adaptive and v.loss in ("relativistic", "wasserstein"):
-            return "only differences of D's outputs count, so their sign says nothing: adaptive needs another loss"
-        return None
+        why = "only differences of D's outputs count, so their sign says nothing: adaptive needs another loss"
+        return why if v.adaptive and v.loss in ("relativistic", "wasserstein") else None
 
     @rule("network", "path_length_weight")
     def _paths(v: Any) -> str | None:
