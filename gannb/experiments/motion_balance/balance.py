@@ -40,7 +40,6 @@ class SkipRule(Stateful):
 
     strategy: Strategy
     rules: Rules = "literal"
-    accuracy_above: float = D_IS_RIGHT
     skips: int = 0
     d_loss: float | None = None
     d_accuracy: float | None = None
@@ -68,7 +67,7 @@ class SkipRule(Stateful):
         weak_above = self.strategy.g_weak_above * self.strategy.g_loss_at_perfect_d
         return (
             self.d_loss < self.strategy.d_strong_below
-            and self.d_accuracy > self.accuracy_above
+            and self.d_accuracy > D_IS_RIGHT
             and g_loss_of(seen, self.rules) > weak_above
         )
 
@@ -81,7 +80,7 @@ class ThrottleRule:
     learning rate falls and G's rises, all by one trigger (M9). `recent` is the mean over the last `window` values seen;
     a skipped D adds none.
     `repaired` reads the unweighted adversarial term; believes the absolute threshold only when D is also right in
-    `accuracy_above` of cases (on labels 0.90/0.10 the half-sum loss of a D at chance is 0.16, already below 0.2); adds
+    `D_IS_RIGHT` of cases (on labels 0.90/0.10 the half-sum loss of a D at chance is 0.16, already below 0.2); adds
     the opposite trigger, G too strong, at the inverse ratio (M10); and lets scales return to 1 when all is quiet (M11).
     """
 
@@ -93,7 +92,6 @@ class ThrottleRule:
     ratio_below: float = 0.3
     d_below: float = 0.2
     g_lr_factor: float = 1.1
-    accuracy_above: float = D_IS_RIGHT
     recovery: float = 1.1
     recent: dict[str, list[float]] = field(default_factory=lambda: {"d": [], "g": [], "accuracy": []})
 
@@ -127,7 +125,7 @@ class ThrottleRule:
             return "d_too_strong" if ratio < self.ratio_below or d < self.d_below else ""
         if accuracy is None:
             raise ValueError(_missing("D/accuracy"))
-        if ratio < self.ratio_below or (d < self.d_below and accuracy > self.accuracy_above):
+        if ratio < self.ratio_below or (d < self.d_below and accuracy > D_IS_RIGHT):
             return "d_too_strong"
         return "g_too_strong" if ratio > 1.0 / self.ratio_below else ""
 
@@ -169,7 +167,6 @@ class Balance:
         limits: where the numbers begin, and how far they may go.
         check_every: steps between checks of the throttle rule.
         window: losses in its moving averages.
-        accuracy_above: D is right when it is so in more than this share of cases (repaired).
 
     Attributes:
         action: what the rules did at the last step: "", `skip`, `forced`, `d_too_strong`, `g_too_strong`, `recover`;
@@ -190,17 +187,14 @@ class Balance:
         *,
         check_every: int = CHECK_EVERY,
         window: int = WINDOW,
-        accuracy_above: float = D_IS_RIGHT,
     ) -> None:
         if rules not in RULES:
             raise ValueError(f"rules is {rules!r}; allowed: {', '.join(RULES)}")
         if check_every < 1 or window < 1:
             raise ValueError(f"check_every {check_every} and window {window}: both have to be at least 1")
         self.limits = limits
-        self.skip_rule = SkipRule(strategy, rules, accuracy_above)
-        self.throttle_rule = ThrottleRule(
-            strategy, limits, rules, check_every=check_every, window=window, accuracy_above=accuracy_above
-        )
+        self.skip_rule = SkipRule(strategy, rules)
+        self.throttle_rule = ThrottleRule(strategy, limits, rules, check_every=check_every, window=window)
         self.action = ""
         self._d_turns = limits.d_turns  # what D plays when it is not skipped
 

@@ -67,7 +67,6 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
         pose: `[F, 52, 3]` in memory, or the file that holds it.
         mel: `[4F, n_mels]` in memory, or the file that holds it.
         n_mels: mel bands.
-        frames: pose frames per clip.
         windows: `[W, 2]` int64, take and first frame within it.
     """
 
@@ -75,7 +74,6 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
     pose: np.ndarray | Path
     mel: np.ndarray | Path
     n_mels: int
-    frames: int
     windows: np.ndarray
 
     @cached_property
@@ -88,19 +86,12 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
 
     @classmethod
     def of(
-        cls,
-        recordings: Iterable[Recording],
-        *,
-        frames: int = FRAMES,
-        stride: int = STRIDE,
-        n_mels: int = N_MELS,
-        cache: Path | None = None,
+        cls, recordings: Iterable[Recording], *, stride: int = STRIDE, n_mels: int = N_MELS, cache: Path | None = None
     ) -> Corpus:
         """Hold recordings in memory.
 
         Args:
             recordings: at least one.
-            frames: pose frames per clip.
             stride: frames between the beginnings of windows.
             n_mels: mel bands.
             cache: a folder that keeps audio features.
@@ -110,7 +101,7 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
         """
         takes: list[Take] = []
         poses, mels = zip(*(_arrays(recording, takes, n_mels, cache) for recording in recordings))
-        return cls(takes, np.concatenate(poses), np.concatenate(mels), n_mels, frames, _windows(takes, frames, stride))
+        return cls(takes, np.concatenate(poses), np.concatenate(mels), n_mels, _windows(takes, stride))
 
     @classmethod
     def build(cls, folder: str | Path, recordings: Iterable[Recording | Fault], n_mels: int = N_MELS) -> list[Fault]:
@@ -141,12 +132,11 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
         return faults
 
     @classmethod
-    def open(cls, folder: str | Path, *, frames: int = FRAMES, stride: int = STRIDE) -> Corpus:
+    def open(cls, folder: str | Path, stride: int = STRIDE) -> Corpus:
         """Open a corpus that `build` wrote; clips are mapped from disk when they are read.
 
         Args:
             folder: that of `build`.
-            frames: pose frames per clip.
             stride: frames between the beginnings of windows.
 
         Raises:
@@ -168,7 +158,7 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
             if found != total * size:
                 said = f"its index says {total * size}; build the corpus again"
                 raise MotionDataError(f"{folder / name}: {found} bytes, {said}")
-        return cls(takes, *(folder / name for name in sizes), n_mels, frames, _windows(takes, frames, stride))
+        return cls(takes, *(folder / name for name in sizes), n_mels, _windows(takes, stride))
 
     # ------------------------------------------------------------------------------------------------------------
     # reading it
@@ -180,7 +170,7 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
         """One clip, without a batch axis."""
         number, first = self.windows[index]
         take = self.takes[number]
-        arrays = map(torch.from_numpy, self._read(take.start + int(first), self.frames))
+        arrays = map(torch.from_numpy, self._read(take.start + int(first), FRAMES))
         return Clips(*arrays, torch.tensor(self.speakers.index(take.speaker)), torch.tensor(take.lengths))
 
     def clips(self, index: Iterable[int] | None = None) -> Clips:
@@ -207,7 +197,7 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
                 cut = self.takes[mine[0]].frames * (1 - held_out)
                 here, first = self.windows[:, 0] == mine[0], self.windows[:, 1]
                 out |= here & (first >= cut)
-                both |= here & (first < cut) & (first + self.frames > cut)
+                both |= here & (first < cut) & (first + FRAMES > cut)
             elif mine:
                 chosen = rng.permutation(mine)[: max(1, round(held_out * len(mine)))]
                 out |= np.isin(self.windows[:, 0], chosen)
@@ -238,7 +228,7 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
             mine = self._only(np.array([self.takes[n].speaker == speaker for n in self.windows[:, 0]]))
             minutes = sum(frames for _, frames in mine._covered()) / FPS / 60
             rows.append((speaker, len(mine), len(set(mine.windows[:, 0])), f"{minutes:.1f}"))
-        return Table(("speaker", "clips", "recordings", "minutes"), rows, f"{len(self)} clips of {self.frames} frames")
+        return Table(("speaker", "clips", "recordings", "minutes"), rows, f"{len(self)} clips of {FRAMES} frames")
 
     def _only(self, chosen: np.ndarray) -> Corpus:
         return replace(self, windows=self.windows[chosen])
@@ -248,7 +238,7 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
         covered = np.zeros(self.takes[-1].start + self.takes[-1].frames + 1, dtype=bool)
         for number, first in self.windows:
             start = self.takes[number].start + int(first)
-            covered[start : start + self.frames] = True
+            covered[start : start + FRAMES] = True
         ends = np.flatnonzero(np.diff(covered, prepend=False)).reshape(-1, 2)
         return [(int(start), int(end - start)) for start, end in ends]
 
@@ -277,12 +267,12 @@ def _arrays(recording: Recording, takes: list[Take], n_mels: int, cache: Path | 
     return recording.pose.astype(POSE_TYPE), mel[:needed].astype(MEL_TYPE)
 
 
-def _windows(takes: list[Take], frames: int, stride: int) -> np.ndarray:
-    windows = [(n, first) for n, take in enumerate(takes) for first in range(0, take.frames - frames + 1, stride)]
+def _windows(takes: list[Take], stride: int) -> np.ndarray:
+    windows = [(n, first) for n, take in enumerate(takes) for first in range(0, take.frames - FRAMES + 1, stride)]
     if not windows:
         longest = max((take.frames for take in takes), default=0)
         raise MotionDataError(
-            f"no recording is as long as one clip of {frames} frames ({frames / FPS:.2f} s); "
-            f"the longest has {longest}: give longer recordings or fewer frames"
+            f"no recording is as long as one clip of {FRAMES} frames ({FRAMES / FPS:.2f} s); "
+            f"the longest has {longest}: give longer recordings"
         )
     return np.asarray(windows, dtype=np.int64)

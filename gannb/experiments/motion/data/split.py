@@ -11,7 +11,7 @@ from torch import Tensor
 from gannb.data.batches import Batches, StreamedBatches
 from gannb.experiments.motion.data import recordings as motion
 from gannb.experiments.motion.data.augmentation import AugmentedBatches
-from gannb.experiments.motion.data.clips import Clips, Recording
+from gannb.experiments.motion.data.clips import FRAMES, Clips, Recording
 from gannb.experiments.motion.data.corpus import Corpus, Statistics
 from gannb.experiments.motion.data.recordings import Recordings
 from gannb.experiments.motion.data.speech import MELS_PER_FRAME
@@ -120,7 +120,7 @@ class MotionSplit(ShownAsTable):
     def table(self) -> Table:
         """A row per side."""
         rows = [
-            (side, len(corpus), len({int(n) for n in corpus.windows[:, 0]}), f"{corpus.frames} frames")
+            (side, len(corpus), len({int(n) for n in corpus.windows[:, 0]}), f"{FRAMES} frames")
             for side, corpus in (("training", self.train), ("held out", self.held_out))
         ]
         note = [f"speakers: {', '.join(self.speakers)}; speech {MELS_PER_FRAME} × {self.train.n_mels} mel per frame"]
