@@ -76,20 +76,18 @@ def compare(one: str | Path, two: str | Path) -> RunDifference:
     for folder in folders:
         if not (folder / "params.yaml").is_file():
             raise FileNotFoundError(f"{folder.name} is no run folder: it has no params.yaml")
-    names = (folders[0].name, folders[1].name)
     there, here = (settings_of(folder) for folder in folders)
     rows = [_by_step(folder) for folder in folders]
     common = sorted(rows[0].keys() & rows[1].keys())
     diverged = next((step for step in common if rows[0][step] != rows[1][step]), None)
-    events = [files.read_lines(folder / "events.jsonl") for folder in folders]
     return RunDifference(
-        names=names,
+        names=(folders[0].name, folders[1].name),
         parameters=_differences(there, here),
         diverged=diverged,
         diverged_in=_differences(rows[0][diverged], rows[1][diverged]) if diverged is not None else {},
         rows=len(common),
-        branches=(_origin(events[0]), _origin(events[1])),
-        moves=_alone(names, events),
+        branches=(_origin(folders[0]), _origin(folders[1])),
+        moves=_alone(folders),
         equal=_same_weights(folders),
     )
 
@@ -107,28 +105,24 @@ def _differences(there: dict[str, Any], here: dict[str, Any]) -> dict[str, tuple
     return {k: (there.get(k), here.get(k)) for k in {**there, **here} if there.get(k) != here.get(k)}
 
 
-def _origin(events: list[dict[str, Any]]) -> str:
+def _origin(folder: Path) -> str:
     """Where a run was branched from, in words."""
-    found = [e for e in events if e["kind"] == "branched"]
+    found = [e for e in files.read_lines(folder / "events.jsonl") if e["kind"] == "branched"]
     return f"{found[0]['parent']} at step {found[0]['step']}" if found else ""
 
 
-def _alone(names: tuple[str, str], events: list[list[dict[str, Any]]]) -> list[tuple[str, int, str, float, str]]:
+def _alone(folders: tuple[Path, Path]) -> list[tuple[str, int, str, float, str]]:
     """Requested moves that the other run did not make."""
-    applied = [[(e["step"], e["name"], e["new"], e["by"]) for e in requested_moves(rows)] for rows in events]
-    alone = [(names[i], *move) for i in (0, 1) for move in applied[i] if move not in applied[1 - i]]
+    applied = [[(e["step"], e["name"], e["new"], e["by"]) for e in requested_moves_of(folder)] for folder in folders]
+    alone = [(folders[i].name, *move) for i in (0, 1) for move in applied[i] if move not in applied[1 - i]]
     return sorted(alone, key=lambda move: move[1])
 
 
-def requested_moves(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def requested_moves_of(folder: Path) -> list[dict[str, Any]]:
     """The applied moves of a run's numbers that a person, an alarm or a branch made; not those of drivers."""
+    events = files.read_lines(folder / "events.jsonl")
     askers = {"branch", "person"} | {e["name"] for e in events if e["kind"] == "alarm"}
     return [e for e in events if e["kind"] == "move" and e["outcome"] == "applied" and e["by"] in askers]
-
-
-def requested_moves_of(folder: Path) -> list[dict[str, Any]]:
-    """The requested moves of a run folder."""
-    return requested_moves(files.read_lines(folder / "events.jsonl"))
 
 
 def _same_weights(folders: tuple[Path, Path]) -> bool | None:

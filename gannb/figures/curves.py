@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -21,7 +20,6 @@ def curves(
     x_title: str = "step",
     y_title: str = "",
     log_y: bool = False,
-    band: Literal["range", "sd"] = "range",
     levels: Mapping[str, float] | None = None,
     marks: Mapping[str, float] | None = None,
     right: Collection[str] = (),
@@ -30,12 +28,12 @@ def curves(
     """Draw time series.
 
     Args:
-        series: name → values `[steps]`, or `[seeds, steps]` (mean line with a band), or a pair (steps, values).
+        series: name → values `[steps]`, or `[seeds, steps]` (mean, and a band from lowest to highest seed), or a pair
+            (steps, values).
         title: of the figure.
         x_title: of the x axis.
         y_title: of the y axis.
         log_y: whether the y axis is logarithmic.
-        band: what the band spans: from the lowest to the highest seed, or one standard deviation to either side.
         levels: name → y of a dashed horizontal line, such as a floor or a goal.
         marks: name → x of a dotted vertical line, such as an event.
         right: names of those that are drawn dotted, with an axis of their own at the right.
@@ -52,11 +50,10 @@ def curves(
     for index, (name, given) in enumerate(series.items()):
         steps, values = _read(name, given)
         seeds = max(seeds, len(values))
-        lines = _traces(name, steps, values, colour_of(name, index), band, max_points)
+        lines = _traces(name, steps, values, colour_of(name, index), max_points)
         traces += [line.update(yaxis="y2", line_dash="dot") for line in lines] if name in right else lines
     if seeds > 1:
-        spans = "lowest to highest" if band == "range" else "one standard deviation each way"
-        x_title += f"<br>line: mean over {seeds} seeds; band: {spans}"
+        x_title += f"<br>line: mean over {seeds} seeds; band: lowest to highest"
     drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=y_title)
     drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)
     if right:
@@ -83,17 +80,14 @@ def _read(name: str, given: Series) -> tuple[np.ndarray, np.ndarray]:
     return steps, values
 
 
-def _traces(
-    name: str, steps: np.ndarray, values: np.ndarray, colour: str, band: str, max_points: int
-) -> list[go.Scatter]:
+def _traces(name: str, steps: np.ndarray, values: np.ndarray, colour: str, max_points: int) -> list[go.Scatter]:
     mean = values.mean(axis=0)
     kept = _thin(mean, max_points)
     x = steps[kept]
     line = go.Scatter(x=x, y=single(mean[kept]), name=name, mode="lines", line={"color": colour, "width": 1.6})
     if len(values) == 1:
         return [line]
-    half = values.std(axis=0, ddof=1) if band == "sd" else None
-    low, high = (values.min(axis=0), values.max(axis=0)) if half is None else (mean - half, mean + half)
+    low, high = values.min(axis=0), values.max(axis=0)
     around = go.Scatter(
         x=np.concatenate([x, x[::-1]]),
         y=single(np.concatenate([high[kept], low[kept][::-1]])),
