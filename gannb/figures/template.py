@@ -34,6 +34,7 @@ TEMPLATE = go.layout.Template(
         "yaxis": _AXIS,
         "margin": {"l": 50, "r": 15, "t": 50, "b": 50},
         "height": 400,
+        "shapedefaults": {"line": {"color": INK, "width": 1.5}},  # of added lines; plotly's own are black
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": COLOURS[0]},  # else a box of half black
     }
 )

@@ -31,8 +31,8 @@ def test_the_buttons_over_a_figure_are_no_grey_box():
 
 
 def test_the_template_stays_small():
-    assert len(TEMPLATE.to_plotly_json().__repr__()) < 600
-    assert len(figure([go.Scatter(x=[0, 1], y=[0, 1], name="a")]).to_json()) < 900
+    assert len(TEMPLATE.to_plotly_json().__repr__()) < 680
+    assert len(figure([go.Scatter(x=[0, 1], y=[0, 1], name="a")]).to_json()) < 980
 
 
 def test_uids_and_bytes_are_the_same_every_time():

@@ -19,11 +19,12 @@ from torch import Tensor
 from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.figures import bin_names, error_bars, score_by_yaw
 from gannb.experiments.identity.metrics import HARM, Comparison, by_yaw, compare, evaluate, harm_rate, improvement
-from gannb.figures.template import COLOURS, INK, figure, single, with_uids
+from gannb.figures.template import COLOURS, GENERATED, INK, REAL, figure, single, with_uids
 from gannb.metrics.score import Scores
 from gannb.runs.files import write_json, write_text
 from gannb.tables import Table
 
+HARMED = COLOURS[3]
 PANELS = ("improvement by yaw", "distribution of the change", "similarity to the target", "share harmed by yaw")
 
 
@@ -104,13 +105,13 @@ def diagnostics_figure(comparison: Comparison, title: str = "") -> go.Figure:
     """Draw four panels: change by yaw with 95 % intervals, its histogram, similarity before and after, share harmed."""
     shown = make_subplots(2, 2, figure=figure(), subplot_titles=PANELS, horizontal_spacing=0.1, vertical_spacing=0.22)
     change, harmed = (score_by_yaw(comparison, score) for score in (improvement, harm_rate))
-    gained = [COLOURS[2] if value >= 0 else COLOURS[1] for value in change["y"]]
+    gained = [COLOURS[2] if value >= 0 else HARMED for value in change["y"]]
     bars = {"error_y_color": INK, "showlegend": False}
     panels = {
         (1, 1): [go.Bar(**change, **bars, name="change", marker_color=gained)],
         (1, 2): [_histogram(comparison)],
-        (2, 1): [_similarity(comparison, "before", COLOURS[1]), _similarity(comparison, "after", COLOURS[0])],
-        (2, 2): [go.Bar(**harmed, **bars, name="harmed", marker_color=COLOURS[1])],
+        (2, 1): [_similarity(comparison, "before", REAL), _similarity(comparison, "after", GENERATED)],
+        (2, 2): [go.Bar(**harmed, **bars, name="harmed", marker_color=HARMED)],
     }
     titles = ("change of the cosine", "faces", "cosine", "share of the faces")
     for ((row, column), traces), y_title in zip(panels.items(), titles):
@@ -131,7 +132,7 @@ def _histogram(comparison: Comparison) -> go.Bar:
     """Counted here: the figure holds the bins, not every face."""
     counts, edges = np.histogram(comparison.change.numpy(), bins=40)
     middles = (edges[:-1] + edges[1:]) / 2
-    colours = [COLOURS[2] if middle >= -HARM else COLOURS[1] for middle in middles]
+    colours = [COLOURS[2] if middle >= -HARM else HARMED for middle in middles]
     bars = {"x": single(middles), "y": counts, "width": single(np.diff(edges))}
     return go.Bar(**bars, name="faces", marker_color=colours, showlegend=False)
 

@@ -14,7 +14,7 @@ from torch.nn.functional import cosine_similarity
 from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.metrics import Comparison, improvement
 from gannb.experiments.identity.networks import clean
-from gannb.figures.template import COLOURS, INK, figure, single
+from gannb.figures.template import COLOURS, GENERATED, INK, REAL, figure, single
 from gannb.metrics.score import Score
 
 
@@ -49,6 +49,7 @@ def variants_by_yaw(variants: Mapping[str, Comparison]) -> go.Figure:
         gains = score_by_yaw(comparison, improvement)
         traces.append(go.Scatter(**gains, name=name, mode="lines+markers", line=style))
     shown = figure(traces, xaxis_title="|yaw|, degrees", yaxis_title="change of the cosine", xaxis_type="category")
+    shown.update_layout(scattermode="group", scattergap=0.7)  # equal curves stand side by side
     shown.add_hline(0, line={"color": INK, "dash": "dash", "width": 1})
     return shown
 
@@ -80,11 +81,12 @@ def what_if(model: nn.Module, faces: Faces, face: int, *, removal: float, blend:
     removed = ((raw - result).norm(dim=1) / raw.norm()).numpy()
     before = cosine_similarity(raw, target, dim=0).item()
     yaw, true = yaws[:-1].numpy(), yaws[-1:].numpy()
+    dot = {"size": 10, "color": GENERATED}
     traces = [
-        go.Scatter(x=yaw[[0, -1]], y=[before, before], name="raw", mode="lines", line={"color": INK, "dash": "dash"}),
-        go.Scatter(x=yaw, y=similarity[:-1], name="result", mode="lines", line={"color": COLOURS[0]}),
-        go.Scatter(x=yaw, y=removed[:-1], name="removed (of its length)", mode="lines", line={"color": COLOURS[1]}),
-        go.Scatter(x=true, y=similarity[-1:], name="at its yaw", mode="markers", marker={"size": 10}),
+        go.Scatter(x=yaw[[0, -1]], y=[before, before], name="raw", mode="lines", line={"color": REAL, "dash": "dash"}),
+        go.Scatter(x=yaw, y=similarity[:-1], name="result", mode="lines", line={"color": GENERATED}),
+        go.Scatter(x=yaw, y=removed[:-1], name="removed (of its length)", mode="lines", line={"color": COLOURS[4]}),
+        go.Scatter(x=true, y=similarity[-1:], name="at its yaw", mode="markers", marker=dot),
     ]
     title = f"person {int(faces.identity[face])}, yaw {float(pose[0]):.0f}°: removal {removal:g}, blend {blend:g}"
     return figure(traces, title=title, xaxis_title="yaw given to the model, degrees", yaxis_title="cosine, share")
