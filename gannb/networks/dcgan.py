@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.networks.layers import SelfAttention, check_attention, dcgan_init, down, plain, up
 from gannb.networks.registry import resolutions
+from gannb.networks.spectral_norm import iterated_together, spectral_norm
 
 
 def widths(width: int, size: int) -> list[int]:
@@ -102,6 +102,7 @@ class Discriminator(nn.Module):
         at = {height: wide[heights.index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, wrap, pooled=pooled) for h, c in at.items()})
         self.logit = wrap(dcgan_init(nn.Conv2d(wide[-1], 1, 4)))
+        iterated_together(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images `[N, channels, size, size]` → logits `[N]`."""

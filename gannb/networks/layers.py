@@ -8,9 +8,9 @@ from typing import TypeVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.networks.registry import resolutions
+from gannb.networks.spectral_norm import spectral_norm
 
 Wrap = Callable[[nn.Module], nn.Module]
 Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.networks.layers import blur, upsample
 from gannb.networks.registry import resolutions
+from gannb.networks.spectral_norm import iterated_together, spectral_norm
 
 GAIN = math.sqrt(2)
 """Keeps the variance through a LeakyReLU(0.2)."""
@@ -287,6 +287,7 @@ class Discriminator(nn.Module):
         for layer in [m for m in self.modules() if spectral and isinstance(m, Linear | Convolution)]:
             layer.scale = 1.0
             spectral_norm(layer)
+        iterated_together(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images `[N, channels, size, size]` → logits `[N]`."""

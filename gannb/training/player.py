@@ -163,8 +163,9 @@ class Player:
         if self.average is None:
             return
         torch._foreach_lerp_(list(self.average.parameters()), list(self.module.parameters()), 1 - self.ema)
-        for mine, theirs in zip(self.average.buffers(), self.module.buffers()):
-            mine.copy_(theirs)
+        pairs = list(zip(self.average.buffers(), self.module.buffers()))
+        for dtype in {mine.dtype for mine, _ in pairs}:  # one kernel takes one type
+            torch._foreach_copy_(*map(list, zip(*(pair for pair in pairs if pair[0].dtype == dtype))))
 
     def _materialise(self) -> None:
         """Give Adam its moments now, so that there is one list of tensors from step 0 on to save and to load into."""

@@ -1,10 +1,14 @@
 """Spectral norm beside the penalty: every weight of the motion critic has norm 1, and the penalty still trains it."""
 
+import copy
+
+import pytest
 import torch
 from torch import nn
 
 from gannb.experiments.motion.networks.discriminator import Discriminator
 from gannb.experiments.motion_wgan_gp.penalties import correct
+from gannb.networks.registry import discriminator
 from gannb.networks.spectral_norm import spectrally_normed
 from gannb.random import generator, seeded
 
@@ -29,3 +33,22 @@ def test_the_penalty_trains_it() -> None:
     correct(critic, real, fake, torch.rand(4, generator=generator("mix")))[0].backward()
     found = [p.grad for name, p in critic.named_parameters() if p.grad is not None and "original" in name]
     assert found and all(g.isfinite().all() for g in found)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["dcgan", "sagan", "stylegan2", "r3gan"])
+def test_iterations_done_together_are_those_of_torch(name: str, precision: torch.dtype) -> None:
+    """Bit for bit: outputs, gradients and vectors, over forward passes in train mode and one in eval mode."""
+    found = []
+    for together in (True, False):
+        with seeded(0, "spectral"):
+            D = discriminator(name, 8, 32, 3, spectral=True)
+        if not together:
+            D._forward_pre_hooks.clear()
+        x = torch.randn(4, 3, 32, 32, generator=generator("images"))
+        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            scores = [D(x), D(-x), copy.deepcopy(D)(x), D.eval()(x)]
+        torch.stack(scores).sum().backward()
+        assert any(name.endswith("_u") for name in D.state_dict())
+        found.append([*scores, *D.state_dict().values(), *(p.grad for p in D.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
