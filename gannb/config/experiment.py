@@ -16,7 +16,6 @@ from gannb.config.faults import Fault, ParameterError, nearest
 from gannb.config.fields import Declaration, execution
 from gannb.config.parameter_cells import assigned
 from gannb.config.rules import Rule, rule
-from gannb.config.sources import cuda_devices
 from gannb.control.echo import shown
 from gannb.control.parameter import DynamicParameter, Quantity
 from gannb.tables import Table
@@ -144,10 +143,13 @@ class Experiment(BaseModel):
                 faults.append(
                     Fault(name, shown(value), f"{why}; allowed: {source.allowed}", nearest(value, source.words))
                 )
-        devices = cuda_devices() if self.device.startswith("cuda") else None
-        if devices is not None and int(self.device.partition(":")[2] or 0) >= devices:
-            here = [f"cuda:{number}" for number in range(devices)]
-            faults.append(Fault("device", shown(self.device), f"allowed here: {' | '.join(['auto', 'cpu', *here])}"))
+        if self.device.startswith("cuda"):
+            import torch
+
+            devices = torch.cuda.device_count()
+            if int(self.device.partition(":")[2] or 0) >= devices:
+                here = " | ".join(["auto", "cpu", *(f"cuda:{number}" for number in range(devices))])
+                faults.append(Fault("device", shown(self.device), f"allowed here: {here}"))
         if faults:
             raise ParameterError(self.name, faults)
         return self

@@ -25,8 +25,8 @@ class Fault:
     nearest: str = ""
 
     def __str__(self) -> str:
-        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"{self.field}: given {self.given}; {self.wanted}{hint}"
+        meant = f"; did you mean {self.nearest!r}?" if self.nearest else ""
+        return f"{self.field}: given {self.given}; {self.wanted}{meant}"
 
 
 class ParameterError(BadInput):
@@ -52,3 +52,9 @@ def nearest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
     """
     found = difflib.get_close_matches(name[:100], known, n=1, cutoff=cutoff) if isinstance(name, str) else []
     return found[0] if found else ""
+
+
+def hint(name: object, known: Iterable[str]) -> str:
+    """The nearest known name as the end of a message; empty where none is near."""
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near else ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gannb.config.experiment import Experiment
-from gannb.config.faults import NotFound, nearest
+from gannb.config.faults import NotFound, hint
 from gannb.config.yaml_files import read_yaml
 from gannb.control.echo import shown
 
@@ -95,6 +95,4 @@ def preset(name: str, which: str) -> dict[str, Any]:
 
 
 def _unknown(complaint: str, name: str, known: Sequence[str]) -> str:
-    near = nearest(name, known)
-    hint = f"; did you mean {near!r}?" if near else ";"
-    return f"{complaint} {shown(name)}{hint} there are: {', '.join(known) or 'none'}"
+    return f"{complaint} {shown(name)}{hint(name, known) or ';'} there are: {', '.join(known) or 'none'}"

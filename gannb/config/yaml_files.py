@@ -7,7 +7,7 @@ a decimal number, only `true` and `false` are truth values, and everything else 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from yaml.constructor import ConstructorError
 from gannb.config.faults import BadInput
 from gannb.control.echo import shown
 
-DEEPEST, MOST_REPEATED, MOST_BYTES = 50, 10_000, 1_000_000
-"""Nested levels; values that aliases may repeat; size of a file of names and values."""
+DEEPEST, MOST_BYTES = 50, 1_000_000
+"""Nested levels; size of a file of names and values."""
 
 _TAG = "tag:yaml.org,2002:"
 _BUILT = (None, *(_TAG + name for name in ("null", "str", "seq", "map")))
@@ -64,7 +64,6 @@ for _name, _pattern, _first in (
     ("bool", r"true|false", "tf"),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?)|[-+]?\.inf|\.nan", "-+.0123456789"),
-    ("merge", r"<<", "<"),
 ):
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})$"), [*_first, ""])
 _Loader.add_constructor(_TAG + "bool", _or_text({"true": True, "false": False}.__getitem__))
@@ -86,10 +85,10 @@ def parse_yaml(text: str) -> Any:
     """YAML to Python.
 
     Raises:
-        YamlError: it is broken, nested too deeply, repeats too much by aliases, or gives a name twice.
+        YamlError: it is broken, nested too deeply, has aliases, or gives a name twice.
     """
     try:
-        _measure(yaml.parse(text, Loader=_Loader))
+        _check(yaml.parse(text, Loader=_Loader))
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -142,27 +141,12 @@ def dump_yaml(value: Any) -> str:
     return text
 
 
-def _measure(events: Iterator[Any]) -> None:
-    """Go through a text without building anything; what would be too deep or too large to build is an error."""
-    sizes: dict[str | None, int] = {}
-    nested: list[tuple[str | None, int]] = [(None, 0)]
-    repeated = 0
+def _check(events: Iterable[Any]) -> None:
+    """Go through a text without building anything: no aliases, which a few lines can make millions of values of."""
+    nested = 0
     for event in events:
-        size = 0
         if isinstance(event, yaml.AliasEvent):
-            if event.anchor not in sizes:
-                raise _refusal(f"nothing before it is called {event.anchor!r}", event)
-            size = sizes[event.anchor]
-            repeated += size
-        elif isinstance(event, yaml.ScalarEvent):
-            size = sizes[event.anchor] = 1 + len(event.value) // 100
-        elif isinstance(event, yaml.CollectionStartEvent):
-            nested.append((event.anchor, 1))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, size = nested.pop()
-            sizes[anchor] = size
-        nested[-1] = (nested[-1][0], nested[-1][1] + size)
-        if len(nested) > DEEPEST:
+            raise _refusal("aliases (*name) are not read; write the value out", event)
+        nested += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if nested > DEEPEST:
             raise _refusal(f"nested more than {DEEPEST} levels deep", event)
-        if repeated > MOST_REPEATED:
-            raise _refusal(f"aliases repeat more than {MOST_REPEATED} values", event)

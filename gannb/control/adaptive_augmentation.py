@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gannb.control.stateful import Stateful
+
+HIGHEST = 0.8
+"""The most that the probability may reach: beyond, augmentation leaks into G (ibid., figure 4)."""
 
 
 class Overfitting(Stateful):
@@ -35,24 +37,22 @@ class Overfitting(Stateful):
         return (above > 0) - (above < 0)
 
 
-class AdaptiveAugmentation:
+class AdaptiveAugmentation(Overfitting):
     """Move the probability of augmentation by the sign of D on real images.
 
     Overfitting shows as D's logits of real images all being positive: r = E[sign D(real)] near 1. Every `every` steps
     the probability goes up where the mean r since then lies above `target`, and down where below, by an amount that
-    would take it from 0 to 1 within `images_to_one` real images.
+    would take it from 0 to 1 within `images_to_one` real images. D's loss logs r: `turn.log(sign_real=…)`.
 
     Args:
         name: the probability to move.
-        watch: what D's loss logged as its mean sign on real images: `turn.log(sign_real=real.sign().mean())`.
         target: r to steer to.
         every: steps between moves.
         batch_size: real images per step.
         images_to_one: images for the whole way; ADA's 500 k suits long runs, small data wants less.
-        highest: the most it may reach: beyond, augmentation leaks into G (ibid., figure 4; the tuned preset's 0.8).
 
     Raises:
-        ValueError: an interval, a batch or a way that is not positive, or a highest outside (0, 1].
+        ValueError: an interval, a batch or a way that is not positive.
     """
 
     label = "adaptive augmentation"
@@ -62,35 +62,23 @@ class AdaptiveAugmentation:
         self,
         name: str = "augment_probability",
         *,
-        watch: str = "D/sign_real",
         target: float = 0.6,
         every: int = 4,
         batch_size: int = 16,
         images_to_one: int = 50_000,
-        highest: float = 0.8,
     ) -> None:
         if min(every, batch_size, images_to_one) < 1:
             raise ValueError(
                 f"every={every}, batch_size={batch_size}, images_to_one={images_to_one}; each must be at least 1"
             )
-        if not 0 < highest <= 1:
-            raise ValueError(f"highest={highest}; allowed is (0, 1]")
+        super().__init__("D/sign_real", target, every)
         self.names = (name,)
-        self.overfitting, self.highest = Overfitting(watch, target, every), highest
         self.stride = batch_size * every / images_to_one
 
     def __call__(self, step: int, seen: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
         """Take in what was seen; the new probability every `every` steps, nothing otherwise."""
-        way = self.overfitting.way(step, seen)
+        way = self.way(step, seen)
         if way is None:
             return {}
         (name,) = self.names
-        return {name: min(max(values[name] + way * self.stride, 0.0), self.highest)}
-
-    def state_dict(self) -> dict[str, Any]:
-        """What D's signs summed up to since the last answer."""
-        return self.overfitting.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        self.overfitting.load_state_dict(state)
+        return {name: min(max(values[name] + way * self.stride, 0.0), HIGHEST)}

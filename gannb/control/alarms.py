@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from statistics import median
 from typing import Any, ClassVar
 
 from gannb.control.stateful import Stateful
 
 ACTIONS = ("note", "pause", "stop", "rollback")
+Condition = Callable[[Mapping[str, float]], bool]
 
 
+@dataclass(eq=False, kw_only=True)
 class Alarm(Stateful, ABC):
     """Reads every recorded row in order; returns a message when it begins to ring.
 
-    Args:
+    Attributes:
         name: how events and panels call it.
         action: "note", "pause", "stop" or "rollback" (to the best checkpoint, with `changes`).
         changes: numbers to set after a rollback, as factors of their current values.
+        count: rows that hold so far.
 
     Raises:
         ValueError: an unknown action.
@@ -28,51 +31,50 @@ class Alarm(Stateful, ABC):
 
     kept: ClassVar[tuple[str, ...]] = ("count",)
 
-    def __init__(self, name: str, action: str = "note", changes: Mapping[str, float] | None = None) -> None:
-        if action not in ACTIONS:
-            raise ValueError(f"action of the alarm {name!r}: given {action!r}; allowed: {' | '.join(ACTIONS)}")
-        self.name, self.action, self.changes = name, action, dict(changes or {})
-        self.count = 0
+    name: str = field(init=False)
+    action: str = "note"
+    changes: Mapping[str, float] | None = None
+    count: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            raise ValueError(
+                f"action of the alarm {self.name!r}: given {self.action!r}; allowed: {' | '.join(ACTIONS)}"
+            )
 
     @abstractmethod
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
         """Read one row; the message if the alarm begins to ring."""
 
 
+@dataclass(eq=False)
 class Lasting(Alarm):
     """Rings when a condition has held for `patience` rows in a row, and again only after it was gone.
 
     Args:
         name: how it is called.
-        condition: on one row; None where the row does not tell (a player that did not play).
+        condition: on one row. A row that lacks what it reads (of a player that did not play) does not count.
         message: what it says.
         patience: rows in a row.
-        action: see `Alarm`.
-        changes: see `Alarm`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        condition: Callable[[Mapping[str, float]], bool | None],
-        message: str,
-        *,
-        patience: int = 1,
-        action: str = "note",
-        changes: Mapping[str, float] | None = None,
-    ) -> None:
-        super().__init__(name, action, changes)
-        self.condition, self.message, self.patience = condition, message, patience
+    name: str
+    condition: Condition
+    message: str
+    _: KW_ONLY
+    patience: int = 1
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
         """Read one row; the message in the row that makes `patience` full."""
-        holds = self.condition(seen)
-        if holds is None:
+        try:
+            holds = self.condition(seen)
+        except KeyError:  # not logged in this row
             return None
         self.count = self.count + 1 if holds else 0
         return self.message if self.count == self.patience else None
 
 
+@dataclass(eq=False)
 class Explodes(Alarm):
     """Rings when a value is more than `factor` times its running median (P4: "G loss explodes").
 
@@ -81,27 +83,22 @@ class Explodes(Alarm):
         factor: how much is too much.
         window: over how many rows the median runs; silent until it is full. Rows that stray are no part of it.
         patience: rows in a row.
-        action: see `Alarm`.
-        changes: see `Alarm`.
     """
 
-    does = "explodes"
-    kept = ("recent", "count", "new", "usual")
+    does: ClassVar[str] = "explodes"
+    kept: ClassVar[tuple[str, ...]] = ("recent", "count", "new", "usual")
 
-    def __init__(
-        self,
-        key: str,
-        *,
-        factor: float = 10.0,
-        window: int = 200,
-        patience: int = 3,
-        action: str = "note",
-        changes: Mapping[str, float] | None = None,
-    ) -> None:
-        super().__init__(f"{key} {self.does}", action, changes)
-        self.key, self.factor, self.window, self.patience = key, factor, window, patience
-        self.recent: deque[float] = deque(maxlen=window)
+    key: str
+    _: KW_ONLY
+    factor: float = 10.0
+    window: int = 200
+    patience: int = 3
+
+    def __post_init__(self) -> None:
+        self.name = f"{self.key} {self.does}"
+        self.recent: list[float] = []
         self.new, self.usual = 0, 0.0
+        super().__post_init__()
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
         """Read one row; the message in the row that makes `patience` full."""
@@ -114,7 +111,7 @@ class Explodes(Alarm):
         strays = full and self.strays(value)
         self.count = self.count + 1 if strays else 0
         if not strays:
-            self.recent.append(value)
+            self.recent = [*self.recent, value][-self.window :]
             self.new += 1
         return f"{self.key} is {value:.3g}, its usual is {self.usual:.3g}" if self.count == self.patience else None
 
@@ -122,26 +119,18 @@ class Explodes(Alarm):
         """Whether a value is too far from the usual."""
         return value > self.factor * self.usual
 
-    def state_dict(self) -> dict[str, Any]:
-        """Counts, the usual value, and the values that it is the median of."""
-        return super().state_dict() | {"recent": list(self.recent)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        super().load_state_dict(state)
-        self.recent = deque(state["recent"], maxlen=self.window)
-
 
 class Collapses(Explodes):
     """Rings when a value is less than its running median over `factor`, such as the diversity of samples."""
 
-    does = "collapses"
+    does: ClassVar[str] = "collapses"
 
     def strays(self, value: float) -> bool:
         """Whether a value is too far below the usual."""
         return value * self.factor < self.usual
 
 
+@dataclass(eq=False)
 class Stalled(Alarm):
     """Rings when a score has not become better for `patience` steps and at least `scores` scores (P4, P8).
 
@@ -149,16 +138,20 @@ class Stalled(Alarm):
         key: the score, the lower the better.
         patience: steps without a better one.
         scores: scores without a better one.
-        action: see `Alarm`.
     """
 
-    kept = ("best", "since", "count")
+    kept: ClassVar[tuple[str, ...]] = ("best", "since", "count")
 
-    def __init__(self, key: str, *, patience: int, scores: int = 4, action: str = "note") -> None:
-        super().__init__(f"{key} stalled", action)
-        self.key, self.patience, self.scores = key, patience, scores
+    key: str
+    _: KW_ONLY
+    patience: int
+    scores: int = 4
+
+    def __post_init__(self) -> None:
+        self.name = f"{self.key} stalled"
         self.best: float | None = None
         self.since = 0
+        super().__post_init__()
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
         """Read one row; the message where the last better score is too long ago."""
@@ -215,38 +208,31 @@ def gan_alarms(
     reaction: dict[str, Any] = {"action": action, "changes": changes}
     floor = _entropy(real_label) + _entropy(fake_label)
 
-    def near_floor(seen: Mapping[str, float]) -> bool | None:
-        return seen["D/loss"] < floor + 0.02 if "D/loss" in seen else None
+    enough = 0.95 * (real_label - fake_label)
 
-    def gap(seen: Mapping[str, float]) -> float | None:
-        return seen["D/real"] - seen["D/fake"] if "D/real" in seen and "D/fake" in seen else None
+    def gap(seen: Mapping[str, float]) -> float:
+        return seen["D/real"] - seen["D/fake"]
 
-    def wide(seen: Mapping[str, float]) -> bool | None:
-        return None if (g := gap(seen)) is None else g > 0.95 * (real_label - fake_label)
-
-    def turned(seen: Mapping[str, float]) -> bool | None:
-        return None if (g := gap(seen)) is None else g < -0.05
-
-    def still(seen: Mapping[str, float]) -> bool | None:
-        return seen["D/moved"] < 1e-9 if "D/moved" in seen else None
-
+    lasting: list[tuple[str, Condition, str, int]] = [
+        ("D too strong", lambda seen: seen["D/loss"] < floor + 0.02, f"D's loss is at its floor {floor:.3f}", 100),
+        ("G too weak", lambda seen: gap(seen) > enough, "D tells nearly all that G makes", 100),
+        ("D too weak", lambda seen: gap(seen) < -0.05, "D takes what G makes for more real than the real", 100),
+        ("D stands still", lambda seen: seen["D/moved"] < 1e-9, "D's weights do not move", 3),
+    ]
     return [
         not_finite(action, changes, patience=20 if fp16 else 1),
         *(Explodes(f"{who}/grad_norm", factor=20, patience=5, **reaction) for who in "DG"),
         Explodes("G/loss", factor=10, **reaction),
         *(Explodes(f"{who}/moved", factor=4, window=6, patience=2, **reaction) for who in "DG"),
-        Lasting("D too strong", near_floor, f"D's loss is at its floor {floor:.3f}", patience=100, **reaction),
-        Lasting("G too weak", wide, "D tells nearly all that G makes", patience=100, **reaction),
-        Lasting("D too weak", turned, "D takes what G makes for more real than the real", patience=100, **reaction),
-        Lasting("D stands still", still, "D's weights do not move", patience=3, **reaction),
+        *(Lasting(name, holds, says, patience=rows, **reaction) for name, holds, says, rows in lasting),
         Collapses("G/diversity", factor=3, window=6, patience=2, **reaction),
     ]
 
 
 def dx_below(bound: float = 0.5) -> Lasting:
     """The document's warning that D(x) is low. With label 0.9 a perfect G gives 0.45, so it rings at success (P3)."""
-    low = lambda seen: seen["D/real"] < bound if "D/real" in seen else None  # noqa: E731
-    return Lasting(f"D(x) below {bound:g}", low, "D(x) is low; at a perfect G it would be too", patience=100)
+    message = "D(x) is low; at a perfect G it would be too"
+    return Lasting(f"D(x) below {bound:g}", lambda seen: seen["D/real"] < bound, message, patience=100)
 
 
 def _entropy(label: float) -> float:

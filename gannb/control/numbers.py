@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gannb.config.faults import hint
 from gannb.control.parameter import DynamicParameter, Move
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class Now:
         self.plain = plain
 
     def __getattr__(self, name: str) -> Any:
-        near = difflib.get_close_matches(name, self.__dict__, n=1)
-        raise AttributeError(f"no number is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise AttributeError(f"no number is called {name!r}{hint(name, self.__dict__)}")
 
     def replace(self, **numbers: Any) -> Now:
         """The same numbers with some others in their place, as a look-ahead needs."""
@@ -90,12 +89,9 @@ class Numbers:
         return cls(DynamicParameter(k, v, integer=isinstance(v, int)) for k, v in values.items())
 
     def __getitem__(self, name: str) -> DynamicParameter:
-        try:
-            return self.parameters[name]
-        except KeyError:
-            near = difflib.get_close_matches(name, self.parameters, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise KeyError(f"no number is called {name!r}{hint}") from None
+        if name not in self.parameters:
+            raise KeyError(f"no number is called {name!r}{hint(name, self.parameters)}")
+        return self.parameters[name]
 
     def drive(self, *drivers: Driver) -> Numbers:
         """Let drivers move their numbers.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.data import DataLoader
-from torch.utils.data._utils.collate import default_collate
 
 from gannb import distributed
 from gannb.random import generator
@@ -62,19 +61,20 @@ class Batches:
     """
 
     def __init__(self, data: Structure, size: int, *, seed: int, device: torch.device | str = "cpu") -> None:
-        self.data = _each(data, lambda t: t.to(device))
+        self.data = tree_map(lambda t: t.to(device), data)
         self.order = Order(_length(data), size, seed)
         self.per_epoch, self.size = self.order.per_epoch, self.order.size
 
     def __getitem__(self, step: int) -> Structure:
         """The samples of a step: every tensor of `data` at its indices, `[size / ranks, …]`."""
         index = self.order[step]
-        return _each(self.data, lambda t: t[index.to(t.device)])
+        return tree_map(lambda t: t[index.to(t.device)], self.data)
 
     def digest(self) -> str:
         """Twelve hex digits of the content, so that a replay on other data is noticed."""
         state = hashlib.sha256()
-        _each(self.data, lambda t: state.update(t.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()))
+        for part in tree_leaves(self.data):
+            state.update(part.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
         return state.hexdigest()[:12]
 
 
@@ -112,7 +112,7 @@ class StreamedBatches:
         if step != self._next:
             self._stream = iter(self._loader(step))
         self._next = step + 1
-        return _each(next(self._stream), lambda t: t.to(self.device, non_blocking=True))
+        return tree_map(lambda t: t.to(self.device, non_blocking=True), next(self._stream))
 
     def digest(self) -> str:
         """The name and the length: streamed data is not read to be hashed."""
@@ -124,24 +124,11 @@ class StreamedBatches:
             batch_sampler=(self.order[step].tolist() for step in itertools.count(first)),
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
-            collate_fn=default_collate,
         )
 
 
-def _each(data: Structure, do: Callable[[Tensor], Any]) -> Structure:
-    """Apply to every tensor of a structure, keeping its shape."""
-    if isinstance(data, dict):
-        return {k: _each(v, do) for k, v in data.items()}
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(_each(v, do) for v in data))
-    if isinstance(data, list | tuple):
-        return type(data)(_each(v, do) for v in data)
-    return do(data)
-
-
 def _length(data: Structure) -> int:
-    lengths: set[int] = set()
-    _each(data, lambda t: lengths.add(len(t)))
+    lengths = {len(part) for part in tree_leaves(data)}
     if len(lengths) != 1:
         raise ValueError(f"the parts of a batch must have one length, not {sorted(lengths)}")
     return lengths.pop()

@@ -6,7 +6,6 @@ of it, on one side of the focus with a bright middle and a dark ring; an uneven 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,27 +26,18 @@ def load(
     *,
     count: int = 300,
     fit: Fit = "crop",
-    crops: int | None = None,
-    stretch: bool = False,
-    exclude: Sequence[str] = (),
 ) -> Images:
     """Load grey particle images `[N, 1, size, size]`.
 
     Args:
-        data: "rendered", or a folder or `.npz` file for `gannb.data.images.read_images`, which says what `fit`,
-            `crops`, `stretch` and its errors mean.
+        data: "rendered", or a folder or `.npz` file for `gannb.data.images.read_images`, which says what `fit` and
+            its errors mean.
         size: height and width in pixels.
         seed: of the rendering, or of random crops.
         count: how many images are rendered.
         fit: see `read_images`.
-        crops: see there.
-        stretch: see there.
-        exclude: names to leave out, such as `quality(images).worst(10)`.
     """
-    if data != RENDERED:
-        return read_images(data, size, channels=1, fit=fit, crops=crops, stretch=stretch, seed=seed, exclude=exclude)
-    images = render(count, size, seed)
-    return images.without(exclude) if exclude else images
+    return render(count, size, seed) if data == RENDERED else read_images(data, size, fit=fit, seed=seed)
 
 
 # ---- rendering -------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -98,65 +99,60 @@ class Toy(ShownAsTable):
         return Table(("part", "samples", "share near a mode"), rows, caption=self.name, note=note)
 
 
-def eight_gaussians(
-    seed: int = 0, train: int = 8192, held_out: int = 2048, radius: float = 2.0, sigma: float = 0.02
+def gaussians(
+    name: str, centres: Tensor, seed: int = 0, train: int = 8192, held_out: int = 2048, *, sigma: float
 ) -> Toy:
-    """Eight Gaussians on a ring: a `Toy` of points `[N, 2]`.
+    """Gaussians of one width: a `Toy` of points `[N, 2]`.
 
     Args:
+        name: of the toy.
+        centres: of the Gaussians `[modes, 2]`.
         seed: of the samples.
         train: how many.
         held_out: how many.
-        radius: of the ring.
         sigma: standard deviation of each.
     """
+
+    def draw(part: str, count: int) -> Tensor:
+        which = torch.randint(len(centres), (count,), generator=generator("toy", name, part, seed))
+        return centres[which] + sigma * torch.randn(count, 2, generator=generator("toy", name, part, seed, "noise"))
+
+    def mode_of(points: Tensor) -> Tensor:
+        nearest, far = _nearest(points, centres)
+        return torch.where(far <= NEAR * sigma, nearest, -1)
+
+    return Toy(name, draw("train", train), draw("held out", held_out), len(centres), sigma, mode_of)
+
+
+def ring() -> Tensor:
+    """Eight points on a circle of radius 2 `[8, 2]`."""
     angle = torch.arange(8) * (2 * math.pi / 8)
-    centres = radius * torch.stack([angle.cos(), angle.sin()], dim=1)
-    return _gaussians("8 Gaussians", centres, sigma, seed, train, held_out)
+    return 2 * torch.stack([angle.cos(), angle.sin()], dim=1)
 
 
-def twenty_five_gaussians(
-    seed: int = 0, train: int = 8192, held_out: int = 2048, spacing: float = 2.0, sigma: float = 0.05
-) -> Toy:
-    """Gaussians on a grid of 5 × 5: a `Toy` of points `[N, 2]`.
-
-    Args:
-        seed: of the samples.
-        train: how many.
-        held_out: how many.
-        spacing: of the grid.
-        sigma: standard deviation of each.
-    """
-    line = spacing * torch.arange(-2.0, 3.0)
-    return _gaussians("25 Gaussians", torch.cartesian_prod(line, line), sigma, seed, train, held_out)
+def grid() -> Tensor:
+    """Five rows of five points, 2 apart `[25, 2]`."""
+    line = 2 * torch.arange(-2.0, 3.0)
+    return torch.cartesian_prod(line, line)
 
 
-def swiss_roll(
-    seed: int = 0,
-    train: int = 8192,
-    held_out: int = 2048,
-    radius: float = 2.0,
-    sigma: float = 0.03,
-    stretches: int = 20,
-) -> Toy:
-    """A spiral of one and a half turns: a `Toy` of points `[N, 2]`.
+def swiss_roll(seed: int = 0, train: int = 8192, held_out: int = 2048, *, sigma: float = 0.03) -> Toy:
+    """A spiral of one and a half turns, up to a radius of 2: a `Toy` of points `[N, 2]`.
 
-    It has no modes; stretches of its curve, as many points in each, stand for them.
+    It has no modes; 20 stretches of its curve, as many points in each, stand for them.
 
     Args:
         seed: of the samples.
         train: how many.
         held_out: how many.
-        radius: of its outer end.
         sigma: of the noise across and along the curve.
-        stretches: into how many it is cut.
     """
-    curve = _spiral(torch.linspace(0, 1, 4000), radius)
+    curve, stretches = _spiral(torch.linspace(0, 1, 4000)), 20
 
     def draw(part: str, count: int) -> Tensor:
         along = torch.rand(count, generator=generator("toy", "Swiss roll", part, seed))
         noise = torch.randn(count, 2, generator=generator("toy", "Swiss roll", part, seed, "noise"))
-        return _spiral(along, radius) + sigma * noise
+        return _spiral(along) + sigma * noise
 
     def mode_of(points: Tensor) -> Tensor:
         nearest, far = _nearest(points, curve)
@@ -215,8 +211,8 @@ def gait_shares(clips: Tensor) -> Tensor:
 
 
 TOYS: dict[str, Callable[..., Toy]] = {
-    "8 Gaussians": eight_gaussians,
-    "25 Gaussians": twenty_five_gaussians,
+    "8 Gaussians": partial(gaussians, "8 Gaussians", ring(), sigma=0.02),
+    "25 Gaussians": partial(gaussians, "25 Gaussians", grid(), sigma=0.05),
     "Swiss roll": swiss_roll,
     "sequences": sequences,
 }
@@ -233,28 +229,16 @@ def toy(name: str, seed: int = 0, **given: Any) -> Toy:
     return TOYS[name](seed, **given)
 
 
-def _gaussians(name: str, centres: Tensor, sigma: float, seed: int, train: int, held_out: int) -> Toy:
-    def draw(part: str, count: int) -> Tensor:
-        which = torch.randint(len(centres), (count,), generator=generator("toy", name, part, seed))
-        return centres[which] + sigma * torch.randn(count, 2, generator=generator("toy", name, part, seed, "noise"))
-
-    def mode_of(points: Tensor) -> Tensor:
-        nearest, far = _nearest(points, centres)
-        return torch.where(far <= NEAR * sigma, nearest, -1)
-
-    return Toy(name, draw("train", train), draw("held out", held_out), len(centres), sigma, mode_of)
-
-
 def _nearest(points: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor]:
     """Which anchor is nearest to each point, and how far it is."""
     parts = [torch.cdist(part, anchors).min(dim=1) for part in points.split(1024)]
     return torch.cat([p.indices for p in parts]), torch.cat([p.values for p in parts])
 
 
-def _spiral(along: Tensor, radius: float) -> Tensor:
+def _spiral(along: Tensor) -> Tensor:
     """Points `[N, 2]` of the spiral; `along` runs from 0 (inner end) to 1."""
     turn = 1.5 * math.pi * (1 + 2 * along)
-    return (radius * turn / (4.5 * math.pi)).unsqueeze(1) * torch.stack([turn.cos(), turn.sin()], dim=1)
+    return (2.0 * turn / (4.5 * math.pi)).unsqueeze(1) * torch.stack([turn.cos(), turn.sin()], dim=1)
 
 
 def _waves(frames: int, features: int) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from gannb.networks.registry import resolutions
 from gannb.networks.spectral_norm import spectral_norm
@@ -150,7 +151,6 @@ def spectral_norms(network: nn.Module) -> dict[str, float]:
     return {n: float(torch.linalg.matrix_norm(layer.weight.float().flatten(1), 2)) for n, layer in layers.items()}
 
 
-@torch.no_grad()
 def recalibrate_batchnorm(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Module:
     """Estimate BatchNorm's statistics for the current weights, in place; returns the network in eval mode.
 
@@ -162,18 +162,7 @@ def recalibrate_batchnorm(network: nn.Module, inputs: Tensor, batch_size: int = 
         inputs: of the network, `[N, …]`; a few hundred are enough.
         batch_size: inputs per forward pass.
     """
-    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    if not norms:
-        return network.eval()
-    before = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain mean over all batches
-    network.train()
-    for part in inputs.split(batch_size):
-        network(part)
-    for norm, momentum in zip(norms, before):
-        norm.momentum = momentum
+    update_bn(inputs.split(batch_size), network)
     return network.eval()
 
 

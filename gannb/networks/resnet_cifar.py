@@ -14,33 +14,27 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
 
 WIDTHS = (16, 32, 64)
 
 
-class Block(nn.Module):
-    """Two 3×3 convolutions and a shortcut without weights.
+class Shortcut(nn.Module):
+    """`[N, C, H, W]` → `[N, C + added, H/stride, W/stride]` without weights.
 
     Args:
-        before: channels in.
-        width: channels out.
-        stride: of the first convolution.
+        stride: every so many places are taken.
+        added: channels of zeros, half of them on either side.
     """
 
-    def __init__(self, before: int, width: int, stride: int) -> None:
+    def __init__(self, stride: int, added: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.stride, self.added = stride, width - before
+        self.stride, self.added = stride, added
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[N, before, H, W]` → `[N, width, H/stride, W/stride]`."""
-        residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        """`[N, C, H, W]` → `[N, C + added, H/stride, W/stride]`."""
         half = self.added // 2
-        shortcut = F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, half, self.added - half))
-        return F.relu(residual + shortcut)
+        return F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, half, self.added - half))
 
 
 class ResNetCifar(nn.Module):
@@ -61,14 +55,11 @@ class ResNetCifar(nn.Module):
         self.depth = depth
         self.conv1 = nn.Conv2d(3, WIDTHS[0], 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(WIDTHS[0])
-        befores = (WIDTHS[0], *WIDTHS[:-1])
-        stages = [self._stage(a, b, (depth - 2) // 6, 1 if a == b else 2) for a, b in zip(befores, WIDTHS)]
+        first = [BasicBlock(16, 16), *(BasicBlock(n // 2, n, 2, Shortcut(2, n // 2)) for n in WIDTHS[1:])]
+        more = (depth - 2) // 6 - 1
+        stages = [nn.Sequential(a, *(BasicBlock(n, n) for _ in range(more))) for a, n in zip(first, WIDTHS)]
         self.layer1, self.layer2, self.layer3 = stages
         self.linear = nn.Linear(WIDTHS[-1], classes)
-
-    @staticmethod
-    def _stage(before: int, width: int, blocks: int, stride: int) -> nn.Sequential:
-        return nn.Sequential(Block(before, width, stride), *(Block(width, width, 1) for _ in range(blocks - 1)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `[N, classes]`."""

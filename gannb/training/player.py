@@ -55,9 +55,8 @@ class Player:
         self.lr = lr if isinstance(lr, dict) else {"": lr}
         self.clip_norm, self.ema = clip_norm, ema
         self.parameters = [p for p in module.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            _groups(module, groups or {}, self.lr), lr=1e-3, betas=betas, eps=eps, weight_decay=weight_decay, fused=True
-        )
+        all_groups = _groups(module, groups or {}, self.lr)
+        self.optimiser = torch.optim.AdamW(all_groups, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
         self._materialise()
         self.average: nn.Module | None = copy.deepcopy(module).requires_grad_(False).eval() if ema else None
         self.scaler: torch.amp.GradScaler | None = None
@@ -80,19 +79,7 @@ class Player:
     def set_rates(self, plain: Any) -> None:
         """Set the learning rates of this step, from its plain numbers."""
         for group in self.optimiser.param_groups:
-            rate = float(self.lr[group["name"]](plain))
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
-
-    def hold_rates_in_tensors(self) -> None:
-        """Have the optimiser read its learning rates from tensors on the device, as a captured turn needs."""
-        for group in self.optimiser.param_groups:
-            device = group["params"][0].device
-            cuda = device.type == "cuda"
-            group["lr"] = torch.tensor(0.0, dtype=torch.float32 if cuda else torch.float64, device=device)
-            group["capturable"] = cuda
+            group["lr"].fill_(float(self.lr[group["name"]](plain)))
 
     def forget_unscaled(self) -> None:
         """Let the scaler begin a step anew, after one that Python went through and the device did not."""
@@ -191,5 +178,11 @@ def _groups(module: nn.Module, groups: dict[str, list[nn.Parameter]], lr: dict[s
         )
     named = {id(p) for members in groups.values() for p in members}
     rest = [p for p in module.parameters() if p.requires_grad and id(p) not in named]
-    all_groups = [{"params": rest, "name": ""}, *({"params": m, "name": n} for n, m in groups.items())]
-    return [group for group in all_groups if group["params"]]
+    return [_group(name, members) for name, members in {"": rest, **groups}.items() if members]
+
+
+def _group(name: str, members: list[nn.Parameter]) -> dict[str, Any]:
+    """A group of the optimiser; it reads its learning rate from a tensor on the device, as captured turns need."""
+    cuda = members[0].is_cuda
+    rate = torch.zeros((), dtype=torch.float32 if cuda else torch.float64, device=members[0].device)
+    return {"params": members, "name": name, "lr": rate, "capturable": cuda}

@@ -40,8 +40,3 @@ class Precision:
         It is made enabled and used from its epoch on: a disabled one saves an empty state.
         """
         return torch.amp.GradScaler(device.type, init_scale=2.0**14) if self.kind == "fp16" else None
-
-
-def full_precision(device_type: str) -> AbstractContextManager:
-    """A block outside autocast, for gradient penalties and hypergradients."""
-    return torch.autocast(device_type, enabled=False)

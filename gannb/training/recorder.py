@@ -9,16 +9,19 @@ import torch
 from torch import Tensor
 
 from gannb import distributed
+from gannb.control.stateful import Stateful
 from gannb.runs.folder import Run
 
 
-class Recorder:
+class Recorder(Stateful):
     """Collects what turns log.
 
     Attributes:
         last: what the last step logged, as floats; a player that did not play is absent, never stale.
         pending: rows that the alarms have not seen yet.
     """
+
+    kept = ("last", "pending")  # what a resumed run has to know
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -55,14 +58,6 @@ class Recorder:
     def reset(self, last: Mapping[str, float]) -> None:
         """After a rollback: drop what was recorded since."""
         self.last, self.pending = dict(last), []
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run has to know: the last values, and the rows that alarms have not seen."""
-        return {"last": self.last, "pending": self.pending}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
-        self.last, self.pending = state["last"], state["pending"]
 
     def _floats(self, logged: list[Tensor | float]) -> list[float]:
         """The mean of each over ranks."""

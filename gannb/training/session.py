@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from gannb import distributed
 from gannb.control.alarms import Alarm
 from gannb.control.commands import Command, Inbox
 from gannb.control.parameter import Move
+from gannb.control.stateful import Stateful
 from gannb.runs.folder import OPENED
 from gannb.runs.interventions import Interventions
 from gannb.training import origin
@@ -23,7 +24,7 @@ TRIES = 3
 """Rollbacks of one alarm to one checkpoint; the next time it pauses, because going back there does not help."""
 
 
-class Session:
+class Session(Stateful):
     """Steers one trainer. Resuming and replaying are the same thing as steering: logged commands that fall due.
 
     Attributes:
@@ -96,8 +97,9 @@ class Session:
         while self._planned and self._planned[0][0].step <= self.state.step:
             command, relog = self._planned.popleft()
             self.execute(command, log=relog)
+        wait = 0.0
         while True:
-            commands, interrupted = self.inbox.take(), interrupt.received
+            commands, interrupted = self.inbox.take(wait), interrupt.received
             if distributed.ranks() > 1:  # everyone must do the same at the same step
                 commands, interrupted = distributed.share((commands, interrupted))
             single = sum(self.execute(command) for command in commands)  # all of them are executed
@@ -109,7 +111,7 @@ class Session:
                 return not self.stopped
             if not self.live:
                 self._end_call("paused")
-            self.inbox.wait(0.05)
+            wait = 0.05
 
     def resume(self) -> None:
         """Log that a stopped, paused or resumed run goes on, so that a replay does not end there."""
@@ -145,7 +147,7 @@ class Session:
         state = self.state
         state.run.event("alarm", state.step, name=alarm.name, says=message, action=alarm.action)
         if alarm.action == "rollback" and self._recover(alarm):
-            for name, factor in alarm.changes.items():
+            for name, factor in (alarm.changes or {}).items():
                 self._apply(Command("move", name, state.numbers[name].value * factor, by=alarm.name))
             state.checkpoint()
             return True
@@ -161,7 +163,7 @@ class Session:
             "tries": dict(self._tries),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Plan what was ahead, without what a replay has logged since, and what was logged since."""
         since = distributed.share(self.log.commands[state["seen"] :] if self.log else [])
         ahead = [(row.pop("relog"), Command(**row)) for row in map(dict, state["ahead"])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -12,18 +12,11 @@ from gannb import distributed
 from gannb.control.alarms import Alarm
 from gannb.control.numbers import Numbers
 from gannb.control.parameter import Move
+from gannb.control.stateful import Stateful
 from gannb.runs.folder import Run
 from gannb.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, digest
 from gannb.training.player import Player
 from gannb.training.recorder import Recorder
-
-
-class Stateful(Protocol):
-    """What has a state of its own in a checkpoint."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state, as JSON."""
-        ...
 
 
 class TrainingState:

@@ -81,8 +81,6 @@ class Trainer(TrainingState):
         self.captured = {player.name: CapturedTurns(player, self.device, self._eager()) for player in players}
         for player in players:
             player.scaler = self.precision.scaler(self.device)
-            if self.device.type == "cuda" or not self.captured[player.name].reason:
-                player.hold_rates_in_tensors()
         self.session = Session(self)
 
     # ---- what a notebook calls -------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
 
+from gannb.config.faults import hint
 from gannb.control.numbers import Now
 from gannb.random import Draws
 
@@ -65,8 +65,7 @@ class Turn:
         networks = self.__dict__.get("networks", {})
         if name in networks:
             return networks[name]
-        near = difflib.get_close_matches(name, [*networks, *self.__dict__], n=1)
-        raise AttributeError(f"a turn has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise AttributeError(f"a turn has no {name!r}{hint(name, [*networks, *self.__dict__])}")
 
     def log(self, **values: Tensor | float) -> None:
         """Record single numbers (tensors of any shape with one element) of this turn, as "<player>/<name>".

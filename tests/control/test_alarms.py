@@ -23,7 +23,7 @@ def test_a_condition_must_last_and_rings_once():
 
 
 def test_a_row_that_does_not_tell_is_passed_over():
-    alarm = Lasting("high", lambda seen: seen["x"] > 1 if "x" in seen else None, "x is high", patience=2)
+    alarm = Lasting("high", lambda seen: seen["x"] > 1, "x is high", patience=2)
     assert alarm(0, {"x": 2}) is None
     assert alarm(1, {}) is None
     assert alarm(2, {"x": 2}) == "x is high"

@@ -24,7 +24,7 @@ def picture(seed, colour, height=9, width=12):
 def read(folder, channels, side=9):
     """The one image of a folder, or of the one npz in it."""
     (file,) = folder.iterdir()
-    return read_images(file if file.suffix == ".npz" else folder, side, channels=channels, fit="crop", crops=1)
+    return read_images(file if file.suffix == ".npz" else folder, side, channels=channels, fit="crop")
 
 
 @pytest.mark.parametrize("name", [*BOTH, *GREY])
@@ -75,7 +75,7 @@ def test_pictures_stand_upright(tmp_path, orientation, suffix):
         5: stored.T, 6: np.rot90(stored, -1), 7: np.rot90(stored, 2).T, 8: np.rot90(stored),
     }[orientation]  # fmt: skip
     Image.fromarray(np.ascontiguousarray(shown)).save(folders[1] / "a.png")
-    found, expected = (read_images(folder, 9, fit="crop", crops=1) for folder in folders)
+    found, expected = (read_images(folder, 9, fit="crop") for folder in folders)
     assert torch.equal(found.pixels[-1], expected.pixels[0])
     assert ("turned upright" in repr(found.report)) == (orientation > 1)
 
@@ -141,7 +141,7 @@ def test_every_page_of_a_stack_is_an_image(tmp_path):
     (tmp_path / "one directory" / "a.tif").write_bytes(whole[:link] + bytes(4) + whole[link + 4 :])
     expected = torch.from_numpy(pages).float() / 127.5 - 1
     for folder in ("deep", "imagej", "one directory"):
-        images = read_images(tmp_path / folder, 9, fit="crop", crops=1)
+        images = read_images(tmp_path / folder, 9, fit="crop")
         assert images.names == tuple(f"a.tif[{i}]" for i in range(5)), folder
         assert torch.allclose(images.pixels[:, 0], expected[:, :, 1:10], atol=1e-6)
 

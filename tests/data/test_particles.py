@@ -49,7 +49,7 @@ def test_planted_poor_images_come_first(rendered):
     pixels[33, :, :16] = 1  # saturated
     ranking = particles.quality(Images(pixels, rendered.names))
     assert set(ranking.worst(3)) == {"rendered_007", "rendered_020", "rendered_033"}
-    kept = particles.load(count=60, exclude=ranking.worst(3))
+    kept = rendered.without(ranking.worst(3))
     assert len(kept) == 57
     assert "rendered_007" not in kept.names
     assert repr(ranking).count("rendered_") == 10

@@ -27,7 +27,7 @@ def test_a_gaussian_has_989_of_a_thousand_within_three_sigma(name: str) -> None:
 
 
 def test_places_and_spreads_are_the_issues() -> None:
-    ring, grid = toys.eight_gaussians(**SMALL), toys.twenty_five_gaussians(**SMALL)
+    ring, grid = toys.toy("8 Gaussians", **SMALL), toys.toy("25 Gaussians", **SMALL)
     assert ring.train.norm(dim=1).mean() == pytest.approx(2.0, abs=0.01)
     assert (ring.train.norm(dim=1) - 2).std() == pytest.approx(0.02, rel=0.1)
     assert (grid.train - 2 * (grid.train / 2).round()).std() == pytest.approx(0.05, rel=0.1)
@@ -44,7 +44,7 @@ def test_draws_follow_from_the_seed(name: str) -> None:
 
 
 def test_coverage_counts_what_is_near() -> None:
-    ring = toys.eight_gaussians(**SMALL)
+    ring = toys.toy("8 Gaussians", **SMALL)
     at_one = torch.tensor([[2.0, 0.0]]).repeat(6, 1)
     beside = torch.tensor([[2.0 + 3.1 * 0.02, 0.0], [0.0, 0.0]])
     covered = ring.coverage(torch.cat([at_one, beside]))
@@ -92,5 +92,5 @@ def test_wrong_names_and_sizes_are_told() -> None:
 
 
 def test_a_toy_shows_itself() -> None:
-    shown = repr(toys.eight_gaussians(train=64, held_out=64))
+    shown = repr(toys.toy("8 Gaussians", train=64, held_out=64))
     assert "8 Gaussians" in shown and "each sample [2], 8 modes, sigma 0.02" in shown

@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from gannb.networks.resnet_cifar import Block, ResNetCifar, load_resnet
+from gannb.networks.resnet_cifar import ResNetCifar, load_resnet
 
 
 def test_parameter_counts_are_those_of_the_paper():
@@ -15,12 +15,12 @@ def test_parameter_counts_are_those_of_the_paper():
 
 
 def test_shortcut_takes_every_second_place_and_adds_zeros():
-    block = Block(2, 4, stride=2).eval()
+    block = ResNetCifar(8).layer2[0].eval()
     for parameter in block.parameters():
         torch.nn.init.zeros_(parameter)
-    x = torch.rand(1, 2, 6, 6)
+    x = torch.rand(1, 16, 6, 6)
     out = block(x)
-    assert torch.equal(out[:, 1:3], x[..., ::2, ::2]) and not out[:, [0, 3]].any()
+    assert torch.equal(out[:, 8:24], x[..., ::2, ::2]) and not out[:, [*range(8), *range(24, 32)]].any()
 
 
 @pytest.mark.parametrize("depth", [21, 2, 0])

@@ -14,7 +14,7 @@ from gannb.losses.adversarial import bce
 from gannb.random import seeded
 from gannb.training.checkpoint import Checkpoint
 from gannb.training.player import Player
-from gannb.training.precision import Precision, full_precision
+from gannb.training.precision import Precision
 from gannb.training.trainer import Trainer
 from tests.training.regimes import POINTS, number, open_run
 
@@ -108,14 +108,6 @@ def test_a_scaler_not_in_use_yet_has_a_state_to_save(tmp_path):
     trainer = build(open_run(tmp_path, device="cpu"), from_epoch=3)
     trainer.fit(steps=5)
     assert Checkpoint.read(trainer.checkpoints.find("5")).state["players"]["D"]["scaler"]["scale"] == 2.0**14
-
-
-def test_penalties_leave_autocast():
-    x = torch.randn(4, 4)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert (x @ x).dtype == torch.bfloat16
-        with full_precision("cpu"):
-            assert (x @ x).dtype == torch.float32
 
 
 def test_an_unknown_precision_is_refused():

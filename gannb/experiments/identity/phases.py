@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from gannb.control.alarms import Alarm
@@ -43,23 +44,27 @@ class TwoPhases(Stateful):
         return {name: (1 - share) * self.first[name] + share * self.final[name] for name in self.names}
 
 
+@dataclass(eq=False)
 class DecreaseAlarm(Alarm):
     """Rings when a score has fallen `patience` times in a row, each time below the one before.
 
     Args:
         key: what is watched, such as "held_out/similarity"; rows without it do not count.
         patience: falls in a row.
-        action: see `gannb.control.alarms.Alarm`.
 
     Source: identity, "if similarity keeps falling, adjust in time".
     """
 
     kept: ClassVar[tuple[str, ...]] = ("last", "count")
 
-    def __init__(self, key: str, *, patience: int = 3, action: str = "note") -> None:
-        super().__init__(f"{key} keeps falling", action)
-        self.key, self.patience = key, patience
+    key: str
+    _: KW_ONLY
+    patience: int = 3
+
+    def __post_init__(self) -> None:
+        self.name = f"{self.key} keeps falling"
         self.last: float | None = None
+        super().__post_init__()
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
         """Read one row; the message at the last of the falls, once however long they go on."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from gannb.control.alarms import Lasting
 
 ACCURACY, STEPS = 0.99, 500
@@ -19,16 +17,11 @@ def collapse_alarms(action: str = "note", steps: int = STEPS) -> list[Lasting]:
         action: "note", "pause", "stop" or "rollback".
         steps: how long D has to be right.
     """
-
-    def right(seen: Mapping[str, float]) -> bool | None:
-        return seen["D/accuracy"] > ACCURACY if "D/accuracy" in seen else None
-
-    def alike(seen: Mapping[str, float]) -> bool | None:
-        return seen["G/diversity_share"] < DIVERSITY if "G/diversity_share" in seen else None
-
     always = f"D was right in over {ACCURACY:.0%} of cases for {steps} steps"
     narrow = f"generated motion differs by less than {DIVERSITY:.0%} of what real motion does"
     return [
-        Lasting("D collapses training", right, always, patience=steps, action=action),
-        Lasting("G collapses", alike, narrow, patience=2, action=action),
+        Lasting(
+            "D collapses training", lambda seen: seen["D/accuracy"] > ACCURACY, always, patience=steps, action=action
+        ),
+        Lasting("G collapses", lambda seen: seen["G/diversity_share"] < DIVERSITY, narrow, patience=2, action=action),
     ]

@@ -119,10 +119,8 @@ def critic_overfits(share: float = 0.5, *, patience: int = 3) -> Lasting:
         patience: evaluations in a row.
     """
 
-    def wide(seen: Mapping[str, float]) -> bool | None:
-        if not {"W_train", "W_held_out"} <= seen.keys():
-            return None
-        return seen["W_train"] > 0 and seen["W_held_out"] < share * seen["W_train"]
+    def wide(seen: Mapping[str, float]) -> bool:
+        return seen["W_held_out"] < share * seen["W_train"] and seen["W_train"] > 0
 
     message = f"the critic tells training data from held-out: W_held_out is below {share:g} of W_train"
     return Lasting("critic overfits", wide, message, patience=patience)

@@ -165,7 +165,7 @@ def _parts(arrays: Arrays, size: int, channels: int) -> tuple[_Labelled, _Labell
     """`x_train`, and `x_test` where the file has it; with `y_train` and `y_test` where it has those."""
 
     def part(x: str, y: str) -> _Labelled:
-        images = read_images(arrays.path, size, channels=channels, array=x)
+        images = read_images(f"{arrays.path}:{x}", size, channels=channels)
         return _Labelled(images, arrays.classes(y, len(images)) if y in arrays else None)
 
     return part("x_train", "y_train"), part("x_test", "y_test") if "x_test" in arrays else None

@@ -72,7 +72,7 @@ def test_a_surface_has_y_in_rows_and_mean_0() -> None:
 
 def test_a_trained_critic_estimates_the_exact_distance_from_below() -> None:
     """λ = 10 keeps slopes near 1, so that the estimate is near the distance of the two samples."""
-    real = toys.eight_gaussians(train=256, held_out=256)
+    real = toys.toy("8 Gaussians", train=256, held_out=256)
     fake = 0.1 * POINTS[:256]
     with seeded(0, "critic"):
         critic = PointCritic(width=48, depth=2)

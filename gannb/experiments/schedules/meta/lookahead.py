@@ -17,7 +17,6 @@ from gannb import distributed
 from gannb.control.numbers import Now
 from gannb.random import seeded
 from gannb.training.player import Player
-from gannb.training.precision import full_precision
 from gannb.training.trainer import Trainer
 from gannb.training.turn import Turn
 
@@ -55,7 +54,7 @@ class LookAhead:
         networks = {name: _functional(player, weights[name]) for name, player in self.trainer.players.items()}
         trainer = self.trainer
         address = ("dropout", trainer.seed, trainer.step, turn, distributed.rank())
-        with full_precision(trainer.device.type), seeded(*address):
+        with torch.autocast(trainer.device.type, enabled=False), seeded(*address):
             view = Turn(who, networks, batch, now, trainer.draws(turn), trainer.step)
             return trainer.players[who].loss(view)
 

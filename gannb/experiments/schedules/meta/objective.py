@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.func import functional_call
 
@@ -11,7 +12,6 @@ from gannb.control.numbers import Now
 from gannb.experiments.schedules.meta.lookahead import LookAhead, Weights
 from gannb.losses.energy_distance import energy_at_scales
 from gannb.random import Draws, seeded
-from gannb.training.precision import full_precision
 
 
 class ValidationObjective:
@@ -49,7 +49,7 @@ class ValidationObjective:
         held = self.images[draws.randint("guide", self.count, high=len(self.images))]
         known = trainer.batches[trainer.step][: self.count]
         G, D = (trainer.players[name].module for name in "GD")
-        with full_precision(trainer.device.type), seeded("held out", trainer.seed, trainer.step):
+        with torch.autocast(trainer.device.type, enabled=False), seeded("held out", trainer.seed, trainer.step):
             generated = functional_call(G, weights["G"], (z,))
             gap = functional_call(D, weights["D"], (known,)).mean() - functional_call(D, weights["D"], (held,)).mean()
         return {"quality": energy_at_scales(generated, held), "stability": gap.square(), "gap": gap}
