@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gannb.config.faults import Fault, ParameterError, nearest
+from gannb.config.faults import Fault, ParameterError
 from gannb.config.fields import Declaration, execution
 from gannb.config.parameter_cells import assigned
 from gannb.config.rules import Rule, rule
-from gannb.control.echo import shown
+from gannb.control.echo import nearest, shown
 from gannb.control.parameter import DynamicParameter, Quantity
 from gannb.tables import Table
 

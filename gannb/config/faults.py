@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -40,21 +38,3 @@ class ParameterError(BadInput):
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]  # in a notebook the faults say all; a traceback would bury them
-
-
-def nearest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The known name most like a given one; empty where none is.
-
-    Args:
-        name: as given; anything but text is like none.
-        known: names.
-        cutoff: how alike they have to be, from 0 to 1.
-    """
-    found = difflib.get_close_matches(name[:100], known, n=1, cutoff=cutoff) if isinstance(name, str) else []
-    return found[0] if found else ""
-
-
-def hint(name: object, known: Iterable[str]) -> str:
-    """The nearest known name as the end of a message; empty where none is near."""
-    near = nearest(name, known)
-    return f"; did you mean {near!r}?" if near else ""

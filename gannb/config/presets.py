@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from gannb.config.experiment import Experiment
-from gannb.config.faults import NotFound, hint
+from gannb.config.faults import NotFound
 from gannb.config.yaml_files import read_yaml
-from gannb.control.echo import shown
+from gannb.control.echo import hint, shown
 
 SHIPPED = Path(__file__).resolve().parents[1] / "shipped"
 """The copies of `notebooks/`, `params/`, `results/` and `docs/` that a wheel carries."""

@@ -56,7 +56,6 @@ class AdaptiveAugmentation(Overfitting):
     """
 
     label = "adaptive augmentation"
-    reads = True
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gannb.config.faults import hint
+from gannb.control.echo import hint
 from gannb.control.parameter import DynamicParameter, Move
 
 if TYPE_CHECKING:

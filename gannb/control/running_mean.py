@@ -25,7 +25,6 @@ class RunningMean(Stateful):
 
     label = "running mean"
     kept = ("count",)  # the mean itself is the number
-    reads = True
 
     def __init__(self, name: str, watch: str, *, share: float = 0.01) -> None:
         if not 0 < share <= 1:

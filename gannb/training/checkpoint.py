@@ -16,7 +16,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gannb.runs.files import write_bytes
@@ -61,9 +61,8 @@ class Checkpoint:
             CheckpointError: of another layout.
         """
         try:
-            content = path.read_bytes()
-            tensors = safetensors.torch.load(content)
-            head = _head(content)
+            with safe_open(path, "pt") as file:
+                tensors, head = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
         except FileNotFoundError as error:
             raise Damaged(f"there is no checkpoint {path.stem} in {path.parent.parent.name}") from error
         except (SafetensorError, ValueError, RecursionError) as error:
@@ -186,19 +185,12 @@ def digest(tensors: Mapping[str, Tensor], state: str = "") -> str:
     return total.hexdigest()
 
 
-def _head(content: bytes) -> dict[str, str]:
-    length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + length]).get("__metadata__", {})
-
-
 def _step(path: Path) -> int:
     """The step of a checkpoint, from its head alone; -1 where the file is none."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        head = file.read(size) if size < path.stat().st_size else b""
     try:
-        return json.loads(json.loads(head)["__metadata__"]["gannb"])["step"]
-    except (ValueError, LookupError, TypeError):
+        with safe_open(path, "pt") as file:
+            return json.loads(file.metadata()["gannb"])["step"]
+    except (SafetensorError, ValueError, LookupError, TypeError):
         return -1  # networks alone, or damaged: reading it says which
 
 

@@ -36,15 +36,14 @@ class Progress:
         self.quiet = quiet
         self.began = self._told = time.perf_counter()
         self._file = os.environ.get("GANNB_PROGRESS", "") if distributed.rank() == 0 else ""
-        self._warned = False
 
     def __call__(self, step: int) -> None:
         """Tell of `step` steps done; cheap enough for every step."""
         if not self.quiet and step * 4 // self.target > (step - 1) * 4 // self.target:
             print(f"step {step} of {self.target} (epoch {step / self.per_epoch:.4g})")
         now = time.perf_counter()
-        if not self._warned and step - self.start >= 10:
-            self._warn(step, now)
+        if step - self.start == 10 and not self.quiet:
+            self._warn(self._left(step, now))
         if self._file and now - self._told > 0.5:
             self._told = now
             self._write(step, now)
@@ -57,10 +56,8 @@ class Progress:
     def _left(self, step: int, now: float) -> float:
         return (now - self.began) / max(1, step - self.start) * (self.target - step)
 
-    def _warn(self, step: int, now: float) -> None:
-        self._warned = True
-        left = self._left(step, now)
-        if left > WARN_SECONDS and not self.quiet:
+    def _warn(self, left: float) -> None:
+        if left > WARN_SECONDS:
             import torch
 
             where = f"this {self.device.type.upper()}, {torch.get_num_threads()} threads"

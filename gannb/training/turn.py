@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gannb.config.faults import hint
+from gannb.control.echo import hint
 from gannb.control.numbers import Now
 from gannb.random import Draws
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from gannb.comparison.filter import Condition
 from gannb.config import presets
 from gannb.config.experiment import Experiment
-from gannb.config.faults import Fault, ParameterError, nearest
+from gannb.config.faults import Fault, ParameterError
 from gannb.config.fields import execution, param
 from gannb.config.rules import rule
-from gannb.control.echo import shown
+from gannb.control.echo import nearest, shown
 from gannb.runs import locations
 
 if TYPE_CHECKING:
