@@ -47,7 +47,7 @@ MUTATIONS = [
     Mutation("losses/adversarial", "share_real * real_label + (1 - share_real) * fake_label", "real_label"),
     # Penalties
     Mutation("losses/penalties", "gradient.flatten(1).square().sum(dim=1)", "gradient.square().sum(dim=1).flatten(1).mean(1)"),
-    Mutation("losses/penalties", "return squared_gradient_norms(critic, x).mean() / 2", "return squared_gradient_norms(critic, x).mean()"),
+    Mutation("losses/penalties", "return squared_gradient_norms(critic, real).mean() / 2", "return squared_gradient_norms(critic, real).mean()"),
     Mutation("losses/penalties", "mix * real.detach() + (1 - mix) * fake.detach()", "real.detach()"),
     Mutation("losses/penalties", "F.relu(norms - 1) if one_sided", "norms - 1 if one_sided"),
     Mutation("losses/penalties", "(squared_gradient_norms(critic, between) + 1e-12).sqrt()", "squared_gradient_norms(critic, between).sqrt()"),

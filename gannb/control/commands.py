@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
+import threading
+from collections import deque
 from dataclasses import asdict, dataclass
-from queue import Empty, SimpleQueue
 from typing import Any
 
 ACTIONS = ("move", "hold", "release", "pause", "resume", "step", "stop", "checkpoint", "rollback")
@@ -45,14 +45,26 @@ class Command:
         return {k: v for k, v in asdict(self).items() if v not in ("", None)}
 
 
-class Inbox(SimpleQueue[Command]):
-    """Commands that wait for a step boundary. Any thread may `put`; only the trainer takes."""
+class Inbox:
+    """Commands that wait for a step boundary. Any thread may put; only the trainer takes."""
 
-    def take(self, wait: float = 0.0) -> list[Command]:
-        """The commands that came in since the last look; `wait` up to so many seconds for a first one."""
-        commands: list[Command] = []
-        with contextlib.suppress(Empty):
-            commands.append(self.get(timeout=wait) if wait else self.get_nowait())
-            while True:
-                commands.append(self.get_nowait())
+    def __init__(self) -> None:
+        self._waiting: deque[Command] = deque()
+        self._arrived = threading.Event()
+
+    def put(self, command: Command) -> None:
+        """Hand in a command; returns at once."""
+        self._waiting.append(command)
+        self._arrived.set()
+
+    def take(self) -> list[Command]:
+        """The commands that came in since the last look."""
+        self._arrived.clear()
+        commands = []
+        while self._waiting:
+            commands.append(self._waiting.popleft())
         return commands
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until a command arrives, or `seconds` have passed; says whether one did."""
+        return self._arrived.wait(seconds)

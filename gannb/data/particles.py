@@ -7,7 +7,6 @@ of it, on one side of the focus with a bright middle and a dark ring; an uneven 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -106,43 +105,31 @@ def _particle(size: int, row: float, column: float, rng: np.random.Generator) ->
 
 @dataclass(frozen=True, repr=False)
 class Quality(ShownAsTable):
-    """How good each image is, for the document's advice to drop poor ones.
+    """How good each image is, poorest first, for the document's advice to drop poor ones.
 
     Attributes:
         names: of the images.
+        poorness: the worst of the three figures below `[N]`, in robust standard deviations: below the others in
+            sharpness or contrast, or above them in saturation (which counts from 1 % of the pixels on).
         sharpness: mean squared Laplacian over the variance: low where an image is blurred.
         contrast: standard deviation, in grey levels of 255.
         saturated: share of pixels at black or white.
     """
 
-    names: tuple[str, ...]
+    names: list[str]
+    poorness: np.ndarray
     sharpness: np.ndarray
     contrast: np.ndarray
     saturated: np.ndarray
 
-    @cached_property
-    def poorness(self) -> np.ndarray:
-        """The worst of three figures `[N]`, in robust standard deviations.
-
-        Below the others in sharpness or contrast, or above them in saturation (which counts from 1 % of the pixels on).
-        """
-        blurred, flat = -_robust(np.log(self.sharpness + 1e-9)), -_robust(np.log(self.contrast + 1e-3))
-        return np.maximum.reduce([blurred, flat, np.where(self.saturated > 0.01, _robust(self.saturated), -np.inf)])
-
-    @property
-    def order(self) -> np.ndarray:
-        """Places `[N]` of the images, poorest first."""
-        return np.argsort(-self.poorness, kind="stable")
-
     def worst(self, count: int) -> list[str]:
         """Names of the poorest images: an exclusion list."""
-        return [self.names[i] for i in self.order[:count]]
+        return self.names[:count]
 
     def table(self, count: int = 10) -> Table:
         """The poorest images with their figures."""
         columns = ("image", "poorness", "sharpness", "contrast", "saturated")
-        figures = (self.poorness, self.sharpness, self.contrast, self.saturated)
-        rows = [(self.names[i], *(float(figure[i]) for figure in figures)) for i in self.order[:count]]
+        rows = list(zip(self.names, self.poorness, self.sharpness, self.contrast, self.saturated))[:count]
         return Table(columns, rows, note=f"the poorest {len(rows)} of {len(self.names)} images, in robust deviations")
 
 
@@ -154,8 +141,13 @@ def quality(images: Images) -> Quality:
     )
     variance = grey.var(axis=(1, 2))
     sharpness = (laplacian**2).mean(axis=(1, 2)) / np.maximum(variance, 1e-6)
+    contrast = np.sqrt(variance)
     saturated = ((grey < 0.5) | (grey > 254.5)).mean(axis=(1, 2))
-    return Quality(images.names, sharpness, np.sqrt(variance), saturated)
+    blurred, flat = -_robust(np.log(sharpness + 1e-9)), -_robust(np.log(contrast + 1e-3))
+    poorness = np.maximum.reduce([blurred, flat, np.where(saturated > 0.01, _robust(saturated), -np.inf)])
+    order = np.argsort(-poorness, kind="stable")
+    names = [images.names[i] for i in order]
+    return Quality(names, poorness[order], sharpness[order], contrast[order], saturated[order])
 
 
 def _robust(values: np.ndarray) -> np.ndarray:

@@ -35,22 +35,17 @@ def squared_gradient_norms(critic: Critic, x: Tensor) -> Tensor:
         return gradient.flatten(1).square().sum(dim=1)
 
 
-def zero_centred_penalty(critic: Critic, x: Tensor) -> Tensor:
-    """½ E‖∇D(x)‖²: R1 on real samples `[N, …]`, R2 on fake ones (Mescheder et al. 2018); weigh it by γ.
+def r1(critic: Critic, real: Tensor) -> Tensor:
+    """½ E‖∇D(x)‖² on real samples `[N, …]` (Mescheder et al. 2018); weigh it by γ.
 
     Lazy use, every k-th step: multiply by k as well (Karras et al. 2020).
     """
-    return squared_gradient_norms(critic, x).mean() / 2
-
-
-def r1(critic: Critic, real: Tensor) -> Tensor:
-    """`zero_centred_penalty` on real samples `[N, …]`."""
-    return zero_centred_penalty(critic, real)
+    return squared_gradient_norms(critic, real).mean() / 2
 
 
 def r2(critic: Critic, fake: Tensor) -> Tensor:
-    """`zero_centred_penalty` on fake samples `[N, …]`."""
-    return zero_centred_penalty(critic, fake)
+    """The same on fake samples `[N, …]`."""
+    return r1(critic, fake)
 
 
 def gradient_penalty(

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.metrics.autoencoder import Autoencoder
 from gannb.metrics.extractor import FeatureExtractor, as_8_bit, check_images, to_size
 from gannb.metrics.feature_cache import content_hash, load_weights, store_weights, weights_hash
-from gannb.networks.autoencoder import Autoencoder
 from gannb.networks.fit import minimise
 from gannb.random import generator, seeded
 

@@ -23,8 +23,8 @@ from gannb.metrics.faed import faed
 from gannb.metrics.feature_cache import content_hash, weights_hash
 from gannb.metrics.feature_names import FEATURES, INCEPTION_DIMS
 from gannb.metrics.inception import WeightsMissing, inception_for
+from gannb.metrics.resnet_cifar import load_resnet
 from gannb.metrics.sources import ImageSource
-from gannb.networks.resnet_cifar import load_resnet
 
 FIT_ON = 2000
 """Images of each source that an autoencoder is fitted to, at most."""

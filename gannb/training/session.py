@@ -97,9 +97,8 @@ class Session(Stateful):
         while self._planned and self._planned[0][0].step <= self.state.step:
             command, relog = self._planned.popleft()
             self.execute(command, log=relog)
-        wait = 0.0
         while True:
-            commands, interrupted = self.inbox.take(wait), interrupt.received
+            commands, interrupted = self.inbox.take(), interrupt.received
             if distributed.ranks() > 1:  # everyone must do the same at the same step
                 commands, interrupted = distributed.share((commands, interrupted))
             single = sum(self.execute(command) for command in commands)  # all of them are executed
@@ -111,7 +110,7 @@ class Session(Stateful):
                 return not self.stopped
             if not self.live:
                 self._end_call("paused")
-            wait = 0.05
+            self.inbox.wait(0.05)
 
     def resume(self) -> None:
         """Log that a stopped, paused or resumed run goes on, so that a replay does not end there."""

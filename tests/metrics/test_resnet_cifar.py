@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from gannb.networks.resnet_cifar import ResNetCifar, load_resnet
+from gannb.metrics.resnet_cifar import ResNetCifar, load_resnet
 
 
 def test_parameter_counts_are_those_of_the_paper():

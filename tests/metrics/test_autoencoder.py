@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gannb.networks.autoencoder import Autoencoder
+from gannb.metrics.autoencoder import Autoencoder
 from gannb.random import seeded
 
 
