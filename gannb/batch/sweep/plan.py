@@ -21,9 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gannb.config import presets
 from gannb.config.experiment import Experiment
-from gannb.config.faults import BadInput, ParameterError, nearest
+from gannb.config.faults import BadInput, ParameterError
 from gannb.config.yaml_files import read_yaml
-from gannb.control.echo import shown
+from gannb.control.echo import nearest, shown
 from gannb.runs import locations
 
 FOLDER = "sweeps"
