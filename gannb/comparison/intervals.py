@@ -123,6 +123,25 @@ def paired(a: Sequence[float], b: Sequence[float]) -> Paired:
     return Paired(difference, float(test.pvalue), len(apart))
 
 
+def detectable(spread: float, n: int, power: float = 0.8, level: float = 0.05) -> float:
+    """The smallest mean difference that `n` pairs would show with this probability, by a two-sided paired t test.
+
+    Args:
+        spread: standard deviation of the differences over seeds.
+        n: pairs, at least 2.
+        power: share of such experiments that would show it.
+        level: of the test.
+    """
+    from scipy import optimize, stats
+
+    bound = stats.t.ppf(1 - level / 2, n - 1)
+
+    def shown(effect: float) -> float:
+        return float(stats.nct.sf(bound, n - 1, effect))  # the other tail is below 1e-4 at any usual power
+
+    return spread / math.sqrt(n) * optimize.brentq(lambda effect: shown(effect) - power, 0.0, 2 * bound + 2)
+
+
 def concluded(difference: Score, enough: int = ENOUGH) -> str:
     """What a paired difference (`variant − other`, lower is better) allows to say: a sentence."""
     if not difference.available:
@@ -132,6 +151,10 @@ def concluded(difference: Score, enough: int = ENOUGH) -> str:
     if seeds < enough:
         return f"{difference.name} = {shown}: undecided, {seeds} seeds of at least {enough}"
     if low <= 0 <= high:
-        return f"{difference.name} = {shown} over {seeds} seeds: a null result, no difference is shown"
+        least = detectable(difference.protocol["spread"], seeds)
+        return (
+            f"{difference.name} = {shown} over {seeds} seeds: a null result, no difference is shown; "
+            f"so many seeds show one of {least:.2g} in four of five cases"
+        )
     variant, other = difference.name.split(" − ")
     return f"{difference.name} = {shown} over {seeds} seeds: {variant if high < 0 else other} is better"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri, stdtrit
 
-from gannb.comparison.intervals import over_seeds, paired, paired_difference, seeds_text
+from gannb.comparison.intervals import detectable, over_seeds, paired, paired_difference, seeds_text
 
 
 def test_the_mean_its_error_and_its_spread() -> None:
@@ -73,3 +73,11 @@ def test_many_pairs_take_random_flips_and_agree_with_all() -> None:
 def test_pairs_must_be_pairs() -> None:
     with pytest.raises(ValueError, match="found 1 and 2"):
         paired([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10, 40])
+def test_the_smallest_difference_that_is_shown_is_shown_in_four_of_five_experiments(n: int) -> None:
+    from scipy import stats
+
+    draw = np.random.default_rng(n).normal(detectable(2.0, n), 2.0, (20_000, n))
+    assert (stats.ttest_1samp(draw, 0, axis=1).pvalue < 0.05).mean() == pytest.approx(0.8, abs=0.01)
