@@ -28,6 +28,7 @@ class Experiment(BaseModel):
 
     Attributes:
         name: of the experiment.
+        measures: the experiment's own measured names (without the player) → what they are, with the unit.
         filled: parameters that another one fills in where they are not given, as a strategy fills its column; the
             notebook's parameters cell leaves them out, or they would always be given.
         generates: what its network is for: "images", "points", "gestures" or "features", as the experiment's
@@ -41,6 +42,7 @@ class Experiment(BaseModel):
     name: ClassVar[str]
     filled: ClassVar[tuple[str, ...]] = ()
     generates: ClassVar[str] = ""
+    measures: ClassVar[dict[str, str]] = {}
 
     device: str = execution("auto", "auto | cpu | cuda | cuda:N")
     threads: int = execution(0, "CPU threads; 0 leaves them to torch", low=0)

@@ -15,30 +15,23 @@ LAST = ("moved", "mixed", "seconds", "memory")
 """Of the machine and of the optimiser: shown if there is room."""
 EXPLAINED = {
     "loss": "of each player on its batch",
-    "discriminator": "mean output on real x and generated G(z)",
+    "discriminator": "mean output on real x, generated G(z)",
     "accuracy": "share of the batch that D tells apart",
     "gradient norm": "L2, before clipping",
     "diversity_share": "spread of generated over real",
-    "diversity": "spread of generated images",
-    "moved": "relative change of the weights by a step",
-    "slope": "norm of D's gradient at interpolates",
+    "diversity": "spread of generated samples",
+    "moved": "relative change of weights per step",
+    "slope": "norm of D's gradient between x and G(z)",
     "penalty": "gradient penalty, unweighted",
-    "W": "Wasserstein estimate, D(x) − D(G(z))",
-    "sign_real": "share of D(x) above 0, minus below",
+    "W": "Wasserstein estimate",
+    "sign_real": "mean sign of D(x)",
     "adversarial": "G's adversarial term",
-    "reconstruction": "distance to the real motion",
-    "physics": "bone lengths and joint limits",
-    "coverage": "share of modes that have samples",
-    "fgd": "Fréchet gesture distance, held out",
-    "distance": "to held-out data",
-    "similarity": "cosine to the target, held out",
-    "harmed": "share of faces that got worse",
-    "seconds": "s per step",
+    "seconds": "per step, s",
     "memory": "bytes",
     "turns": "per step",
 }
-"""One line per chart: what it shows, with its unit."""
-BOUNDED = ("discriminator", "accuracy", "coverage", "harmed")
+"""What the usual charts show, with the unit; an experiment's `measures` say it of its own."""
+BOUNDED = ("discriminator", "accuracy", "share_near", "harmed")
 """Charts whose axis goes from 0 to 1, as long as their values do."""
 
 
@@ -81,9 +74,14 @@ class Trace:
 
 
 class Charts:
-    """Traces grouped into charts: one of all losses, one of D on real and generated data, one of gradient norms …."""
+    """Traces grouped into charts: one of all losses, one of D on real and generated data, one of gradient norms ….
 
-    def __init__(self) -> None:
+    Args:
+        measures: what charts show, by title, beside the usual ones.
+    """
+
+    def __init__(self, measures: Mapping[str, str] | None = None) -> None:
+        self._explained = EXPLAINED | dict(measures or {})
         self._traces: dict[str, dict[str, Trace]] = {}
 
     def add(self, row: Mapping[str, float]) -> None:
@@ -99,7 +97,7 @@ class Charts:
         return [
             {
                 "title": title,
-                "says": EXPLAINED.get(title, ""),
+                "says": self._explained.get(title, ""),
                 "bounded": title in BOUNDED,
                 "lines": [{"name": n, **t.packed()} for n, t in self._traces[title].items()],
             }

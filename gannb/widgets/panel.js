@@ -187,7 +187,8 @@ function yRange(low, high, log, bounded) {
   if (bounded) return [0, 1];
   if (log) return [low / 1.3, high * 1.3];
   const middle = (low + high) / 2;
-  const half = Math.max(0.55 * (high - low), 0.1 * Math.max(Math.abs(low), Math.abs(high)), 1e-9);
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const half = size < 1e-9 ? 1 : Math.max(0.55 * (high - low), 0.1 * size);
   return [middle - half, middle + half];
 }
 
@@ -204,7 +205,7 @@ function markAt(plot, marks, left) {
 function chart(title, says, view, { xTitle = "step", bounded = false, share } = {}) {
   const legend = make("div", { class: "gannb-legend" });
   const box = make("div", { class: "gannb-plot" });
-  const element = make("figure", { class: "gannb-chart", role: "img" },
+  const element = make("figure", { class: `gannb-chart${share ? " gannb-first" : ""}`, role: "img" },
     make("figcaption", { title: says }, make("b", {}, title), " ", make("small", {}, says)), legend, box);
   const overSteps = xTitle === "step";
   const colour = (name) => () => getComputedStyle(element).getPropertyValue(name).trim();
@@ -313,7 +314,7 @@ function chartPanel(model) {
   const update = (frame) => {
     view.marks = frame.marks;
     const paths = frame.paths.filter(({ name }) => scales.has(name)).map((path) => upToNow(path, frame));
-    if (paths.length) show("numbers", "moved so far, within their sliders' ranges", { share }, paths, frame.step);
+    if (paths.length) show("numbers", "moved so far, share of the slider", { share }, paths, frame.step);
     for (const { title, says: explained, bounded, lines } of frame.charts) show(title, explained, { bounded }, lines, frame.step);
   };
   const upToNow = (path, { step }) => {
@@ -477,7 +478,8 @@ function render({ model, el }) {
     notice.hidden = !frame.notice;
     setText(notice, frame.notice);
     for (const part of [top, numbers, messages, charts]) part.update(frame);
-    if (frame.state === "ready" && frame.running && before !== "ready") el.scrollIntoView({ block: "nearest" });
+    const begins = (frame.state === "ready" && before !== "ready") || (frame.state === "training" && before === "ready");
+    if (frame.running && begins) setTimeout(() => el.scrollIntoView({ block: "nearest" }), 100); // all of it has its size
     before = frame.running ? frame.state : "";
   };
 

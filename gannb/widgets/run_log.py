@@ -37,7 +37,7 @@ class RunLog:
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
-        self.charts = Charts()
+        self.charts = Charts(trainer.run.params.measures)
         self.paths = {name: Trace() for name in trainer.numbers.parameters}
         self.messages: deque[dict[str, Any]] = deque(maxlen=40)
         self.marks: deque[dict[str, Any]] = deque(maxlen=200)

@@ -74,6 +74,12 @@ class Identity(Experiment):
 
     name: ClassVar[str] = "identity"
     generates: ClassVar[str] = "features"
+    measures: ClassVar[dict[str, str]] = {
+        "identity": "1 − cosine to the target", "pose": "loss of the predicted pose",
+        "orthogonality": "identity against contamination", "contrast": "telling people apart",
+        "reconstruction": "raw from identity and pose", "protection": "fall in similarity",
+        "similarity": "cosine to the target, held out", "harmed": "share of held-out faces that fell",
+    }  # fmt: skip
 
     data: str = _data("synthetic", '"synthetic", or an .npz with features, identity and pose', source=DATA)
     pose_unit: str = _data(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import param
@@ -17,6 +17,12 @@ _data, _networks, _curriculum = (partial(param, group=name) for name in ("data",
 
 class Motion(Experiment):
     """Data and networks that `motion_balance` and `motion_wgan_gp` share; defaults are the quick preset."""
+
+    measures: ClassVar[dict[str, str]] = {
+        "reconstruction": "distance to the real motion", "physics": "bone lengths and joint limits",
+        "fgd": "Fréchet gesture distance, held out", "recent": "mean of the last losses",
+        "W_train": "Wasserstein estimate, training clips", "W_held_out": "the same, held-out clips",
+    }  # fmt: skip
 
     data: str = _data(
         "synthetic", '"synthetic", a folder of motion (.bvh, .npz) and speech of the same names, or a built corpus',

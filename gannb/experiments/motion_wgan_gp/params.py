@@ -51,6 +51,10 @@ class Laboratory(Experiment):
     """Parameters of a training on a toy; where the document gives a figure, the default is not it but ours."""
 
     name: ClassVar[str] = "laboratory"
+    measures: ClassVar[dict[str, str]] = {
+        "W_train": "Wasserstein estimate, training points",
+        "W_held_out": "the same, held-out points",
+    }
 
     toy: str = param("8 Gaussians", "what to learn", group="data", choices=TOYS)
     seed: int = param(0, "every random draw follows from it", low=0)

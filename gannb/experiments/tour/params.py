@@ -15,6 +15,10 @@ class Tour(Experiment):
 
     name: ClassVar[str] = "tour"
     generates: ClassVar[str] = "points"
+    measures: ClassVar[dict[str, str]] = {
+        "modes_found": "modes with at least 20 points near them",
+        "share_near": "share of points near a mode",
+    }
 
     toy: str = param(
         "8 Gaussians", "which points to learn", group="data", choices=("8 Gaussians", "25 Gaussians", "Swiss roll")
