@@ -97,8 +97,7 @@ def network(run: Trained) -> Network:
         mel = torch.randn(n, WINDOW * MEL_FRAMES, p.n_mels, generator=generator)
         return mel, torch.randint(len(model.speakers), (n,), generator=generator)
 
-    names = ("n_mels", "width", "head", "body_hand", "graph")
-    arguments = {"speakers": len(model.speakers)} | {name: getattr(p, name) for name in names}
+    arguments = building.of_generator(p, len(model.speakers))
     return Network(model.network, Generator, arguments, inputs, {"speakers": model.speakers})
 
 

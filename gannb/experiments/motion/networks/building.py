@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -10,6 +11,12 @@ from gannb.experiments.motion.networks.discriminator import Discriminator, Norm
 from gannb.experiments.motion.networks.generator import Generator
 from gannb.experiments.motion.networks.multiscale import TimeScales
 from gannb.experiments.motion.params import Motion
+
+
+def of_generator(p: Motion, speakers: int) -> dict[str, Any]:
+    """The arguments of the generator that the parameters describe, but for what it knows of its data."""
+    sizes = {"n_mels": p.n_mels, "speakers": speakers, "width": p.width}
+    return sizes | {"head": p.head, "body_hand": p.body_hand, "graph": getattr(p, "graph_layers", "AGAGA")}
 
 
 def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None) -> Generator:
@@ -21,9 +28,7 @@ def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = No
         scales: what it knows of its data, as `MotionSplit.scales` gives it: `center` `[52, 3]` and others; None where
             weights are to be loaded into it.
     """
-    return Generator(
-        p.n_mels, speakers, p.width, p.head, p.body_hand, graph=getattr(p, "graph_layers", "AGAGA"), **(scales or {})
-    )
+    return Generator(**of_generator(p, speakers), **(scales or {}))
 
 
 def discriminator(
