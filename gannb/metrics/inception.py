@@ -175,4 +175,5 @@ def unreachable(url: str, within: float) -> str:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=within):
             return ""
     except (OSError, urllib.error.URLError) as error:
-        return str(getattr(error, "reason", error)) or type(error).__name__
+        reason = getattr(error, "reason", error)
+        return getattr(reason, "strerror", None) or str(reason) or type(error).__name__  # in words, without a number

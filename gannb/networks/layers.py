@@ -52,12 +52,17 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[N, C, H, W]` to the same shape."""
-        query, key, value = self.query(x), self.key(x), self.value(x)
-        if self.pooled:
-            key, value = F.max_pool2d(key, 2), F.max_pool2d(value, 2)
-        weights = (query.flatten(2).transpose(1, 2) @ key.flatten(2)).softmax(dim=-1)  # [N, H·W, places]
-        attended = (value.flatten(2) @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])  # [N, C/2, H, W]
+        value = self._pooled(self.value(x))
+        attended = (value.flatten(2) @ self.weights(x).transpose(1, 2)).unflatten(2, x.shape[2:])  # [N, C/2, H, W]
         return x + self.gamma * self.out(attended)
+
+    def weights(self, x: Tensor) -> Tensor:
+        """How much each place of a map `[N, C, H, W]` takes from each other: `[N, H·W, places]`, rows sum to 1."""
+        query, key = self.query(x), self._pooled(self.key(x))
+        return (query.flatten(2).transpose(1, 2) @ key.flatten(2)).softmax(dim=-1)
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, 2) if self.pooled else x
 
 
 def dcgan_init(layer: Layer) -> Layer:

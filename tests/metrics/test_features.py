@@ -141,7 +141,7 @@ def test_weights_are_downloaded_where_there_is_a_network(tmp_path, monkeypatch):
 
 def test_unreachable_address_gives_a_reason():
     inception_module.unreachable.cache_clear()
-    assert inception_module.unreachable("http://127.0.0.1:9/x.pth", 1.0)
+    assert inception_module.unreachable("http://127.0.0.1:9/x.pth", 1.0) == "Connection refused"
 
 
 def test_auto_falls_back_to_the_autoencoder_and_says_why(without_inception, blobs):

@@ -51,6 +51,11 @@ def test_attention_is_what_the_formula_says(pooled):
     torch.testing.assert_close(layer(X), expected)
 
 
+def test_the_weights_of_attention_sum_to_one_over_all_places():
+    assert attention(pooled=True).weights(X).shape == (2, 64, 16) and attention(pooled=False).weights(X).shape[2] == 64
+    torch.testing.assert_close(attention(pooled=True).weights(X).sum(dim=-1), torch.ones(2, 64))
+
+
 def test_attention_looks_everywhere():
     x = X.clone().requires_grad_(True)
     attention(pooled=True)(x)[0, :, 0, 0].sum().backward()
