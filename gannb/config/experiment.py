@@ -170,7 +170,7 @@ class Experiment(BaseModel):
         if name not in known:
             raise ValueError(f"no variant is called {name!r}; there are: {', '.join(known)}")
         alone = {"resume": "", "replay": "", "branch": "", "preset": name}
-        return type(self)(**dict(self) | alone | known[name] | own)
+        return type(self)(**{**dict(self), **alone, **known[name], **own})
 
     def fault_in(self, values: Mapping[str, float], *moved: str) -> str | None:
         """What is wrong, across fields, after some numbers moved; None where nothing is.

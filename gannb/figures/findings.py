@@ -57,11 +57,11 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The finding with its intervals, and what they allow to conclude."""
-        said = [self._says(*pair, found) for pair, found in zip(self.compare, self.differences())]
+        said = [self._says(pair, found) for pair, found in zip(self.compare, self.differences())]
         return " ".join([*said, *filter(None, [self.note])])
 
-    def _says(self, one: str, other: str, found: Score) -> str:
-        ours, theirs = self.variants.get(one, one), self.variants.get(other, other)
+    def _says(self, pair: list[str], found: Score) -> str:
+        ours, theirs = (self.variants.get(name, name) for name in pair)
         if not found.available:
             return f"{ours} against {theirs}: undecided, {found.reason}."
         low, high = found.interval or (float(found),) * 2
@@ -93,7 +93,8 @@ class Finding:
         title = "<br>".join(textwrap.wrap(self.question, 80))
         drawn.update_layout(height=190 + 52 * len(self.variants), font_size=15, showlegend=False)
         drawn.update_layout(title={"text": title, "font": {"size": 18}}, margin={"t": 60, "b": 80})
-        return drawn.update_yaxes(autorange="reversed", tickfont={"size": 15, "color": INK})
+        drawn.update_yaxes(autorange="reversed", tickfont={"size": 15, "color": INK})
+        return drawn
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return self.figure()._repr_mimebundle_() | {"text/plain": self.sentence}

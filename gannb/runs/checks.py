@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from gannb.config import presets
 from gannb.config.experiment import Experiment
@@ -133,14 +134,11 @@ def checkpoint_at(where: str, runs: Path) -> Path:
 
 def _safetensors(path: Path) -> Path:
     """The file itself, after a look at its head."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        head = file.read(size) if size < path.stat().st_size else b""
     try:
-        json.loads(head)
-    except ValueError as error:
+        with safe_open(path, "np"):
+            return path
+    except SafetensorError as error:
         raise RunError(f"branch: {path.name} is no checkpoint, or a damaged one") from error
-    return path
 
 
 def _replayable(params: Experiment) -> None:
