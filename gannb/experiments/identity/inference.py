@@ -12,12 +12,7 @@ from gannb.training.trained import Network, Trained
 
 def network(run: Trained) -> Network:
     """The model that takes pose out of features, with the removal and blend at which its run stood."""
-    p = run.params
-    arguments = {"rank": p.rank, "closed_below": p.closed_below}
-    if p.model != "residual":
-        names = ("width", "depth", "pooling", "gate", "closed_below")
-        arguments = {name: getattr(p, name) for name in names}
-    builder = networks.PoseResidual if p.model == "residual" else networks.IdentityTransformer
+    builder, arguments = networks.recipe(run.params)
     factors = {name: run.number(name) for name in ("removal", "blend")}
 
     def inputs(n: int, generator: torch.Generator) -> tuple[Tensor, ...]:

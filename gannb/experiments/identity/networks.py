@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -173,13 +174,19 @@ class PoseResidual(nn.Module):
         return [self.directions]
 
 
+def recipe(p: Identity) -> tuple[type[IdentityTransformer] | type[PoseResidual], dict[str, Any]]:
+    """The network that the parameters configure, and its arguments."""
+    names = (
+        ("width", "depth", "pooling", "gate", "closed_below") if p.model == "transformer" else ("rank", "closed_below")
+    )
+    kind = IdentityTransformer if p.model == "transformer" else PoseResidual
+    return kind, {name: getattr(p, name) for name in names}
+
+
 def build(p: Identity) -> IdentityTransformer | PoseResidual:
     """The network that the parameters configure."""
-    if p.model == "residual":
-        return PoseResidual(rank=p.rank, closed_below=p.closed_below)
-    return IdentityTransformer(
-        width=p.width, depth=p.depth, pooling=p.pooling, gate=p.gate, closed_below=p.closed_below
-    )
+    kind, arguments = recipe(p)
+    return kind(**arguments)
 
 
 @torch.no_grad()

@@ -43,11 +43,7 @@ class SkeletonPlayer:
     """
 
     def __init__(
-        self,
-        motions: Mapping[str, np.ndarray | torch.Tensor],
-        speech: Speech | None = None,
-        *,
-        compact: bool = False,
+        self, motions: Mapping[str, np.ndarray | torch.Tensor], speech: Speech | None = None, *, compact: bool = False
     ) -> None:
         if not motions:
             raise ValueError("motions: give at least one, such as {'real': pose}")
