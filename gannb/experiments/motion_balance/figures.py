@@ -32,18 +32,16 @@ def curriculum_figure(
     detail: tuple[float, float] = DETAIL,
     physics: tuple[float, float] = PHYSICS,
     offset: float = MERGED.label_offset,
-    epochs: int = 0,
 ) -> go.Figure:
-    """Draw both weights by epoch, along the document's ramp and the smooth one, and the label offset.
+    """Draw both weights until a fifth beyond the curriculum, along both ramps, and the label offset.
 
     Args:
         stages: where they begin and end.
         detail: (initial, final) weight.
         physics: (initial, final) weight.
         offset: the largest label offset.
-        epochs: how far to draw; a fifth beyond the curriculum's end by default.
     """
-    last = epochs or stages.end + max(1, stages.end // 5)
+    last = stages.end + max(1, stages.end // 5)
     at = np.unique(np.concatenate([np.linspace(0, last, 41), [stages.warmup - 1e-6, stages.warmup, stages.end]]))
     lines = {}
     for ramp in ("document", "smooth"):
