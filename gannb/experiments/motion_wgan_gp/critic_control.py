@@ -98,12 +98,12 @@ class HeldOutStalled(Stalled):
 
     Args:
         after: the step from which on it counts.
-        patience: steps without a new lowest value.
+        patience, scores: steps and values without a new lowest one.
         action: "stop" by default; see `gannb.control.alarms`.
     """
 
-    def __init__(self, *, after: int, patience: int, action: str = "stop") -> None:
-        super().__init__("W_held_out", patience=patience, action=action)
+    def __init__(self, *, after: int, patience: int, scores: int = 4, action: str = "stop") -> None:
+        super().__init__("W_held_out", patience=patience, scores=scores, action=action)
         self.after = after
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:

@@ -72,6 +72,7 @@ class LearnedSchedule:
         rate: Adam's learning rate.
         decay: decoupled weight decay, against overfitting one data set.
         clip: largest gradient norm.
+        eps: Adam's ε: gradients far below it count as none, where Adam would follow their noise at full rate.
 
     Attributes:
         logged: values of the last update, as "meta/<name>"; the state may observe them.
@@ -97,6 +98,7 @@ class LearnedSchedule:
         rate: float = 1e-3,
         decay: float = 1e-4,
         clip: float = 1.0,
+        eps: float = 1e-6,
     ) -> None:
         if steps_per_move < 1 or moves_per_update < 1:
             raise ValueError(f"steps_per_move={steps_per_move}, moves_per_update={moves_per_update}; at least 1 each")
@@ -104,8 +106,7 @@ class LearnedSchedule:
         self.names = tuple(r.name for r in ranges)
         self.move_every, self.update_every, self.clip = steps_per_move, moves_per_update * steps_per_move, clip
         self.weights = list(controller.parameters())
-        # Gradients far below ε count as none, where Adam would follow their noise at full rate.
-        self.optimiser = torch.optim.AdamW(self.weights, lr=rate, betas=(0.9, 0.99), eps=1e-6, weight_decay=decay)
+        self.optimiser = torch.optim.AdamW(self.weights, lr=rate, betas=(0.9, 0.99), eps=eps, weight_decay=decay)
         for weight in self.weights:  # moments from the beginning, so that there is one list to save and to load
             moments = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
             self.optimiser.state[weight] = {"step": torch.zeros(()), **moments}
