@@ -30,7 +30,7 @@ def find_home(repository: Path, working: Path, shipped: Path = SHIPPED) -> Path:
         shipped: what is left.
     """
     for folder in (repository, working, *working.parents):
-        if (folder / "notebooks").is_dir() and (folder / "params" / "tour").is_dir():
+        if (folder / "notebooks").is_dir() and any((folder / "params").glob("*/quick.yaml")):
             return folder
     return shipped
 

@@ -34,6 +34,7 @@ def test_a_checkout_comes_first_and_a_wheels_copies_last(tmp_path: Path, monkeyp
     for name in ("repository", "mine"):
         (tmp_path / name / "notebooks").mkdir(parents=True)
         (tmp_path / name / "params" / "tour").mkdir(parents=True)
+        (tmp_path / name / "params" / "tour" / "quick.yaml").touch()
     assert presets.find_home(tmp_path / "repository", tmp_path / "mine", shipped) == tmp_path / "repository"
     assert presets.find_home(tmp_path / "none", tmp_path / "mine", shipped) == tmp_path / "mine"
     monkeypatch.setattr(presets, "HOME", presets.SHIPPED)
