@@ -8,6 +8,7 @@ Their names follow from the feature space (`features.py`): on Inception `fid, ki
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from gannb.metrics.evaluation import Evaluation, Sample, image_score
@@ -128,7 +129,7 @@ def lpips_score(e: Evaluation) -> Iterator[Score]:
 
 
 def _frechet(e: Evaluation, name: str, against: Sample, split: str) -> Score:
-    found = frechet(against.moments, e.generated.moments)
+    found = frechet(against.moments, replace(e.generated.moments))  # a copy: only the real side's factor stays
     more: dict[str, Any] = {"n_real": against.n, "split": split, "rounding": found.rounding}
     if 20 <= e.generated.n <= ERROR_UP_TO:
         more["error"] = grouped_jackknife(against.moments, e.generated.features)
