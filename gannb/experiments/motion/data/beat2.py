@@ -99,9 +99,9 @@ def _moved_by() -> dict[str, tuple[int, ...]]:
     """Our joint → the SMPL-X joints, from the spine on, that turn the bone which ends at it."""
     found = dict.fromkeys(("nose", "right_eye", "left_eye"), (BODY["neck"], BODY["head"]))
     for side, first in FIRST_HAND.items():
-        arm = tuple(BODY[f"{side}_{joint}"] for joint in ("collar", "shoulder", "elbow", "wrist"))
-        found |= {f"{side}_{ours}": arm[:i] for i, ours in enumerate(("shoulder", "elbow", "wrist", "hand"), start=1)}
+        limb = tuple(BODY[f"{side}_{joint}"] for joint in ("collar", "shoulder", "elbow", "wrist"))
+        found |= {f"{side}_{ours}": limb[:i] for i, ours in enumerate(("shoulder", "elbow", "wrist", "hand"), start=1)}
         for finger, knuckle in zip(FINGERS, range(first, first + 15, 3), strict=True):
             joints = [name for name in JOINTS if name.startswith(f"{side}_{finger}_")]
-            found |= {name: (*arm, *range(knuckle, knuckle + i)) for i, name in enumerate(joints)}
+            found |= {name: (*limb, *range(knuckle, knuckle + i)) for i, name in enumerate(joints)}
     return found

@@ -116,7 +116,7 @@ def gesture(style: Style, said: Prosody, seed: int) -> np.ndarray:
 
 
 def _side(degrees: dict[str, np.ndarray], side: str, style: Style, raised: np.ndarray, struck: np.ndarray) -> None:
-    """Add an arm and its hand."""
+    """Add an upper limb and its hand."""
     for name, rest in _REST.items():
         degrees[f"{side}_{name}"] += rest + _RAISED.get(name, 0) * raised + _STRUCK.get(name, 0) * struck
     degrees[f"{side}_elbow_flexion"] += 26 * style.height
