@@ -12,8 +12,8 @@ HEAD = """# Claims
 
 Written by `python docs/claims.py` from `gannb/experiments/<name>/claims.yaml`; do not edit it here.
 
-gannb implements five documents, which are not part of this repository. They are cited by the name of their experiment
-and by section, such as "motion_balance, §3.1". Every checkable sentence is a claim with an id: a code (M4, P3) and a
+gannb implements five documents, which are not part of this repository; each has a page in [documents](documents/) that
+says what is in it. They are cited by the name of their experiment and by section, such as "motion_balance, §3.1". Every checkable sentence is a claim with an id: a code (M4, P3) and a
 name. Where a document contradicts itself or leaves something open, the code stands for the reading followed.
 The ledger at the end of each notebook, and `gannb report`, give the verdicts: *reproduced* (every measured value is as
 expected), *contradicted* (none is), *partly* (some are), or *not tested here* with the reason. Each says what it is
@@ -33,7 +33,7 @@ def section(name: str, source: Document) -> str:
     readings = Table(("code", "reading followed, and why"), coded)
     rows = [(f"`{c.id}`", c.section, c.says, expected(c), "; ".join(_remarks(c))) for c in source.claims.values()]
     claims = Table(("claim", "section", "the document says", "expects", "remarks"), rows)
-    head = f"## {name}\n\n*{source.title}*: {source.about}."
+    head = f"## {name}\n\n*{source.title}*: {source.about}. [What it says, and what was measured](documents/{name}.md)."
     return "\n\n".join([head, *[readings.markdown] * bool(source.readings), claims.markdown])
 
 

@@ -1,4 +1,4 @@
-"""Write the table of all results, `results/index.csv`, and the page that shows them, `results/README.md`.
+"""Write the table of all results, `results/index.csv`, the page that shows them, and the table of the README.
 
 python docs/results.py
 """
@@ -6,10 +6,15 @@ python docs/results.py
 import csv
 import io
 
+import re
+from pathlib import Path
+
 from gannb.comparison.results import RESULTS, index, result
+from gannb.figures.findings import Finding, findings
 from gannb.tables import Table
 
 TABLE, PAGE = RESULTS / "index.csv", RESULTS / "README.md"
+README = Path(__file__).parents[1] / "README.md"
 
 HEAD = """# Results
 
@@ -46,6 +51,25 @@ def section(name: str) -> str:
     return "\n\n".join([f"## {name}", says, shown.markdown, f"{better}{', '.join(filter(None, where))}."])
 
 
+def _page_of(finding: Finding) -> str:
+    """The page of the finding's document; of an experiment without one, its result."""
+    document = f"docs/documents/{finding.name}.md"
+    return document if (README.parent / document).is_file() else f"results/README.md#{finding.result}"
+
+
+def readme(text: str) -> str:
+    """A README with its table of findings, which stands between two comments."""
+    rows = [(f"[`{each.name}`]({_page_of(each)})", each.question, each.sentence) for each in findings()]
+    shown = Table(("experiment", "question", "measured"), rows).markdown
+    return re.sub(
+        "(<!-- findings -->).*?(<!-- /findings -->)",
+        lambda marks: f"{marks[1]}\n{shown}\n{marks[2]}",
+        text,
+        flags=re.DOTALL,
+    )
+
+
 if __name__ == "__main__":
     TABLE.write_text(table(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -45,7 +45,7 @@ LIMBS = {"hand_and_arm_speed", "_arm_positions"}
 """Where an arm is an arm."""
 
 TEXTS = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("gannb/**/*.yaml"), *ROOT.glob("params/**/*.yaml")]
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("gannb/**/*.yaml"), *ROOT.glob("params/**/*.yaml")]
 )
 SOURCES = sorted([*ROOT.glob("gannb/**/*.py"), *ROOT.glob("benchmarks/*.py")])
 PAGES = sorted([*ROOT.glob("gannb/**/*.html"), *ROOT.glob("gannb/**/*.js")])

@@ -35,6 +35,8 @@ LONG_TABLE = 60_000
 """Characters of HTML without a script, such as a ledger, that stay in the page."""
 CACHED = 500
 """Cells whose conversion is kept for further notebooks."""
+_PYGMENTS = re.compile(r"^<style>pre \{ line-height.*?</style>", re.DOTALL)
+"""Colours that a shown source brings along, for every output of the page and for light pages only."""
 LONG_TEXT = 20_000
 """Characters of plain text that a page shows; the rest is in a file."""
 
@@ -122,8 +124,10 @@ def page(content: str, aside: Aside) -> str:
 
 
 def markdown(source: str) -> str:
-    """Markdown as HTML, its equations as MathML."""
-    return MarkdownWithMath(renderer=_MathML(escape=False)).render(source)
+    """Markdown as HTML, its equations as MathML; links to the documentation of claims lead to the report's ledger."""
+    shown = MarkdownWithMath(renderer=_MathML(escape=False)).render(source)
+    shown = re.sub(r'href="\.\./docs/documents/(\w+)\.md"', r'href="index.html#document-\1"', shown)
+    return re.sub(r'href="\.\./docs/claims\.md(#\w+)?"', lambda to: f'href="index.html{to[1] or "#ledger"}"', shown)
 
 
 class _MathML(IPythonRenderer):
@@ -159,7 +163,7 @@ def _lighter(output: NotebookNode, aside: Aside) -> NotebookNode:
     if PLOTLY in data:
         return _as_html(figure(data[PLOTLY], aside))
     if "text/html" in data:
-        return _as_html(page("".join(data["text/html"]), aside))
+        return _as_html(page(_PYGMENTS.sub("", "".join(data["text/html"])), aside))
     for kind, ending in (("image/png", "png"), ("image/jpeg", "jpg")):
         if kind in data:
             size = output.metadata.get(kind, {})

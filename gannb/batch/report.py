@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections import Counter
@@ -22,15 +23,20 @@ from markupsafe import Markup
 from gannb import __version__
 from gannb.batch import comparison
 from gannb.batch.comparison import page_name
+from gannb.batch.first_look import Sample, curves_of, samples
+from gannb.batch.html_export import Aside, figure
 from gannb.batch.papermill import EXECUTED
 from gannb.config.yaml_files import read_yaml
+from gannb.metrics.long_names import long_name
 from gannb.runs import verdicts
+from gannb.runs.claims import NOT_TESTED
 from gannb.runs.files import WriteError, read_lines, write_bytes, write_text
 from gannb.runs.history import History
 from gannb.runs.verdicts import read_claims
 
 SITE = Path(__file__).parent / "site"
 TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(SITE), autoescape=True)
+TEMPLATES.filters["long_name"] = long_name
 RUNS_A_PAGE = 250
 """Runs that a page lists, so that it stays below 400 kB."""
 
@@ -77,7 +83,7 @@ class RunPage:
             if not all({"kind", "step"} <= event.keys() for event in read_lines(folder / "events.jsonl")):
                 raise ValueError("events.jsonl (an event without kind or step)")
         except (OSError, ValueError, RecursionError) as error:
-            run.fault = f"damaged: {error}"
+            run.fault = f"damaged: {_in_words(error)}"
         if not run.summary and not run.fault:
             run.fault = "unfinished: no summary.json"
         return run
@@ -101,8 +107,11 @@ def write(folders: Sequence[Path], out: Path) -> Path:
     runs = [RunPage.read(folder) for folder in folders][::-1]
     out.mkdir(parents=True, exist_ok=True)
     _write_assets(out)
+    looks = {}
     for run in runs:
-        _write_run(run, out)
+        shown = _write_run(run, out)
+        if shown and run.name not in looks:
+            looks[run.name] = run, shown
     compared = list(comparison.comparisons([run.folder for run in runs[::-1] if run.whole], out))
     for each in compared:
         _page(out / each.page, "comparison.html", comparison=each)
@@ -111,21 +120,41 @@ def write(folders: Sequence[Path], out: Path) -> Path:
     for number, listed in enumerate(lists[1:], 2):
         _page(out / f"runs-{number}.html", "runs.html", runs=listed, number=number)
     return _page(out / "index.html", "overview.html", runs=lists[0], count=len(runs), pages=pages, compared=compared,
+                 looks=looks.values(), found=_findings(out),
                  **_ledger(folders, {run.folder: run.page for run in runs}), version=__version__,
                  written=time.strftime("%Y-%m-%d %H:%M"))  # fmt: skip
 
 
-def _write_run(run: RunPage, out: Path) -> None:
-    """Write the page of a run; what its notebook or anything else in it raises becomes its fault."""
+def _write_run(run: RunPage, out: Path) -> list[Sample]:
+    """Write the page of a run, and return its samples; what anything in the folder raises becomes its fault."""
     try:
         rows = [(run.page, claim) for claim in run.claims]
-        _page(out / run.page, "run.html", run=run, rows=rows, notebook=_notebook(run, out))
+        aside = Aside(out, f"looks/{run.page.removesuffix('.html')}")
+        look = {"samples": samples(run.folder, aside), "curves": curves_of(run.folder, aside) if run.whole else ""}
+        _page(out / run.page, "run.html", run=run, rows=rows, notebook=_notebook(run, out), **look)
+        return look["samples"]
     except WriteError:  # the report's own
         raise
     except Exception as error:  # a folder may hold anything, and the others are to be shown
-        run.fault = f"damaged: {type(error).__name__}: {error}"
+        run.fault = f"damaged: {_in_words(error)}"
         plain = RunPage(run.folder, run.name, run.page, fault=run.fault)
         _page(out / run.page, "run.html", run=plain, rows=[], notebook="")
+        return []
+
+
+def _in_words(error: Exception) -> str:
+    """What an error says, without a number of the system's."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{Path(os.fsdecode(error.filename or '')).name} ({error.strerror.lower()})"
+    return str(error) or type(error).__name__
+
+
+def _findings(out: Path) -> list[tuple[Any, Markup]]:
+    """What each experiment found, with its figure."""
+    from gannb.figures.findings import findings
+
+    aside = Aside(out, "findings")
+    return [(each, Markup(figure(json.loads(each.figure().to_json()), aside))) for each in findings()]
 
 
 def _page(path: Path, template: str, **values: Any) -> Path:
@@ -141,8 +170,15 @@ def _ledger(folders: Sequence[Path], pages: dict[Path, str]) -> dict[str, Any]:
     for one in standing:
         page = pages.get(one.folder, "") if one.folder else ""
         grouped.setdefault(one.claim["document"], []).append((page, one.claim))
+    for rows in grouped.values():  # what has a verdict first, and what weighs most
+        rows.sort(key=lambda row: (row[1]["verdict"] == NOT_TESTED, -_weight(row[1])))
     return {"ledger": grouped, "verdicts": dict(Counter(one.claim["verdict"] for one in standing)),
             "executable": sum(row[2] for row in verdicts.table(standing).rows), "claims": len(standing)}  # fmt: skip
+
+
+def _weight(claim: dict[str, Any]) -> int:
+    weight = claim.get("weight", 1)
+    return weight if isinstance(weight, int) else 1
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -187,6 +223,6 @@ def _notebook(run: RunPage, out: Path) -> Markup:
 def _write_assets(out: Path) -> None:
     from plotly.offline import get_plotlyjs
 
-    for name in ("style.css", "figures.js"):
+    for name in ("style.css", "figures.js", "filter.js"):
         shutil.copyfile(SITE / name, out / name)
     write_text(out / "plotly.min.js", get_plotlyjs())

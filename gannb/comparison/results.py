@@ -6,15 +6,15 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from gannb.comparison.trials import Comparison, Trial
 from gannb.config.presets import HOME
 from gannb.metrics.score import Score, Scores
-from gannb.runs import environment
 from gannb.tables import Table
+
+if TYPE_CHECKING:  # a report reads results, and needs no torch
+    import torch
 
 RESULTS = HOME / "results"
 COLUMNS = (
@@ -39,6 +39,10 @@ def numbers(variant: str, seed: int = 0, **scores: float | None) -> Trial:
 
 def hardware(device: str | torch.device = "cpu") -> str:
     """The card, or the processor with its cores and the threads in use."""
+    import torch
+
+    from gannb.runs import environment
+
     found = environment.describe(torch.device(device))
     if found["device"] != "cpu":
         return f"{found['device']}, {os.cpu_count()} CPU cores"

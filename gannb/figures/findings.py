@@ -72,7 +72,7 @@ class Finding:
             concluded = "no difference is shown"
         elif seeds < ENOUGH:
             concluded = f"too few seeds to decide ({ENOUGH} would)"
-        shown = f"{found.ranged(signed=True)} (95 % over {seeds} seeds)"
+        shown = f"{found.ranged(signed=True)} in {self.axis.partition(' (')[0]} (95 % over {seeds} seeds)"
         return f"{ours[:1].upper()}{ours[1:]} against {theirs}: {shown}; {concluded}."
 
     def figure(self) -> Figure:

@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from gannb.batch.html_export import LARGE, PLOTLY, WIDGET, Aside, body, figure, markdown, mathml
+from gannb.figures.source import show_source
 
 
 @pytest.fixture
@@ -77,3 +78,16 @@ def test_what_is_large_lies_beside_the_page(aside: Aside, tmp_path: Path) -> Non
     assert (tmp_path / "run" / "3.html").read_text().startswith("<b>x"), "the player's page as it was"
     assert 'title="player"' in html and 'alt="a &lt;grid&gt;"' in html
     assert (tmp_path / "run" / "5.txt").stat().st_size == 10 * LARGE
+
+
+def test_a_shown_source_brings_no_colours_of_its_own(aside: Aside) -> None:
+    source = new_output("execute_result", {"text/html": show_source(body)._repr_html_(), "text/plain": "def"})
+    html = body(new_notebook(cells=[new_code_cell("show_source(body)", outputs=[source])]), aside)
+    assert 'class="highlight"' in html and "<style" not in html
+
+
+def test_links_to_the_documentation_of_claims_lead_to_the_ledger_of_the_report() -> None:
+    claims = "[P4](../docs/claims.md#P4), [all](../docs/claims.md)"
+    html = markdown(f"{claims}, [page](../docs/documents/identity.md), [x](https://x.org)")
+    links = ["index.html#P4", "index.html#ledger", "index.html#document-identity", "https://x.org"]
+    assert re.findall('href="([^"]*)"', html) == links

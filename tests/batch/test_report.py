@@ -10,11 +10,14 @@ from pathlib import Path
 import nbformat
 import plotly.graph_objects as go
 import pytest
+from markupsafe import escape
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from gannb.batch import html_export, report
 from gannb.batch.html_export import PLOTLY
 from gannb.batch.report import write
+from gannb.figures.findings import findings
 from gannb.figures.template import figure
 from gannb.runs import verdicts
 from gannb.runs.claims import claims
@@ -71,7 +74,9 @@ def test_the_overview_lists_runs_newest_first_with_scores_and_ledger(runs: list[
     index = write(runs, tmp_path / "report")
     shown = index.read_text()
     assert "Report of 2 runs" in shown and shown.index("20260102") < shown.index("20260101")
-    assert "faed 1.235" in shown and "fid" not in shown.split("Ledger")[0], "a score without a value is not listed"
+    table = shown.split('id="runs-table"')[1].split("</table>")[0]
+    assert '<abbr title="Fréchet distance on autoencoder features">faed</abbr> 1.235' in table
+    assert ">fid<" not in table, "a score without a value is not listed"
     assert "1 contradicted" in shown and "reproduced" not in shown, "the newer run settled it"
     assert "below 50" in shown and "needs a GPU" in shown
 
@@ -86,10 +91,51 @@ def test_the_ledger_holds_every_claim_of_every_document(runs: list[Path], tmp_pa
 def test_a_page_shows_scores_with_protocol_or_reason_parameters_and_notebook(runs: list[Path], tmp_path: Path) -> None:
     write(runs, tmp_path / "report")
     shown = (tmp_path / "report" / f"toy-{runs[1].name}.html").read_text()
+    assert "Fréchet distance on autoencoder features" in shown and "Fréchet inception distance" in shown
     assert "n_real 60, split held out" in shown and "no Inception weights" in shown
     assert "&lt;rendered&gt;" in shown and "<math" in shown and "plotly.min.js" in shown
     without = (tmp_path / "report" / f"toy-{runs[0].name}.html").read_text()
     assert "no executed notebook" in without and "plotly.min.js" not in without
+
+
+def test_a_page_opens_with_samples_and_curves_and_the_overview_with_those_of_the_newest(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    for run in runs:
+        lines = [{"step": step, "D/loss": 1 / step, "kid": step} for step in range(1, 9)]
+        (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (run / "samples").mkdir()
+        for step in (5, 40, 300, 2000):
+            Image.new("L", (600, 30), step % 256).save(run / "samples" / f"step_{step}.png")
+    (runs[1] / "samples" / "<b>_9000.png").write_bytes(b"no picture")
+    index = write(runs, tmp_path / "report")
+    page = (index.parent / f"toy-{runs[1].name}.html").read_text()
+    pictures = re.findall(r'<img src="(looks/[^"]+)"', page)
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page)
+    assert captions == ["step 5", "step 300"], "over time, by number; what is no picture is left out"
+    assert Image.open(index.parent / pictures[0]).size == (480, 24) and page.index("samples") < page.index("Scores")
+    assert page.index('<h2 id="curves">') < page.index("Summary") and page.count('<div class="figure"') >= 2
+    overview = index.read_text()
+    assert re.findall(r'<img src="(looks/[^"]+)"', overview) == pictures, "those of the newest run"
+    assert overview.index("looks/") < overview.index('id="findings"') < overview.index('id="runs"')
+
+
+def test_the_overview_shows_a_figure_and_a_sentence_per_finding(runs: list[Path], tmp_path: Path) -> None:
+    shown = write(runs, tmp_path / "report").read_text().split('id="findings"')[1].split('id="runs"')[0]
+    for finding in findings():
+        assert str(escape(finding.sentence)) in shown
+    assert shown.count('<div class="figure"') == len(findings())
+
+
+def test_claims_are_folded_by_document_with_verdicts_and_weight_first(runs: list[Path], tmp_path: Path) -> None:
+    rows = [claim("P9.light", "reproduced", "1"), claim("P8.open", "not tested here") | {"weight": 3}]
+    rows += [claim("P9.heavy", "contradicted", "2") | {"weight": 3}, claim("P7.odd", "partly", "3") | {"weight": "x"}]
+    (runs[1] / "claims.json").write_text(json.dumps(rows))
+    shown = write(runs, tmp_path / "report").read_text()
+    folded = shown.split('<details class="document" id="document-toy">')[1].split("</details>")[0]
+    order = re.findall(r"(P\d\.\w+)</a>", folded)
+    assert order.index("P9.heavy") < order.index("P9.light") < order.index("P8.open")
+    assert folded.count('id="P9"') == 1 and "2 reproduced" in folded.split("</summary>")[0]
 
 
 def test_one_plotly_for_all_pages(runs: list[Path], tmp_path: Path) -> None:
@@ -178,7 +224,8 @@ def test_a_damaged_run_is_a_line_and_the_others_are_shown(
     else:
         damaged.write_bytes(DAMAGES[damage])
     shown = write(runs, tmp_path / "report").read_text()
-    assert "Report of 2 runs" in shown and "faed 1.235" in shown and runs[1].name in shown
+    assert "Report of 2 runs" in shown and "faed</abbr> 1.235" in shown and runs[1].name in shown
+    assert "Errno" not in shown
 
 
 def test_a_damaged_sweep_is_a_line(runs: list[Path], tmp_path: Path) -> None:
@@ -268,6 +315,11 @@ def test_a_browser_shows_it_from_disk_without_a_network(runs: list[Path], tmp_pa
             page.on("console", lambda message, to=complaints: to.append(message.text))
             page.on("pageerror", lambda error, to=complaints: to.append(str(error)))
             page.goto(index.as_uri())
+            page.wait_for_function("document.querySelectorAll('.figure .main-svg').length > 4")
+            page.fill("input.filter", f"toy -{runs[0].name}")
+            assert page.locator("table.runs tbody tr:visible").count() == 1
+            assert page.locator(".count").inner_text() == "1 of 2"
+            page.fill("input.filter", "")
             page.click("table.runs a")
             page.wait_for_function("document.querySelectorAll('.figure .scatterlayer .trace').length == 2")
             assert page.locator(".figure").first.bounding_box()["height"] >= 300

@@ -29,7 +29,7 @@ OF_THE_MACHINE = {"reason:device", "reason:external"}
 """Tags of cells whose outputs say what this machine is, or what lies on it: they are not stored."""
 LARGE = "large"
 """Tag of a cell whose pictures and figures are left out of what is committed; they are in every run's folder."""
-LONGEST_PAGE = 20_000
+LONGEST_PAGE = 30_000
 """Characters of HTML from which an output (a player) is left out of what is committed; it is in every run's folder."""
 FIGURE = "application/vnd.plotly.v1+json"
 STALE = ("no reference for parameters", "not in the reference", "the reference is ")

@@ -25,7 +25,7 @@ def front(points: Mapping[str, Point]) -> list[str]:
 
 
 def front_figure(points: Mapping[str, Point], x_title: str, y_title: str) -> go.Figure:
-    """Draw all points with their names, and a line through those of the front.
+    """Draw all points, and a line through those of the front, which are named; the others are by hovering.
 
     Args:
         points: name → (first, second), lower being better in both.
@@ -41,9 +41,10 @@ def front_figure(points: Mapping[str, Point], x_title: str, y_title: str) -> go.
     xs, ys = zip(*points.values())
     front_xs, front_ys = zip(*(points[name] for name in best))
     marker = {"color": [COLOURS[0] if name in best else INK for name in points], "size": 9}
-    text = {"text": list(points), "textposition": "top center"}
+    named = [name if name in best else "" for name in points]
+    text = {"text": named, "hovertext": list(points), "textposition": "top right"}
     traces = [
         go.Scatter(x=front_xs, y=front_ys, mode="lines", name="front", line={"color": COLOURS[0], "shape": "hv"}),
         go.Scatter(x=xs, y=ys, mode="markers+text", name="", marker=marker, **text),
     ]
-    return figure(traces, xaxis_title=x_title, yaxis_title=y_title, showlegend=False)
+    return figure(traces, xaxis_title=x_title, yaxis_title=y_title, showlegend=False, yaxis_type="log")

@@ -26,11 +26,12 @@ def test_along_the_front_one_wish_falls_as_the_other_rises(given_points):
         assert any(b[0] <= point[0] and b[1] <= point[1] for b in best), "each is on it, or beaten by one that is"
 
 
-def test_the_figure_names_every_point_and_joins_the_front():
+def test_the_figure_names_the_front_and_every_point_by_hovering():
     shown = front_figure(POINTS, "distance", "spread")
     line, marks = shown.data
     assert list(line.x) == [1.0, 2.0, 7.0] and list(line.y) == [9.0, 3.0, 1.0]
-    assert list(marks.text) == list(POINTS) and len({*marks.marker.color}) == 2
+    assert list(marks.hovertext) == list(POINTS) and len({*marks.marker.color}) == 2
+    assert [name for name in marks.text if name] == [name for name in POINTS if name in front(POINTS)]
     assert (shown.layout.xaxis.title.text, shown.layout.yaxis.title.text) == ("distance", "spread")
     with pytest.raises(ValueError, match="at least one"):
         front_figure({}, "", "")

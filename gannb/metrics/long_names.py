@@ -1,0 +1,41 @@
+"""Scores in words, for readers who do not know their short names."""
+
+from __future__ import annotations
+
+PARTS = {
+    "fid": "Fréchet inception distance", "faed": "Fréchet distance on autoencoder features",
+    "fgd": "Fréchet gesture distance", "fd": "Fréchet distance", "kid": "kernel distance",
+    "over_floor": "over its floor (1 is perfect)", "floor": "of real images against real ones",
+    "halves": "between equal halves", "all": "against all real images",
+}  # fmt: skip
+NAMES = {
+    "precision": "precision: share of samples near real images", "recall": "recall: share of real images near samples",
+    "density": "density of real images around samples", "coverage": "coverage: share of real images that are reached",
+    "copies": "copies: share of samples nearer to training than to held-out images (0.5 is none)",
+    "bc_emage": "beat consistency (EMAGE)", "bc_stroke": "beat consistency of strokes",
+    "harm_rate": "share of faces that are harmed", "improvement": "gain in cosine similarity",
+    "share_near": "share of points near a cluster", "modes_found": "clusters found",
+    "distance": "energy distance to held-out points", "inception_score": "inception score",
+    "particle_number": "number of particles, Wasserstein distance",
+    "particle_radius": "radius of particles, Wasserstein distance, pixels",
+    "particle_brightness": "brightness of particles, Wasserstein distance, grey levels",
+    "last_over_best": "last distance over the best", "missing_classes": "classes that are missing",
+    "alarms_per_1000_steps": "alarms per 1,000 steps", "lpips_diversity": "diversity by LPIPS",
+}  # fmt: skip
+"""Scores by their whole name; others are put together from `PARTS`."""
+
+
+def long_name(name: str) -> str:
+    """A score's name in words; the short name with spaces where no words are known for it."""
+    if name in NAMES:
+        return NAMES[name]
+    head, _, rest = name.partition("_")
+    if head not in PARTS:
+        return name.replace("_", " ").replace("/", " ")
+    for ending in ("over_floor", "floor", "halves", "all"):
+        if rest.endswith(ending):
+            kept = rest.removesuffix(ending).strip("_").replace("_", " ")
+            told = f" of {kept}" if kept.isdigit() else f" ({kept})" if kept else ""
+            return f"{PARTS[head]}{told} {PARTS[ending]}"
+    features = {"faed": "autoencoder", "digits": "digit classifier"}.get(rest, rest.replace("_", " "))
+    return f"{PARTS[head]} on {features} features" if rest else PARTS[head]
