@@ -12,13 +12,14 @@ HEAD = """# Claims
 
 Written by `python docs/claims.py` from `gannb/experiments/<name>/claims.yaml`; do not edit it here.
 
-gannb implements five documents, which are not part of this repository; each has a page in [documents](documents/) that
-says what is in it. They are cited by the name of their experiment and by section, such as "motion_balance, §3.1". Every checkable sentence is a claim with an id: a code (M4, P3) and a
-name. Where a document contradicts itself or leaves something open, the code stands for the reading followed.
-The ledger at the end of each notebook, and `gannb report`, give the verdicts: *reproduced* (every measured value is as
-expected), *contradicted* (none is), *partly* (some are), or *not tested here* with the reason. Each says what it is
-based on: a measurement of the run, a result measured before (with its file in `results/`), or arithmetic on the
-document's own numbers. "(ours)" marks claims that this project adds."""
+gannb implements five documents, which are not part of this repository; each has a page in [documents](documents/)
+that says what is in it. They are cited by the name of their experiment and by section, such as "motion_balance,
+§3.1". Every checkable sentence is a claim with an id: a code (M4, P3) and a name. Where a document contradicts itself
+or leaves something open, the code stands for the reading followed. The ledger at the end of each notebook, and `gannb
+report`, give the verdicts: *reproduced* (every measured value is as expected), *contradicted* (none is), *partly*
+(some are), or *not tested here* with the reason. Each says what it is based on: a measurement of the run, a result
+measured before (with its file in `results/`), or arithmetic on the document's own numbers. "(ours)" marks claims that
+this project adds."""
 
 
 def page() -> str:
