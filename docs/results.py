@@ -5,7 +5,6 @@ python docs/results.py
 
 import csv
 import io
-
 import re
 from pathlib import Path
 

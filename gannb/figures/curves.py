@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -60,7 +61,8 @@ def curves(
         beside = {"overlaying": "y", "side": "right", "showgrid": False, "title": {"text": ", ".join(right)}}
         drawn.update_layout(yaxis2=beside, legend={"x": 1.12})
     for name, y in (levels or {}).items():
-        drawn.add_hline(y, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name)
+        place = {"annotation_y": math.log10(y)} if log_y else {}  # annotations count in powers of ten
+        drawn.add_hline(y, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name, **place)
     above = {} if title else {"annotation_yanchor": "bottom"}  # the names above the plot, clear of its lines
     for name, x in (marks or {}).items():
         drawn.add_vline(x, line={"color": INK, "dash": "dot", "width": 1}, annotation_text=name, **above)

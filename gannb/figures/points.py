@@ -34,6 +34,8 @@ def clouds(
     """
     if not generated or any(points.shape[1:] != (2,) for points in (real, *generated.values())):
         raise ValueError(f"clouds need points [N, 2]; given {[tuple(p.shape) for p in (real, *generated.values())]}")
+    scale = max(1, round(size / 90))  # a point is to be seen in a large picture too
+    size //= scale
     reach = 1.15 * float(real.abs().max())
     ground = _light(real, reach, size)[..., None] * (_REAL - _GROUND) + _GROUND
     pixels = []
@@ -42,7 +44,7 @@ def clouds(
         pixels.append((ground + glow * (_GENERATED - ground)).round().astype(np.uint8))
     told = ", ".join(filter(None, [caption, "blue: real, orange: generated"]))
     titles = [str(label) for label in generated]
-    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), told, titles=titles)
+    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), told, scale=scale, titles=titles)
 
 
 def _light(points: Tensor, reach: float, size: int) -> np.ndarray:

@@ -57,3 +57,8 @@ def test_a_series_on_the_right_has_an_axis_of_its_own():
     assert (shown.layout.yaxis2.side, shown.layout.yaxis2.title.text) == ("right", "FGD")
     with pytest.raises(ValueError, match="right: no series KID; there are: W, FGD"):
         curves({"W": [1.0], "FGD": [2.0]}, right=["KID"])
+
+
+def test_the_name_of_a_level_stands_at_its_line_on_a_logarithmic_axis_too():
+    shown = curves({"p": [1.0, 0.01]}, log_y=True, levels={"0.05": 0.05})
+    assert shown.layout.shapes[0].y0 == 0.05 and shown.layout.annotations[0].y == pytest.approx(-1.301, abs=1e-3)

@@ -34,3 +34,8 @@ def test_points_that_are_not_finite_or_far_away_are_not_drawn() -> None:
 def test_sequences_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\[N, 2\]"):
         clouds({0: torch.randn(3, 4, 2)}, REAL)
+
+
+def test_points_of_a_large_picture_are_larger() -> None:
+    shown = clouds({0: torch.zeros(1, 2)}, REAL, size=270)
+    assert (shown.pixels.shape[1], shown.scale, shown.picture.width) == (90, 3, 272)
