@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
 
 from gannb.comparison.trials import Comparison
+from gannb.experiments.motion.data.clips import FPS
+from gannb.experiments.motion.kinematics import bone_violation
 from gannb.experiments.motion.metrics.speakers import TRAITS, SpeakerStyles
 from gannb.experiments.motion.skeleton import BODY, INDEX, PARENTS, SIDES
 from gannb.figures.curves import curves
 from gannb.figures.intervals import score_figure
-from gannb.figures.template import COLOURS, figure, single
+from gannb.figures.template import COLOURS, colour_of, figure, single, with_uids
 from gannb.runs.folder import Run
 
 
@@ -45,27 +47,46 @@ def training_figure(runs: Mapping[str, Run], name: str, y_title: str, levels: Ma
     return curves(lines, y_title=y_title, levels=levels, max_points=80)
 
 
-def strip(motions: Mapping[str, torch.Tensor | np.ndarray], moments: int = 7) -> go.Figure:
-    """Draw motions as stick figures from the front, at evenly spaced moments, a row each.
+def strip(
+    motions: Mapping[str, torch.Tensor | np.ndarray],
+    moments: int = 5,
+    *,
+    lengths: torch.Tensor | None = None,
+    columns: Sequence[str] = (),
+) -> go.Figure:
+    """Draw motions as stick figures from the front, at evenly spaced moments, a row each; broken bones are red.
 
     Args:
         motions: name → pose `[F, 52, 3]` in metres.
         moments: how many.
+        lengths: the speaker's bones `[51]`; those that are drawn and off by more than 5 % are red. None: no check.
+        columns: what stands below each column; its time by default.
     """
-    traces, step = [], 0.9
+    drawn, step = figure(height=60 + 210 * len(motions)), 0.95
     for row, (name, pose) in enumerate(motions.items()):
-        pose = np.asarray(pose)
+        pose = torch.as_tensor(np.asarray(pose))
         frames = np.linspace(0, len(pose) - 1, moments).round().astype(int)
-        x, y = [], []
-        for column, frame in enumerate(frames):
-            for joint, parent in _STICKS:
-                x += [column * step + pose[frame, parent, 0], column * step + pose[frame, joint, 0], np.nan]
-                y += [pose[frame, parent, 1] - row, pose[frame, joint, 1] - row, np.nan]
-        line = {"color": COLOURS[row % len(COLOURS)], "width": 1.6}
-        traces.append(go.Scatter(x=single(x), y=single(y), name=name, mode="lines", line=line, hoverinfo="skip"))
-    shown = figure(traces, height=90 + 115 * len(motions), showlegend=True)
-    shown.update_xaxes(visible=False)
-    return shown.update_yaxes(visible=False, scaleanchor="x")
+        off = np.zeros((moments, len(PARENTS)), dtype=bool)
+        if lengths is not None:
+            off[:, 1:] = bone_violation(pose[frames], lengths).numpy() > BROKEN
+        shifted = pose[frames, :, :2].numpy() + np.array([[[column * step, -row]] for column in range(moments)])
+        ends = np.stack([shifted[:, [j for j, _ in _STICKS]], shifted[:, [p for _, p in _STICKS]]], axis=2)
+        wrong = np.stack([off[:, j] & (PARENTS[j] == p) for j, p in _STICKS], axis=1)
+        drawn.add_scatter(**_sticks(ends, ~wrong), name=name, mode="lines", line={"color": colour_of(name, row)})
+        if lengths is not None:
+            drawn.add_scatter(**_sticks(ends, wrong), name=f"{name}: broken", mode="lines", line={"color": FAULT})
+    times = columns or [f"{frame / FPS:.1f} s" for frame in frames]
+    ticks = {"tickvals": [column * step for column in range(moments)], "ticktext": list(times)}
+    with_uids(drawn).update_xaxes(**ticks, showgrid=False, zeroline=False)
+    drawn.update_yaxes(tickvals=[-row for row in range(len(motions))], ticktext=list(motions), scaleanchor="x")
+    return drawn.update_yaxes(showgrid=False, zeroline=False).update_layout(showlegend=False)
+
+
+def _sticks(ends: np.ndarray, shown: np.ndarray) -> dict[str, np.ndarray]:
+    """The sticks `[moments, sticks, 2 ends, 2 axes]` that are shown, as one line with gaps; as long whichever are."""
+    ends = np.where(shown[..., None, None], ends, np.nan)
+    x, y = np.concatenate([ends, np.full_like(ends[:, :, :1], np.nan)], axis=2).reshape(-1, 2).T
+    return {"x": single(x), "y": single(y)}
 
 
 def style_figure(styles: SpeakerStyles, x: str = TRAITS[2], y: str = TRAITS[0]) -> go.Figure:
@@ -86,6 +107,7 @@ def style_figure(styles: SpeakerStyles, x: str = TRAITS[2], y: str = TRAITS[0]) 
     return figure(drawn, xaxis_title=f"{x}, m/s" if "speed" in x else f"{x}, m", yaxis_title=f"{y}, m")
 
 
+BROKEN, FAULT = 0.05, "#e0443e"  # of a bone's length; as in the player
 _FINGERS = [
     (INDEX[f"{side}_{finger}_{part}"], INDEX[f"{side}_hand" if part != "tip" else f"{side}_{finger}_{base}"])
     for side in SIDES

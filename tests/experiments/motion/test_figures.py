@@ -7,6 +7,7 @@ import torch
 from gannb.comparison.trials import Comparison, Trial
 from gannb.experiments.motion import kinematics
 from gannb.experiments.motion.figures import error_figure, strip
+from gannb.experiments.motion.skeleton import BONE_LENGTHS, INDEX
 from gannb.metrics.score import Score, Scores
 
 
@@ -32,3 +33,13 @@ def test_a_strip_shows_each_motion_at_its_moments() -> None:
     assert lengths[: bones * 3].max() < 0.4, "a stick joins neighbours"
     finite = np.isfinite(real.y)
     assert np.nanmax(np.asarray(generated.y)[finite] - np.asarray(real.y)[finite]) == pytest.approx(-0.9, abs=1e-5)
+
+
+def test_a_broken_bone_is_red_and_counts_change_no_number_of_points() -> None:
+    pose = kinematics.forward_kinematics(torch.zeros(4, 57))
+    broken = pose.clone()
+    broken[:, INDEX["left_wrist"]] *= 1.5
+    figure = strip({"real": pose, "generated": broken}, moments=2, lengths=BONE_LENGTHS)
+    red = {trace.name: int(np.isfinite(trace.x).sum()) for trace in figure.data if "broken" in trace.name}
+    assert red["real: broken"] == 0 and red["generated: broken"] > 0
+    assert len({len(trace.x) for trace in figure.data}) == 1
