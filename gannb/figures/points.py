@@ -18,7 +18,13 @@ _REAL, _GENERATED = (np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], f
 
 
 def clouds(
-    generated: Mapping[object, Tensor], real: Tensor, *, size: int = 80, columns: int = 6, caption: str = ""
+    generated: Mapping[object, Tensor],
+    real: Tensor,
+    *,
+    size: int = 80,
+    columns: int = 6,
+    caption: str = "",
+    scale: int = 1,
 ) -> ImageGrid:
     """One picture per time or variant: generated points (orange) over real ones (blue), x and y to one scale.
 
@@ -28,6 +34,7 @@ def clouds(
         size: of a picture, pixels.
         columns: pictures per row.
         caption: one line below, before what the colours mean.
+        scale: whole number by which every pixel is enlarged.
 
     Raises:
         ValueError: nothing to show, or no points in the plane.

@@ -15,7 +15,7 @@ from gannb.experiments.motion.metrics.speakers import TRAITS, SpeakerStyles
 from gannb.experiments.motion.skeleton import BODY, INDEX, PARENTS, SIDES
 from gannb.figures.curves import curves
 from gannb.figures.intervals import score_figure
-from gannb.figures.template import COLOURS, colour_of, figure, single, with_uids
+from gannb.figures.template import COLOURS, GENERATED, REAL, figure, single, with_uids
 from gannb.runs.folder import Run
 
 
@@ -49,20 +49,20 @@ def training_figure(runs: Mapping[str, Run], name: str, y_title: str, levels: Ma
 
 def strip(
     motions: Mapping[str, torch.Tensor | np.ndarray],
-    moments: int = 5,
+    moments: int = 4,
     *,
     lengths: torch.Tensor | None = None,
     columns: Sequence[str] = (),
 ) -> go.Figure:
-    """Draw motions as stick figures from the front, at evenly spaced moments, a row each; broken bones are red.
+    """Draw motions as stick figures from the front, at evenly spaced moments; broken bones are red.
 
     Args:
-        motions: name → pose `[F, 52, 3]` in metres.
+        motions: name → pose `[F, 52, 3]` in metres, a row each: "real" is blue, all that is generated orange.
         moments: how many.
         lengths: the speaker's bones `[51]`; those that are drawn and off by more than 5 % are red. None: no check.
         columns: what stands below each column; its time by default.
     """
-    drawn, step = figure(height=60 + 210 * len(motions)), 0.95
+    drawn, step = figure(height=40 + 240 * len(motions), margin={"t": 10, "b": 30}), 0.95
     for row, (name, pose) in enumerate(motions.items()):
         pose = torch.as_tensor(np.asarray(pose))
         frames = np.linspace(0, len(pose) - 1, moments).round().astype(int)
@@ -72,13 +72,17 @@ def strip(
         shifted = pose[frames, :, :2].numpy() + np.array([[[column * step, -row]] for column in range(moments)])
         ends = np.stack([shifted[:, [j for j, _ in _STICKS]], shifted[:, [p for _, p in _STICKS]]], axis=2)
         wrong = np.stack([off[:, j] & (PARENTS[j] == p) for j, p in _STICKS], axis=1)
-        drawn.add_scatter(**_sticks(ends, ~wrong), name=name, mode="lines", line={"color": colour_of(name, row)})
+        drawn.add_scatter(
+            **_sticks(ends, ~wrong), name=name, mode="lines", line={"color": REAL if name == "real" else GENERATED}
+        )
         if lengths is not None:
             drawn.add_scatter(**_sticks(ends, wrong), name=f"{name}: broken", mode="lines", line={"color": FAULT})
     times = columns or [f"{frame / FPS:.1f} s" for frame in frames]
     ticks = {"tickvals": [column * step for column in range(moments)], "ticktext": list(times)}
+    ticks["range"] = [-step / 2, (moments - 0.5) * step]
     with_uids(drawn).update_xaxes(**ticks, showgrid=False, zeroline=False)
     drawn.update_yaxes(tickvals=[-row for row in range(len(motions))], ticktext=list(motions), scaleanchor="x")
+    drawn.update_yaxes(range=[0.25 - len(motions), 0.35])
     return drawn.update_yaxes(showgrid=False, zeroline=False).update_layout(showlegend=False)
 
 

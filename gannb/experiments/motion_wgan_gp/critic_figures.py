@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from gannb.experiments.motion_wgan_gp.critic_metrics import Surface
-from gannb.figures.template import COLOURS, INK, LINE, figure, single
+from gannb.figures.template import COLOURS, GENERATED, INK, LINE, REAL, figure, single
 
 MOST = 1000
 """Points of a kind that are drawn: a figure stays below 100 kB."""
@@ -29,7 +29,7 @@ def value_surface(surface: Surface, real: Tensor, fake: Tensor, title: str = "")
         y=single(surface.axis),
         z=single(surface.values),
         name="critic",
-        colorscale=[[0, COLOURS[1]], [0.5, "rgba(128,128,128,0.1)"], [1, COLOURS[0]]],
+        colorscale=[[0, COLOURS[4]], [0.5, "rgba(128,128,128,0.1)"], [1, COLOURS[2]]],
         zmid=0,
         ncontours=24,
         line={"width": 0.5, "color": LINE},
@@ -37,7 +37,7 @@ def value_surface(surface: Surface, real: Tensor, fake: Tensor, title: str = "")
         colorbar={"title": "D", "thickness": 12},
     )
     reach = float(surface.axis[-1])
-    shown = figure([contours, _points(real, "real", COLOURS[2]), _points(fake, "generated", COLOURS[3])], title=title)
+    shown = figure([contours, _points(real, "real", REAL), _points(fake, "generated", GENERATED)], title=title)
     shown.update_xaxes(range=[-reach, reach], constrain="domain")
     shown.update_yaxes(range=[-reach, reach], scaleanchor="x", constrain="domain")
     beneath = {"orientation": "h", "y": -0.1, "x": 0.5, "xanchor": "center", "itemsizing": "constant"}  # points to see
