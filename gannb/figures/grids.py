@@ -87,7 +87,7 @@ class ImageGrid:
 
         It has 64 levels per channel, or 32 colours where there are few, for one third to one half fewer bytes.
         """
-        if self.picture.mode == "RGBA" and self.picture.getcolors(256):
+        if self.picture.mode == "RGBA" and self.picture.getcolors(1024):
             few, buffer = self.picture.quantize(32, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE), io.BytesIO()
             few.save(buffer, "PNG", optimize=True)
             return buffer.getvalue()

@@ -18,13 +18,7 @@ _REAL, _GENERATED = (np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], f
 
 
 def clouds(
-    generated: Mapping[object, Tensor],
-    real: Tensor,
-    *,
-    size: int = 80,
-    columns: int = 6,
-    caption: str = "",
-    scale: int = 1,
+    generated: Mapping[object, Tensor], real: Tensor, *, size: int = 80, columns: int = 6, caption: str = ""
 ) -> ImageGrid:
     """One picture per time or variant: generated points (orange) over real ones (blue), x and y to one scale.
 
@@ -34,7 +28,6 @@ def clouds(
         size: of a picture, pixels.
         columns: pictures per row.
         caption: one line below, before what the colours mean.
-        scale: whole number by which every pixel is enlarged.
 
     Raises:
         ValueError: nothing to show, or no points in the plane.
@@ -51,7 +44,7 @@ def clouds(
         pixels.append((ground + glow * (_GENERATED - ground)).round().astype(np.uint8))
     told = ", ".join(filter(None, [caption, "blue: real, orange: generated"]))
     titles = [str(label) for label in generated]
-    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), told, scale=scale, titles=titles)
+    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), told, titles=titles)
 
 
 def _light(points: Tensor, reach: float, size: int) -> np.ndarray:

@@ -76,7 +76,9 @@ def strip(
             **_sticks(ends, ~wrong), name=name, mode="lines", line={"color": REAL if name == "real" else GENERATED}
         )
         if lengths is not None:
-            drawn.add_scatter(**_sticks(ends, wrong), name=f"{name}: broken", mode="lines", line={"color": FAULT})
+            drawn.add_scatter(
+                **_sticks(ends, wrong), name=f"{name}: broken", mode="lines", line={"color": FAULT, "width": 4}
+            )
     times = columns or [f"{frame / FPS:.1f} s" for frame in frames]
     ticks = {"tickvals": [column * step for column in range(moments)], "ticktext": list(times)}
     ticks["range"] = [-step / 2, (moments - 0.5) * step]
@@ -111,7 +113,7 @@ def style_figure(styles: SpeakerStyles, x: str = TRAITS[2], y: str = TRAITS[0]) 
     return figure(drawn, xaxis_title=f"{x}, m/s" if "speed" in x else f"{x}, m", yaxis_title=f"{y}, m")
 
 
-BROKEN, FAULT = 0.05, "#e0443e"  # of a bone's length; as in the player
+BROKEN, FAULT = 0.05, "#f0104f"  # of a bone's length
 _FINGERS = [
     (INDEX[f"{side}_{finger}_{part}"], INDEX[f"{side}_hand" if part != "tip" else f"{side}_{finger}_{base}"])
     for side in SIDES
