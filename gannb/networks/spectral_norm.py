@@ -33,7 +33,7 @@ class SpectralNorm(_SpectralNorm):
 
 def spectral_norm(layer: nn.Module) -> nn.Module:
     """Give one layer, no transposed convolution, a spectral norm, in place; returns it."""
-    parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
+    parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.get_parameter("weight")))
     return layer
 
 
@@ -58,8 +58,8 @@ def iterated_together(network: nn.Module) -> nn.Module:
 
 def _norms(network: nn.Module) -> list[tuple[Any, SpectralNorm]]:
     """The spectral norms of weights, each with the list of parametrisations that holds the weight."""
-    lists = [m.parametrizations["weight"] for m in network.modules() if parametrize.is_parametrized(m, "weight")]
-    return [(one, norm) for one in lists for norm in one if isinstance(norm, SpectralNorm)]
+    lists: list[Any] = [m.parametrizations for m in network.modules() if parametrize.is_parametrized(m, "weight")]
+    return [(one["weight"], norm) for one in lists for norm in one["weight"] if isinstance(norm, SpectralNorm)]
 
 
 def _iterate(network: nn.Module, _inputs: Any) -> None:

@@ -17,6 +17,8 @@ from gannb.batch.sweep.plan import SweepError, read_model
 
 MEMORY = 2 * 2**30
 """Bytes that a trial is assumed to need."""
+GPU_MEMORY = 4 * 2**30
+"""Bytes of a GPU that a trial is assumed to need, its CUDA context included."""
 
 
 class Description(BaseModel):
@@ -63,11 +65,17 @@ def _kind(name: str) -> type:
 
 
 @contextmanager
-def local(workers: int, gpus: int) -> Iterator[Client]:
-    """Workers on this machine, each a process with one thread; with GPUs, one worker per GPU, which sees no other."""
+def local(workers: int, gpus: int, per_gpu: int = 1) -> Iterator[Client]:
+    """Workers on this machine, each a process with one thread.
+
+    Args:
+        workers: how many, where there are no GPUs.
+        gpus: how many GPUs; each worker sees one.
+        per_gpu: workers per GPU.
+    """
     port = 8787 if _free(8787) else 0
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": f"127.0.0.1:{port}"}}
-    specs = {number: {"cls": Nanny, "options": _worker(number, gpus)} for number in range(gpus or workers)}
+    specs = {number: {"cls": Nanny, "options": _worker(number, gpus)} for number in range(gpus * per_gpu or workers)}
     with (
         SpecCluster(workers=specs, scheduler=scheduler, name="gannb", silence_logs=WARNING) as cluster,
         Client(cluster) as client,
@@ -80,7 +88,7 @@ def _worker(number: int, gpus: int) -> dict[str, Any]:
     if not gpus:
         return plain
     seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    device = seen.split(",")[number] if seen else str(number)
+    device = seen.split(",")[number % gpus] if seen else str(number % gpus)
     return plain | {"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": device}}
 
 
@@ -97,6 +105,14 @@ def gpus_here() -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+def fitting(per_gpu: int, gpus: int) -> int:
+    """How many of so many trials per GPU the smallest GPU here has memory for; 1 at least."""
+    import torch
+
+    smallest = min(torch.cuda.get_device_properties(number).total_memory for number in range(gpus))
+    return max(1, min(per_gpu, smallest // GPU_MEMORY))
 
 
 @contextmanager

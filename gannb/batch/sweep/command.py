@@ -28,6 +28,8 @@ def add_parser(commands: Any) -> None:
     where.add_argument("--cluster", metavar="FILE", help="a batch system, described for dask-jobqueue")
     gpu_help = "one GPU for each trial (default: where there are any)"
     parser.add_argument("--gpu", choices=("auto", "yes", "no"), default="auto", help=gpu_help)
+    per_gpu_help = "trials that share each GPU of this machine, as far as its memory allows (default: 1)"
+    parser.add_argument("--per-gpu", metavar="N", type=int, default=1, help=per_gpu_help)
     parser.add_argument("--runs", metavar="DIR", help="where run folders go (default: $GANNB_RUNS, else runs/)")
     parser.add_argument("--again", action="store_true", help="run failed trials again")
     parser.add_argument("--check", action="store_true", help="check every trial and list them, run none")
@@ -112,6 +114,10 @@ def _client(args: argparse.Namespace) -> Iterator[tuple[Any, bool]]:
 
     if args.workers is not None and args.workers < 1:
         raise SweepError(f"--workers: given {args.workers}; allowed: 1 or more")
+    if args.per_gpu < 1:
+        raise SweepError(f"--per-gpu: given {args.per_gpu}; allowed: 1 or more")
+    if args.per_gpu > 1 and (args.scheduler or args.cluster):
+        raise SweepError("--per-gpu is for the GPUs of this machine; elsewhere start more workers with `GPU=1` each")
     if args.scheduler:
         with cluster.at(args.scheduler) as client:
             yield client, args.gpu == "yes"
@@ -123,5 +129,10 @@ def _client(args: argparse.Namespace) -> Iterator[tuple[Any, bool]]:
         gpus = 0 if args.gpu == "no" else cluster.gpus_here()
         if args.gpu == "yes" and not gpus:
             raise SweepError("--gpu: given 'yes'; torch finds no CUDA device here")
-        with cluster.local(args.workers or cluster.workers_here(), gpus) as client:
+        if args.per_gpu > 1 and not gpus:
+            raise SweepError(f"--per-gpu: given {args.per_gpu}; no GPU is used here")
+        per_gpu = cluster.fitting(args.per_gpu, gpus) if args.per_gpu > 1 else 1
+        if per_gpu < args.per_gpu:
+            print(f"--per-gpu: the memory of a GPU here is for {per_gpu}, not {args.per_gpu}", file=sys.stderr)
+        with cluster.local(args.workers or cluster.workers_here(), gpus, per_gpu) as client:
             yield client, bool(gpus)

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from gannb.experiments.motion.rotations import Frame, along, angle_of, dot, hypot, turn, unit, upright, within
 from gannb.experiments.motion.skeleton import ANGLES, BONE_LENGTHS, JOINTS, LEFT_HAND, LIMITS, PARENTS, RIGHT_HAND
 from gannb.networks.constants import constant
 
@@ -28,10 +29,7 @@ _PRONATION: tuple[float, ...] = tuple(LIMITS[4].tolist())
 _FOUR_LIMITS = LIMITS[[0, 1, 2, 4]]  # of flexion, abduction, rotation, pronation
 _MIRROR = torch.tensor([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])  # left as is, right mirrored
 
-# Within this module the three axes come first, `[3, ...]`: sums over a last axis of three are slow.
-
-Frame = tuple[Tensor, Tensor, Tensor]
-"""A rotation as its three columns `[3, ...]`: where the x, y and z axes have gone."""
+# Within this module the three axes come first, `[3, ...]`, as in `rotations`.
 
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -77,9 +75,9 @@ def _arm_positions(angles: Tensor, lengths: Tensor) -> Tensor:
     limb, thumb, fingers = angles[..., :7], angles[..., 7:11], angles[..., 11:].unflatten(-1, (4, 4))
     flexion, abduction, rotation, elbow, pronation, wrist, deviation = limb.unbind(-1)
 
-    upper = _turn(_turn(_turn(_upright(flexion), 0, -flexion), 2, abduction), 1, -rotation)
-    fore = _turn(upper, 0, -elbow)
-    hand = _turn(_turn(_turn(fore, 1, -pronation), 2, -wrist), 0, deviation)
+    upper = turn(turn(upright(0, -flexion), 2, abduction), 1, -rotation)
+    fore = turn(upper, 0, -elbow)
+    hand = turn(turn(turn(fore, 1, -pronation), 2, -wrist), 0, deviation)
 
     shoulder = _vector(_SHOULDER, flexion) * lengths[..., 0]
     elbow_at = shoulder - upper[1] * lengths[..., 1]
@@ -92,11 +90,11 @@ def _arm_positions(angles: Tensor, lengths: Tensor) -> Tensor:
 
 def _thumb(angles: Tensor, hand: Frame, root: Tensor, lengths: Tensor) -> Tensor:
     flexion, abduction, mcp, ip = angles.unbind(-1)
-    cmc = root + _along(hand, *_CMC) * lengths[..., 0]
-    frame = _turn(_turn(hand, 2, -abduction), 0, flexion - math.radians(30.0))
+    cmc = root + along(hand, *_CMC) * lengths[..., 0]
+    frame = turn(turn(hand, 2, -abduction), 0, flexion - math.radians(30.0))
     joints = [cmc]
     for bend, length in zip((None, mcp, ip), lengths[..., 1:].unbind(-1), strict=True):
-        frame = frame if bend is None else _turn(frame, 0, bend)
+        frame = frame if bend is None else turn(frame, 0, bend)
         joints.append(joints[-1] - frame[1] * length)
     return torch.stack(joints, dim=-1)
 
@@ -107,10 +105,10 @@ def _fingers(angles: Tensor, hand: Frame, root: Tensor, lengths: Tensor) -> Tens
     hand = tuple(axis[..., None] for axis in hand)
     fan = constant(_METACARPALS, angles.device, angles.dtype)
     knuckle = root[..., None] + (hand[2] * fan.sin() - hand[1] * fan.cos()) * lengths[..., 0]
-    frame = _turn(_turn(hand, 2, -mcp), 0, -abduction)
+    frame = turn(turn(hand, 2, -mcp), 0, -abduction)
     joints = [knuckle]
     for bend, length in zip((None, pip, dip), lengths[..., 1:].unbind(-1), strict=True):
-        frame = frame if bend is None else _turn(frame, 2, -bend)
+        frame = frame if bend is None else turn(frame, 2, -bend)
         joints.append(joints[-1] - frame[1] * length)
     return torch.stack(joints, dim=-1).flatten(-2)
 
@@ -118,34 +116,17 @@ def _fingers(angles: Tensor, hand: Frame, root: Tensor, lengths: Tensor) -> Tens
 def _face_positions(angles: Tensor, lengths: Tensor) -> Tensor:
     """Nose, right eye, left eye `[3, ..., 3]`."""
     flexion, side, rotation = angles.unbind(-1)
-    head = _turn(_turn(_turn(_upright(flexion), 1, rotation), 0, flexion), 2, -side)
-    nose = _along(head, 0.0, *_NOSE) * lengths[..., 0]
+    head = turn(turn(upright(1, rotation), 0, flexion), 2, -side)
+    nose = along(head, 0.0, *_NOSE) * lengths[..., 0]
     x, y, z = _EYE
-    right = nose + _along(head, -x, y, z) * lengths[..., 1]
-    left = nose + _along(head, x, y, z) * lengths[..., 2]
+    right = nose + along(head, -x, y, z) * lengths[..., 1]
+    left = nose + along(head, x, y, z) * lengths[..., 2]
     return torch.stack([nose, right, left], dim=-1)
 
 
 def _sides(points: Tensor) -> Tensor:
     """Mirror the right side of `[3, ..., 2, joints]`: the one place where left and right differ. Its own inverse."""
     return points * constant(_MIRROR, points.device, points.dtype).T.reshape(3, *[1] * (points.ndim - 3), 2, 1)
-
-
-def _upright(like: Tensor) -> Frame:
-    return tuple(torch.eye(3).to(like).reshape(3, 3, *[1] * like.ndim).expand(3, 3, *like.shape).unbind(0))
-
-
-def _turn(frame: Frame, axis: int, angle: Tensor) -> Frame:
-    """Turn a frame about its own axis (0 x, 1 y, 2 z) by `angle` radians."""
-    cos, sin = angle.cos(), angle.sin()
-    columns = list(frame)
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    columns[i], columns[j] = frame[i] * cos + frame[j] * sin, frame[j] * cos - frame[i] * sin
-    return tuple(columns)
-
-
-def _along(frame: Frame, x: float, y: float, z: float) -> Tensor:
-    return frame[0] * x + frame[1] * y + frame[2] * z
 
 
 def _vector(values: tuple[float, ...], like: Tensor) -> Tensor:
@@ -214,16 +195,16 @@ def limit_violation(angles: Tensor) -> Tensor:
 def _read_limb(joints: Tensor) -> tuple[Tensor, Frame]:
     """Seven angles from shoulder to wrist `[..., 2, 7]` and the hand's frame, of `[3, ..., 2, 24]` seen as left."""
     shoulder, elbow, wrist = (joints[..., i] for i in range(3))
-    x, y, z = _unit(elbow - shoulder)
-    abduction, flexion = _angle(x, _hypot(y, z)), _angle(z, -y)
-    frame = _turn(_turn(_upright(flexion), 0, -flexion), 2, abduction)
-    x, y, z = _within(frame, _unit(wrist - elbow))
-    bend, rotation = _angle(_hypot(x, z), -y), _angle(-x, z)
-    fore = _turn(_turn(frame, 1, -rotation), 0, -bend)
+    x, y, z = unit(elbow - shoulder)
+    abduction, flexion = angle_of(x, hypot(y, z)), angle_of(z, -y)
+    frame = turn(upright(0, -flexion), 2, abduction)
+    x, y, z = within(frame, unit(wrist - elbow))
+    bend, rotation = angle_of(hypot(x, z), -y), angle_of(-x, z)
+    fore = turn(turn(frame, 1, -rotation), 0, -bend)
 
     hand = _hand_frame(joints)
-    (m00, m10, m20), m11, m12 = _within(fore, hand[0]), _dot(fore[1], hand[1]), _dot(fore[1], hand[2])
-    pronation, wrist_flexion, deviation = _angle(m20, m00), _angle(-m10, _hypot(m00, m20)), _angle(-m12, m11)
+    (m00, m10, m20), m11, m12 = within(fore, hand[0]), dot(fore[1], hand[1]), dot(fore[1], hand[2])
+    pronation, wrist_flexion, deviation = angle_of(m20, m00), angle_of(-m10, hypot(m00, m20)), angle_of(-m12, m11)
 
     four = _likelier(torch.stack([flexion, abduction, rotation, pronation], dim=-1), bend < STRAIGHT)
     flexion, abduction, rotation, pronation = four.unbind(-1)
@@ -255,34 +236,35 @@ def _likelier(four: Tensor, straight: Tensor) -> Tensor:
 def _hand_frame(joints: Tensor) -> Frame:
     """The hand's frame from its root and the knuckles: the middle one shows its length, index and little its width."""
     root, index, middle, little = (joints[..., i] for i in (3, 8, 12, 20))
-    y = _unit(root - middle)
+    y = unit(root - middle)
     across = index - little
-    z = _unit(across - _dot(across, y) * y)
+    z = unit(across - dot(across, y) * y)
     return torch.linalg.cross(y, z, dim=0), y, z
 
 
 def _read_thumb(joints: Tensor, hand: Frame) -> tuple[Tensor, Tensor]:
-    bones = _unit(joints[..., 1:] - joints[..., :-1])
+    bones = unit(joints[..., 1:] - joints[..., :-1])
     abduction, side = _bend(hand, bones[..., 0])
-    frame = _turn(_turn(hand, 2, -abduction), 0, -side)
+    frame = turn(turn(hand, 2, -abduction), 0, -side)
     angles, off = [math.radians(30.0) - side, abduction], []
     for bone in bones[..., 1:].unbind(-1):
-        x, y, z = _within(frame, bone)
-        flexion, sideways = _angle(-z, -y), _angle(-x, _hypot(y, z))
-        frame = _turn(_turn(frame, 0, flexion), 2, -sideways)
-        angles.append(flexion)
-        off.append(sideways)
+        if off:
+            frame = turn(turn(frame, 0, angles[-1]), 2, -off[-1])
+        x, y, z = within(frame, bone)
+        angles.append(angle_of(-z, -y))
+        off.append(angle_of(-x, hypot(y, z)))
     return torch.stack(angles, dim=-1), torch.stack(off, dim=-1)
 
 
 def _read_fingers(joints: Tensor, hand: Frame) -> tuple[Tensor, Tensor]:
     """Sixteen angles and eight sideways bends from `[3, ..., 2, 4 fingers, 4]`."""
-    bones = _unit(joints[..., 1:] - joints[..., :-1])
+    bones = unit(joints[..., 1:] - joints[..., :-1])
     frame = tuple(axis[..., None] for axis in hand)
     angles, off = [], []
     for bone in bones.unbind(-1):
+        if off:
+            frame = turn(turn(frame, 2, -angles[-1]), 0, -off[-1])
         flexion, side = _bend(frame, bone)
-        frame = _turn(_turn(frame, 2, -flexion), 0, -side)
         angles.append(flexion)
         off.append(side)
     angles.insert(1, off.pop(0))  # at the knuckle, sideways is abduction
@@ -291,40 +273,19 @@ def _read_fingers(joints: Tensor, hand: Frame) -> tuple[Tensor, Tensor]:
 
 def _read_neck(joints: Tensor) -> Tensor:
     nose, right, left = (joints[..., i] - joints[..., 0] for i in (7, 8, 9))
-    x = _unit(left - right)
-    forward = _unit(nose - _dot(nose, x) * x)
+    x = unit(left - right)
+    forward = unit(nose - dot(nose, x) * x)
     across = torch.linalg.cross(x, forward, dim=0)
     y, z = forward * _NOSE[0] - across * _NOSE[1], forward * _NOSE[1] + across * _NOSE[0]
     # the frame is Ry(rotation) Rx(flexion) Rz(-side)
-    flexion = _angle(-z[1], _hypot(z[0], z[2]))
-    return torch.stack([flexion, _angle(-x[1], y[1]), _angle(z[0], z[2])], dim=-1)
+    flexion = angle_of(-z[1], hypot(z[0], z[2]))
+    return torch.stack([flexion, angle_of(-x[1], y[1]), angle_of(z[0], z[2])], dim=-1)
 
 
 def _bend(frame: Frame, bone: Tensor) -> tuple[Tensor, Tensor]:
     """Bend to the palm and to the thumb's side of a bone, against a frame whose -y is straight."""
-    x, y, z = _within(frame, bone)
-    return _angle(-x, -y), _angle(z, _hypot(x, y))
-
-
-def _within(frame: Frame, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return tuple(_dot(axis, vector) for axis in frame)
-
-
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(0)
-
-
-def _unit(vector: Tensor) -> Tensor:
-    return vector / vector.square().sum(0, keepdim=True).clamp_min(1e-16).sqrt()
-
-
-def _hypot(a: Tensor, b: Tensor) -> Tensor:
-    return (a.square() + b.square()).clamp_min(1e-16).sqrt()
-
-
-def _angle(y: Tensor, x: Tensor) -> Tensor:
-    """atan2 with a gradient of 0, not NaN, where both are 0."""
-    return torch.atan2(y, torch.where(x.square() + y.square() < 1e-16, torch.ones_like(x), x))
+    x, y, z = within(frame, bone)
+    return angle_of(-x, -y), angle_of(z, hypot(x, y))
 
 
 def _wrap(angle: Tensor, centre: Tensor | float) -> Tensor:

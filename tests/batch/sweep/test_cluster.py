@@ -1,7 +1,8 @@
-"""Where trials run: bad descriptions say why, a trial gets a GPU of its own, a batch system is asked for workers."""
+"""Where trials run: bad descriptions say why, a trial sees one GPU, a batch system is asked for workers."""
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,7 +47,8 @@ def test_the_example_makes_a_job_script_that_asks_for_a_gpu() -> None:
     assert "--resources GPU=1" in script and "--nthreads 1" in script
 
 
-def test_a_trial_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("per_gpu", [1, 2])
+def test_a_trial_sees_one_gpu_alone_or_with_others(per_gpu: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
 
     def seen(number: int) -> str:
@@ -54,11 +56,19 @@ def test_a_trial_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return os.environ["CUDA_VISIBLE_DEVICES"]
 
-    with cluster.local(workers=8, gpus=2) as client:
-        client.wait_for_workers(2, timeout=240)
-        assert len(client.scheduler_info(n_workers=-1)["workers"]) == 2, "a worker a GPU, whatever was asked for"
+    with cluster.local(workers=8, gpus=2, per_gpu=per_gpu) as client:
+        client.wait_for_workers(2 * per_gpu, timeout=240)
+        assert len(client.scheduler_info(n_workers=-1)["workers"]) == 2 * per_gpu, "whatever was asked for"
         futures = client.map(seen, range(8), resources={"GPU": 1}, pure=False)
         assert set(client.gather(futures)) == {"4", "7"}
+        assert sorted(client.run(seen, 0).values()) == ["4"] * per_gpu + ["7"] * per_gpu
+
+
+@pytest.mark.parametrize(("gigabytes", "wanted", "fits"), [((80, 80), 4, 4), ((80, 9), 4, 2), ((3,), 2, 1)])
+def test_a_gpu_is_shared_as_far_as_its_memory_allows(gigabytes, wanted, fits, monkeypatch) -> None:
+    sizes = [SimpleNamespace(total_memory=number * 2**30) for number in gigabytes]
+    monkeypatch.setattr("torch.cuda.get_device_properties", sizes.__getitem__)
+    assert cluster.fitting(wanted, len(sizes)) == fits
 
 
 def test_jobs_of_a_batch_system_run_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
