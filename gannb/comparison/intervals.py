@@ -132,14 +132,11 @@ def detectable(spread: float, n: int, power: float = 0.8, level: float = 0.05) -
         power: share of such experiments that would show it.
         level: of the test.
     """
-    from scipy import optimize, stats
+    from scipy import special
 
-    bound = stats.t.ppf(1 - level / 2, n - 1)
-
-    def shown(effect: float) -> float:
-        return float(stats.nct.sf(bound, n - 1, effect))  # the other tail is below 1e-4 at any usual power
-
-    return spread / math.sqrt(n) * optimize.brentq(lambda effect: shown(effect) - power, 0.0, 2 * bound + 2)
+    bound = special.stdtrit(n - 1, 1 - level / 2)
+    effect = special.nctdtrinc(n - 1, 1 - power, bound)  # the other tail is below 1e-4 at any usual power
+    return spread / math.sqrt(n) * float(effect)
 
 
 def concluded(difference: Score, enough: int = ENOUGH) -> str:
