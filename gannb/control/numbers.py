@@ -173,7 +173,9 @@ class Numbers:
         if self._packed is None or self._packed[0] != address:
             import torch
 
-            packed = torch.tensor([float(v) for _, v in values], device=device).unbind() if values else ()
+            pinned = torch.device(device).type == "cuda"  # then the copy does not wait for the device
+            host = torch.tensor([float(v) for _, v in values], pin_memory=pinned)
+            packed = host.to(device, non_blocking=True).unbind() if values else ()
             numbers = {k: v if isinstance(v, int) else t for (k, v), t in zip(values, packed)}
             self._packed = (address, Now(numbers, SimpleNamespace(**dict(values))))
         return self._packed[1]

@@ -25,17 +25,18 @@ class Order:
         count: how many samples there are.
         size: samples per step, over all ranks.
         seed: the run's seed.
+        device: where the indices are; they go there once an epoch, so that no step waits for them.
 
     Raises:
         ValueError: more samples per step than there are, or a number that the ranks do not divide.
     """
 
-    def __init__(self, count: int, size: int, seed: int) -> None:
+    def __init__(self, count: int, size: int, seed: int, device: torch.device | str = "cpu") -> None:
         if not 1 <= size <= count:
             raise ValueError(f"batch_size: given {size}; allowed: 1 … {count}, the number of training samples")
         if size % distributed.ranks():
             raise ValueError(f"batch_size: given {size}; it must be a multiple of the {distributed.ranks()} ranks")
-        self.count, self.size, self.seed = count, size, seed
+        self.count, self.size, self.seed, self.device = count, size, seed, device
         self.per_epoch = count // size
         self._epoch, self._shuffled = -1, torch.empty(0, dtype=torch.int64)
 
@@ -43,7 +44,8 @@ class Order:
         """This rank's sample indices `[size / ranks]` for a step."""
         epoch, batch = divmod(step, self.per_epoch)
         if epoch != self._epoch:
-            self._shuffled = torch.randperm(self.count, generator=generator("order", self.seed, epoch))
+            shuffled = torch.randperm(self.count, generator=generator("order", self.seed, epoch))
+            self._shuffled = shuffled.to(self.device)
             self._epoch = epoch
         mine = self.size // distributed.ranks()
         start = batch * self.size + distributed.rank() * mine
@@ -62,7 +64,7 @@ class Batches:
 
     def __init__(self, data: Structure, size: int, *, seed: int, device: torch.device | str = "cpu") -> None:
         self.data = tree_map(lambda t: t.to(device), data)
-        self.order = Order(_length(data), size, seed)
+        self.order = Order(_length(data), size, seed, device)
         self.per_epoch, self.size = self.order.per_epoch, self.order.size
 
     def __getitem__(self, step: int) -> Structure:
@@ -88,7 +90,7 @@ class StreamedBatches:
         size: samples per step.
         seed: the run's seed.
         device: where each batch is moved to.
-        workers: loader processes; 0 loads in this one.
+        workers: loader processes, which load ahead; 0 loads in this one. By default 2 for a card, which must not wait.
         name: what stands for the content in a replay's check, such as a hash of the file list.
     """
 
@@ -99,10 +101,11 @@ class StreamedBatches:
         *,
         seed: int,
         device: torch.device | str = "cpu",
-        workers: int = 0,
+        workers: int | None = None,
         name: str = "",
     ) -> None:
-        self.dataset, self.device, self.workers, self.name = dataset, torch.device(device), workers, name
+        self.dataset, self.device, self.name = dataset, torch.device(device), name
+        self.workers = workers if workers is not None else 2 * (self.device.type == "cuda")
         self.order = Order(len(dataset), size, seed)
         self.per_epoch, self.size = self.order.per_epoch, self.order.size
         self._next, self._stream = -1, iter(())

@@ -146,10 +146,11 @@ def bone_lengths(positions: Tensor) -> Tensor:
 
 def with_bones(positions: Tensor, lengths: Tensor) -> Tensor:
     """Keep each bone's direction and give it its length: `[..., 52, 3]` and `[..., 51]` → `[..., 52, 3]`."""
+    parents = positions.index_select(-2, constant(tuple(PARENTS[1:]), positions.device))
+    bones = torch.nn.functional.normalize(positions[..., 1:, :] - parents, dim=-1) * lengths[..., None]
     joints = [positions[..., 0, :]]
-    for joint, parent in enumerate(PARENTS[1:], start=1):
-        bone = torch.nn.functional.normalize(positions[..., joint, :] - positions[..., parent, :], dim=-1)
-        joints.append(joints[parent] + bone * lengths[..., joint - 1, None])
+    for parent, bone in zip(PARENTS[1:], bones.unbind(-2), strict=True):
+        joints.append(joints[parent] + bone)
     return torch.stack(joints, dim=-2)
 
 

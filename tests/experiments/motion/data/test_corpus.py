@@ -37,8 +37,10 @@ def test_clips_are_cut_from_their_recordings(corpus, recordings):
     np.testing.assert_array_equal(clip.lengths, recordings[number].lengths)
 
 
-def test_small_corpus_goes_whole_on_the_device_and_a_long_one_streams_the_same(corpus):
-    whole, streamed = Batches(corpus.clips(), 8, seed=1), StreamedBatches(corpus, 8, seed=1)
+@pytest.mark.parametrize("workers", [None, 2])
+def test_small_corpus_goes_whole_on_the_device_and_a_long_one_streams_the_same(corpus, workers):
+    """Loaded ahead by other processes too, as for a card."""
+    whole, streamed = Batches(corpus.clips(), 8, seed=1), StreamedBatches(corpus, 8, seed=1, workers=workers)
     for step in (0, 1, 2, 7):
         for a, b in zip(whole[step], streamed[step], strict=True):
             assert_close(a, b)
