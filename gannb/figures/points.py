@@ -42,9 +42,9 @@ def clouds(
     for points in generated.values():
         glow = _light(points, reach, size)[..., None]
         pixels.append((ground + glow * (_GENERATED - ground)).round().astype(np.uint8))
-    told = ", ".join(filter(None, [caption, "blue: real, orange: generated"]))
+    caption = ", ".join(filter(None, [caption, "blue: real, orange: generated"]))
     titles = [str(label) for label in generated]
-    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), told, titles=titles)
+    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), caption, titles=titles)
 
 
 def _light(points: Tensor, reach: float, size: int) -> np.ndarray:
