@@ -32,6 +32,7 @@ ELSEWHERE = {
     "score": ("gannb.metrics.score_command", "score a folder of generated images against a folder of real ones"),
     "sample": ("gannb.batch.sample_command", "write images, points or gestures that a run's generator generates"),
     "clean": ("gannb.experiments.identity.clean_command", "take pose out of face features with a trained identity run"),
+    "export": ("gannb.batch.export_command", "write a run's network for others: weights, model card, loader, ONNX"),
     "diagnose": (
         "gannb.experiments.identity.diagnose_command",
         "diagnose face features, raw or cleaned by a trained identity run",
@@ -128,11 +129,6 @@ def _parser(argv: Sequence[str]) -> _Parser:
     report.add_argument("--runs", metavar="DIR", help="where run folders are (default: $GANNB_RUNS, else runs/)")
     report.add_argument("--out", metavar="DIR", help="where the report goes (default: report/ beside the runs)")
 
-    export = commands.add_parser("export", help="write a run's measurements for another tool")
-    export.set_defaults(command=_export)
-    export.add_argument("--tensorboard", metavar="RUN", required=True, help="a run folder")
-    export.add_argument("--out", metavar="DIR", help="where the log goes (default: RUN/tensorboard)")
-
     for name, (module, meaning) in ELSEWHERE.items():
         if argv and argv[0] == name:
             found = importlib.import_module(module)
@@ -196,17 +192,6 @@ def _report(args: argparse.Namespace) -> int:
     from gannb.batch import report
 
     print(f"report: {report.write(folders, out)}")
-    return DONE
-
-
-def _export(args: argparse.Namespace) -> int:
-    from gannb.batch import tensorboard
-    from gannb.runs import locations
-    from gannb.runs.checks import writable_folder
-
-    folder = locations.find(args.tensorboard)
-    out = locations.path_of(args.out, "--out") if args.out else folder / "tensorboard"
-    print(f"tensorboard: {tensorboard.export(folder, writable_folder(out, '--out'))}")
     return DONE
 
 

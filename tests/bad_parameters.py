@@ -117,7 +117,7 @@ def other_commands() -> Iterator[Case]:
         (["run", "toor"], "'tour'"), (["run", LONG], "no experiment"), (["run", "../tour"], "../tour"),
         (["run", "tour", "--no"], "--no"), (["run", "tour", "-p"], "-p"), (["run", "tour", "-p", "seed"], "seed"),
         (["params", "nope"], "nope"), (["params", "tour", "--preset", "nope"], "nope"), (["report", "nope"], "nope"),
-        (["report", LONG], "xxx"), (["export"], "--tensorboard"), (["export", "--tensorboard", "nope"], "nope"),
+        (["report", LONG], "xxx"), (["export"], "RUN"), (["export", "--tensorboard", "nope"], "nope"),
         (["diagnose"], "FEATURES"), (["diagnose", "nope.npz"], "nope.npz"), (["diagnose", "empty"], "empty"),
         (["diagnose", LONG], "FEATURES"), (["diagnose", "text.txt"], "text.txt"),
         (["score", "nope", "empty"], "REAL"), (["score", "full", "empty"], "FAKE"),

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gannb.config.faults import Fault, ParameterError
 from gannb.config.fields import Declaration, execution
 from gannb.config.parameter_cells import assigned
+from gannb.config.registered import registered
 from gannb.config.rules import Rule, rule
 from gannb.control.echo import nearest, shown
 from gannb.control.parameter import DynamicParameter, Quantity
@@ -53,6 +55,7 @@ class Experiment(BaseModel):
     replay: str = execution("", "an interventions.yaml whose moves are made again")
     branch: str = execution("", "a checkpoint of another run to start from")
     live: str = execution("auto", "sliders and live curves", choices=("auto", "on", "off"))
+    track: list[str] = execution([], "follow the run live with", choices=registered("gannb.runs.trackers", "TRACKERS"))
     preset: str = execution("", "the preset these values came from; a label")
 
     @rule("device")
@@ -145,6 +148,8 @@ class Experiment(BaseModel):
                 faults.append(
                     Fault(name, shown(value), f"{why}; allowed: {source.allowed}", nearest(value, source.words))
                 )
+        lacking = [name for name in self.track if find_spec(name) is None]
+        faults += [Fault("track", shown(name), f"the package is not installed: pip install {name}") for name in lacking]
         if self.device.startswith("cuda"):
             import torch
 

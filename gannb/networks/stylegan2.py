@@ -239,7 +239,7 @@ class Generator(nn.Module):
                 adds to the image uses the latent of the next one's first layer, as in the paper's code.
         """
         latents = w.unbind(1) if w.ndim == 3 else (w,) * self.layers
-        x = self.blocks["4"](self.start.expand(len(w), -1, -1, -1), latents[:1])
+        x = self.blocks["4"](self.start.expand(w.shape[0], -1, -1, -1), latents[:1])
         image = self.images["4"](x, latents[1])
         for i, height in enumerate(list(self.blocks)[1:]):
             x = self.blocks[height](x, latents[2 * i + 1 : 2 * i + 3])

@@ -19,6 +19,7 @@ from gannb.config.yaml_files import read_yaml
 from gannb.runs import environment, files, interventions, leftovers, locations
 from gannb.runs.checks import RunError, resumable
 from gannb.runs.history import History
+from gannb.runs.trackers import Trackers
 
 _locks: dict[tuple[int, int], IO] = {}
 """Lock files that this process holds, by device and inode: a notebook may open its own run twice, or move it."""
@@ -42,12 +43,14 @@ class Run:
             `samples/`, `checkpoints/`, and at the end `claims.json` and `summary.json`.
         history: what was measured so far.
         writes: whether this process writes to the folder (rank 0 does).
+        trackers: what follows the measurements beside the folder.
     """
 
     def __init__(self, folder: Path, params: Experiment, device: torch.device, *, resumed: bool) -> None:
         self.folder, self.params, self.device, self.resumed = folder, params, device, resumed
         self.history = History(folder / "metrics.jsonl")
         self.writes = distributed.rank() == 0
+        self.trackers = Trackers(params.track if self.writes else (), folder, params.settings())
         self._seq = self._last_seq()
 
     @classmethod
@@ -101,6 +104,8 @@ class Run:
         self._seq += 1
         if self.writes:
             self._append("events.jsonl", [{"seq": self._seq, "step": step, "kind": kind, **fields}])
+            if kind == "move" and fields.get("outcome") == "applied":
+                self.trackers.keep(step, {f"numbers/{fields['name']}": fields["new"]})
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The events so far, or those of one kind."""
@@ -110,7 +115,9 @@ class Run:
     def record(self, rows: Iterable[Mapping[str, float]]) -> None:
         """Add measured rows, each with its `step` (steps done when it was measured), six significant digits."""
         if self.writes:
-            self._append("metrics.jsonl", [{k: _short(v) for k, v in row.items()} for row in rows])
+            short = [{k: _short(v) for k, v in row.items()} for row in rows]
+            self._append("metrics.jsonl", short)
+            self.trackers.send(short)
 
     def trajectory(self, name: str) -> list[tuple[int, float]]:
         """The path of a number: `(step, value)` at the start and at every move."""
@@ -143,6 +150,9 @@ class Run:
         summary = _finite({**head, **fields})
         if self.writes:
             files.write_json(self.folder / "summary.json", summary)
+            found = {name: score["value"] for name, score in summary.get("metrics", {}).items()}
+            self.trackers.keep(summary.get("steps") or 0, {f"score/{name}": value for name, value in found.items()})
+            self.trackers.close()
         return summary
 
     def __repr__(self) -> str:

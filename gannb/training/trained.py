@@ -28,6 +28,7 @@ class Network:
         arguments: of the builder, as JSON values.
         inputs: of how many and a generator: what the module is called with, tensors `[N, …]`.
         notes: what else a user has to know, as JSON values, such as the speakers' names.
+        not_traced: why torch cannot export it to ONNX, where that is known.
     """
 
     module: nn.Module
@@ -35,6 +36,7 @@ class Network:
     arguments: Mapping[str, Any]
     inputs: Callable[[int, torch.Generator], tuple[Tensor, ...]]
     notes: Mapping[str, Any] = field(default_factory=dict)
+    not_traced: str = ""
 
 
 @dataclass(frozen=True)

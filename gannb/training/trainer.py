@@ -132,7 +132,10 @@ class Trainer(TrainingState):
         self.target = steps or epochs * self.batches.per_epoch
         try:
             self._fit(quiet)
-        except files.WriteError as error:
+        except BaseException as error:
+            self.run.trackers.close()  # whoever goes on, maybe in another process, opens the same run there
+            if not isinstance(error, files.WriteError):
+                raise
             folder = self.run.folder
             raise RunError(
                 f"{error}; when there is room again, go on with resume={str(folder)!r}, "

@@ -98,7 +98,8 @@ def network(run: Trained) -> Network:
         return mel, torch.randint(len(model.speakers), (n,), generator=generator)
 
     arguments = building.of_generator(p, len(model.speakers))
-    return Network(model.network, Generator, arguments, inputs, {"speakers": model.speakers})
+    reason = "torch's exporter does not take the graph layers of torch-geometric"
+    return Network(model.network, Generator, arguments, inputs, {"speakers": model.speakers}, reason)
 
 
 def write_gesture(run: Trained, sound: Path, speaker: str | None, out: Path) -> None:
