@@ -37,7 +37,7 @@ class Tracker(Protocol):
         ...
 
 
-class TensorBoard:
+class _TensorBoard:
     """A log in the run folder's `tensorboard/`: `tensorboard --logdir runs`."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], step: int) -> None:
@@ -56,7 +56,7 @@ class TensorBoard:
         self.writer.close()
 
 
-class WeightsAndBiases:
+class _WeightsAndBiases:
     """A run of Weights & Biases under the run folder's name; `WANDB_PROJECT`, `WANDB_MODE` and others hold."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], step: int) -> None:
@@ -75,7 +75,7 @@ class WeightsAndBiases:
         self.run.finish()
 
 
-class MLflow:
+class _MLflow:
     """A run of MLflow under the run folder's name; `MLFLOW_TRACKING_URI` and others hold."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], step: int) -> None:
@@ -103,9 +103,9 @@ class MLflow:
 
 
 TRACKERS: dict[str, Callable[[Path, Mapping[str, Any], int], Tracker]] = {
-    "tensorboard": TensorBoard,
-    "wandb": WeightsAndBiases,
-    "mlflow": MLflow,
+    "tensorboard": _TensorBoard,
+    "wandb": _WeightsAndBiases,
+    "mlflow": _MLflow,
 }
 
 
