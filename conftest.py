@@ -1,6 +1,7 @@
 """What holds for tests and notebooks alike: where their runs go, and what nbval leaves out by type."""
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,10 +20,15 @@ _KERNELS = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the runs of tests out of a person's own: the first process makes a folder, its workers inherit it.
+    """Keep cards away from tests, and the runs of tests out of a person's own.
 
-    Nbval's kernels of all workers start beside one another: they must not meet at a TCP port.
+    The first process makes a folder for the runs, its workers inherit it.
+
+    Tests compare with numbers of a CPU: they, and the processes that they start, see no card, unless `-m cuda` asks for
+    those that need one. Nbval's kernels of all workers start beside one another: they must not meet at a TCP port.
     """
+    if not re.search(r"(?<!not )\bcuda\b", config.option.markexpr):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if "GANNB_RUNS" not in os.environ:
         config.stash[_RUNS] = os.environ["GANNB_RUNS"] = tempfile.mkdtemp(prefix="gannb-runs-")
     config.stash[_KERNELS] = tempfile.mkdtemp(prefix="gannb-kernels-")

@@ -220,3 +220,8 @@ def test_every_sweep_and_path_that_is_named_exists(root: Path, readme: str) -> N
     assert sweeps and [name for name in sweeps if not (root / "params" / "sweeps" / f"{name}.yaml").is_file()] == []
     paths = re.findall(r"`((?:results|docs|params|tests|notebooks)/[\w./]+)`", text)
     assert paths and [path for path in paths if not (root / path).exists()] == []
+
+
+def test_tests_see_no_card() -> None:
+    """On a machine with a GPU too: they compare with numbers of a CPU (`pytest -m cuda` has those that need one)."""
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""

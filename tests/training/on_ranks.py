@@ -31,8 +31,9 @@ STEPS = 20
 def build(run, dtype=torch.float64):
     """Least squares with the rule that skips D, throttles it and gives G more turns; no BatchNorm, no dropout."""
     with seeded(1, "networks"):
-        G = nn.Sequential(nn.Linear(4, 16), nn.GELU(), nn.Linear(16, 2)).to(dtype)
-        D = nn.Sequential(nn.Linear(2, 16), nn.GELU(), nn.Linear(16, 1), nn.Flatten(0)).to(dtype)
+        G = nn.Sequential(nn.Linear(4, 16), nn.GELU(), nn.Linear(16, 2)).to(run.device, dtype)
+        D = nn.Sequential(nn.Linear(2, 16), nn.GELU(), nn.Linear(16, 1), nn.Flatten(0))
+    D = D.to(run.device, dtype)
 
     def fake(turn):
         return turn.G(turn.draws.randn("z", len(turn.batch), 4).to(dtype))
@@ -47,7 +48,7 @@ def build(run, dtype=torch.float64):
             Player("D", D, d_loss, lr=lambda now: now.lr * now.lr_d_scale),
             Player("G", G, lambda turn: least_squares(turn.D(fake(turn)), 0.9), lr=lambda now: now.lr, ema=0.9),
         ],
-        Batches(POINTS.to(dtype), 16, seed=0),
+        Batches(POINTS.to(dtype), 16, seed=0, device=run.device),
         numbers,
         run,
         turns=lambda now, step: ["D"] * now.d_turns + ["G"] * now.g_turns,

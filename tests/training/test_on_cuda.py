@@ -5,12 +5,16 @@ On a machine without one these are skipped; the same code runs on a CPU in `test
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 
 import pytest
 import torch
 from torch import nn
 
+from gannb.config import presets
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
 from gannb.experiments.schedules.meta.lookahead import LookAhead
@@ -18,7 +22,9 @@ from gannb.random import seeded
 from gannb.training.player import Player
 from gannb.training.precision import Precision
 from gannb.training.trainer import Trainer
+from tests.training import on_ranks
 from tests.training.regimes import POINTS, number, open_run
+from tests.training.test_ranks import furthest, state, tensors, torchrun
 
 pytestmark = [
     pytest.mark.cuda,
@@ -150,3 +156,25 @@ def test_captured_steps_are_faster(tmp_path):
         torch.cuda.synchronize()
         seconds[capture] = time.perf_counter() - began
     assert seconds["on"] < 0.7 * seconds["off"], seconds
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", [name for name in presets.experiments() if name != "compare_runs"])
+def test_a_quick_preset_runs_to_its_end_on_the_card(name, root, tmp_path):
+    command = [sys.executable, "-m", "gannb.cli", "run", name, "-p", "device=cuda", "--runs", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    summaries = [json.loads(path.read_text()) for path in tmp_path.glob("*/*/summary.json")]
+    assert any("graph" in state for summary in summaries for state in summary.get("captured", {}).values()), summaries
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_two_ranks_over_nccl_are_one_run(root, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    on_ranks.plain(one)
+    done = torchrun(root, two, "plain")
+    assert done.returncode == 0, done.stderr
+    assert state(two, 0)["weights"] == state(two, 1)["weights"]
+    assert furthest(tensors(one, 0), tensors(two, 0)) < 1e-10
