@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REFRESH = 0.2
 """Seconds between two refreshes, at least."""
-SHARE, PICTURE_SHARE = 0.005, 0.01
+SHARE, PICTURE_SHARE = 0.005, 0.007
 """The shares of the time that refreshes and pictures of samples may take."""
 NO_ANSWER_AFTER, NO_START_AFTER = 3.0, 15.0
 """Seconds without an answer from the page until a notice says that clicks do not arrive; before the start, more."""
@@ -103,8 +103,8 @@ class LiveView:
         session, now = trainer.session, time.perf_counter()
         if now < self._frames.next and session.running:
             return
-        ended = not session.running and self._pictured != trainer.step  # the last samples, whatever they cost
-        if now >= self._pictures.next or ended:
+        due = now >= self._pictures.next or not session.running  # the last samples, whatever they cost
+        if due and self._pictured != trainer.step:
             self._picture()
         began = time.perf_counter()
         self._check_answer(began)
