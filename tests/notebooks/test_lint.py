@@ -15,7 +15,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 LARGEST = 300_000  # bytes
-LONGEST_CELL, MEDIAN_CELL = 30, 8  # lines
+LONGEST_CELL, LONGEST_HIDDEN, MEDIAN_CELL = 15, 30, 8  # lines
+WORDS = 9  # of prose per line of code that a reader sees, as in d2l and the UvA notebooks
 ANNOTATIONS = {"int", "float", "bool", "str", "list[int]", "list[float]", "list[str]", "dict"}  # papermill names these
 REASONS = {"reason:timing", "reason:device", "reason:widget", "reason:external"}
 TAGS = {"parameters", "raises-exception", "nbval-ignore-output", "large"} | REASONS
@@ -30,6 +31,7 @@ def faults(notebook: NotebookNode) -> list[str]:
         *(fault for cell in code for fault in _output_faults(cell)),
         *_length_faults(code),
         *_prose_faults(notebook),
+        *_word_faults(notebook),
         *_parameter_faults(code),
     ]
 
@@ -63,9 +65,14 @@ def _output_faults(cell: NotebookNode) -> list[str]:
 
 def _length_faults(code: list[NotebookNode]) -> list[str]:
     """The parameters cell is left out: it has a line for each parameter, however many there are."""
-    lengths = [len(cell.source.splitlines()) for cell in code if "parameters" not in cell.metadata.get("tags", [])]
-    found = [f"a cell of {lines} lines, more than {LONGEST_CELL}" for lines in lengths if lines > LONGEST_CELL]
-    median = statistics.median(lengths) if lengths else 0
+    cells = [cell for cell in code if "parameters" not in cell.metadata.get("tags", [])]
+    shown = [len(cell.source.splitlines()) for cell in cells if not is_hidden(cell)]
+    hidden = [len(cell.source.splitlines()) for cell in cells if is_hidden(cell)]
+    found = [f"a cell of {lines} lines, more than {LONGEST_CELL}" for lines in shown if lines > LONGEST_CELL]
+    found += [
+        f"a hidden cell of {lines} lines, more than {LONGEST_HIDDEN}" for lines in hidden if lines > LONGEST_HIDDEN
+    ]
+    median = statistics.median(shown) if shown else 0
     return found + ([f"the median cell has {median} lines, more than {MEDIAN_CELL}"] if median > MEDIAN_CELL else [])
 
 
@@ -83,6 +90,15 @@ def _prose_faults(notebook: NotebookNode) -> list[str]:
         if cell.cell_type == "code" and cell.source and not is_hidden(cell)
         if previous is None or not (previous.cell_type == "markdown" or is_hidden(previous))
     ]
+
+
+def _word_faults(notebook: NotebookNode) -> list[str]:
+    """Too little prose for the code that a reader sees; parameters carry their own help."""
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and not is_hidden(cell)]
+    shown = [cell.source for cell in code if "parameters" not in cell.metadata.get("tags", [])]
+    lines = sum(1 for source in shown for line in source.splitlines() if line.strip())
+    return [f"{words} words for {lines} lines of code, less than {WORDS} per line"] if words < WORDS * lines else []
 
 
 def _parameter_faults(code: list[NotebookNode]) -> list[str]:
@@ -132,7 +148,8 @@ def sound() -> NotebookNode:
     parameters = new_code_cell(
         "# --- data\nseed: int = 0  # the seed\nlr: float = 1e-3  # rate", metadata={"tags": ["parameters"]}
     )
-    cells = [new_markdown_cell("Why"), parameters, new_markdown_cell("Then"), new_code_cell("1 + 1")]
+    then = new_markdown_cell("Then one sentence on what the sum of the next cell shows and why.")
+    cells = [new_markdown_cell("Why"), parameters, then, new_code_cell("1 + 1")]
     kernel = {"name": "python3", "display_name": "Python 3"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
@@ -174,7 +191,9 @@ def test_a_fault_in_the_parameters_is_found(source: str, expected: str) -> None:
         (lambda nb: nb.cells[3].metadata.update(tags=["nbval-skip"]), "unknown tag"),
         (lambda nb: nb.cells[3].metadata.update(tags=["nbval-ignore-output"]), "reason"),
         (lambda nb: nb.cells[3].update(source="# NBVAL_IGNORE_OUTPUT\n1"), "marker"),
-        (lambda nb: nb.cells[3].update(source="\n".join("1" * 31)), "31 lines"),
+        (lambda nb: nb.cells[3].update(source="\n".join("1" * 16)), "16 lines"),
+        (lambda nb: nb.cells[3].update(source="1\n" * 31, metadata={"jupyter": {"source_hidden": True}}), "31 lines"),
+        (lambda nb: nb.cells[3].update(source="1\n2"), "less than 9 per line"),
         (lambda nb: nb.cells[3].outputs.append(new_output("error", ename="ValueError")), "ValueError"),
         (lambda nb: nb.cells.pop(2), "no word of why"),
         (lambda nb: nb.cells[1].metadata.update(tags=[]), "0 cells tagged parameters"),
