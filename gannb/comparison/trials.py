@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gannb.comparison.intervals import over_seeds, paired, paired_difference, seeds_text
+from gannb.comparison.over_time import OverTime
 from gannb.metrics.score import Score, Scores
 from gannb.runs.files import write_bytes
 from gannb.tables import ShownAsTable, Table
 
 if TYPE_CHECKING:  # torch: a report of runs needs none
-    from gannb.metrics.stability import OverTime
     from gannb.runs.folder import Run
 
 COSTS = ("steps", "seconds", "cpu_seconds")
@@ -85,8 +85,6 @@ class Trial:
     @property
     def over_time(self) -> OverTime:
         """The deciding score over training."""
-        from gannb.metrics.stability import OverTime
-
         return OverTime(tuple(self.curve), tuple(self.curve.values()))
 
     def as_dict(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def clouds(
         pixels.append((ground + glow * (_GENERATED - ground)).round().astype(np.uint8))
     caption = ", ".join(filter(None, [caption, "blue: real, orange: generated"]))
     titles = [str(label) for label in generated]
-    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), caption, titles=titles)
+    return ImageGrid(np.stack(pixels), min(columns, len(pixels)), caption, scale=scale, titles=titles)
 
 
 def _light(points: Tensor, reach: float, size: int) -> np.ndarray:

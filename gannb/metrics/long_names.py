@@ -35,7 +35,7 @@ def long_name(name: str) -> str:
     for ending in ("over_floor", "floor", "halves", "all"):
         if rest.endswith(ending):
             kept = rest.removesuffix(ending).strip("_").replace("_", " ")
-            told = f" of {kept}" if kept.isdigit() else f" ({kept})" if kept else ""
-            return f"{PARTS[head]}{told} {PARTS[ending]}"
+            shares = f" of {kept}" if kept.isdigit() else f" ({kept})" if kept else ""
+            return f"{PARTS[head]}{shares} {PARTS[ending]}"
     features = {"faed": "autoencoder", "digits": "digit classifier"}.get(rest, rest.replace("_", " "))
     return f"{PARTS[head]} on {features} features" if rest else PARTS[head]

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gannb.metrics.stability import (
-    OverTime,
+from gannb.experiments.schedules.stability import (
     alarm_rate,
     birthday,
     loss_variance,
@@ -30,12 +29,6 @@ def test_loss_variance_is_that_of_the_noise_not_of_the_trend():
 def test_nan_in_a_curve_is_named():
     with pytest.raises(ValueError, match=r"1 of 3 values are not finite \(first: index 1"):
         loss_variance([1, math.nan, 2], "d_loss")
-
-
-def test_best_and_last_over_time():
-    found = OverTime((100, 200, 300), (80.0, 40.0, 90.0))
-    assert (found.best, found.last) == ((200, 40.0), (300, 90.0))
-    assert found.last_over_best == 2.25 and found.reached(80) == 100 and found.reached(10) is None
 
 
 def test_mode_histogram():
