@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from gannb import distributed
 from gannb.control.numbers import Now
 from gannb.random import Draw, Draws
 from gannb.training.guards import Guards
@@ -103,6 +104,9 @@ class CapturedTurns:
         return "; ".join(filter(None, [graphs, self.limit])) or "eager: too few turns of one kind yet"
 
     def _graph(self, turn: Turn, autocast: Autocast, scaled: bool) -> _Graph | None:
+        if distributed.ranks() > 1:
+            self.reason = "several ranks"
+            return None
         leaves, structure = tree_flatten(turn.batch)
         if odd := [type(x).__name__ for x in leaves if not isinstance(x, Tensor | int | float | str | None)]:
             self.reason = f"its batch holds a {odd[0]}"

@@ -282,9 +282,9 @@ class Trainer(TrainingState):
     def _eager(self) -> str:
         """Why turns are not captured at all, "" where they are."""
         wanted = getattr(self.run.params, "capture", "auto")
-        if wanted == "off" or (wanted == "auto" and self.device.type != "cuda"):
-            return "capture is off" if wanted == "off" else "a CPU has nothing to capture"
-        return "several ranks" if distributed.ranks() > 1 else ""
+        if wanted == "off":
+            return "capture is off"
+        return "a CPU has nothing to capture" if wanted == "auto" and self.device.type != "cuda" else ""
 
     def _update_alarms(self) -> None:
         """Give the alarms what was recorded; at fixed steps, so that what they do is reproducible."""

@@ -170,6 +170,14 @@ def test_the_number_of_graphs_is_bounded_and_said_once(tmp_path):
     assert trainer.finish()["captured"] == {"model": expected}
 
 
+def test_several_ranks_play_eagerly_and_say_so_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(capture, "distributed", SimpleNamespace(ranks=lambda: 2))
+    trainer = build(tmp_path, distance)
+    trainer.fit(steps=STEPS, quiet=True)
+    assert state(trainer) == "eager: several ranks"
+    assert [e["says"] for e in trainer.run.events("capture")] == ["eager: several ranks"]
+
+
 def test_an_off_switch_and_the_cpu(tmp_path):
     for how, says in (("off", "eager: capture is off"), ("auto", "eager: a CPU has nothing to capture")):
         trainer = build(tmp_path, distance, how)
