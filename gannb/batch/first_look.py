@@ -11,6 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from gannb.batch.html_export import Aside, figure
+from gannb.metrics.long_names import long_name
 from gannb.runs.history import History
 
 SAMPLES, WIDEST, LARGEST = 3, 480, 4_000_000
@@ -43,7 +44,10 @@ def curves_of(folder: Path, aside: Aside) -> Markup:
     names = history.names()
     scores = [name for name in names if "/" not in name and len(history[name]) > 1][:1]
     shown = []
-    for title, group in (("loss", [name for name in LOSSES if name in names]), (" ".join(scores), scores)):
+    for title, group in (
+        ("loss", [name for name in LOSSES if name in names]),
+        *((long_name(name), [name]) for name in scores),
+    ):
         if group:
             series = {name: (history[name].steps, history[name].values) for name in group}
             drawn = curves(series, y_title=title, max_points=POINTS)
@@ -73,4 +77,6 @@ def _number(path: Path) -> int:
 
 
 def _readable(name: str) -> str:
+    if name.isascii() and name.isdigit():
+        return f"step {int(name[:18])}"
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("_", " ")

@@ -47,7 +47,7 @@ class Finding:
     def __post_init__(self) -> None:
         object.__setattr__(self, "measured", result(self.result))
         names = {*self.variants, *(name for pair in self.compare for name in pair)}
-        if strangers := sorted(names - set(self.measured.variants)):
+        if (strangers := sorted(names - set(self.measured.variants))) and len(self.measured):
             raise ValueError(f"{self.name}/finding.yaml: results/{self.result}.json has no {', '.join(strangers)}")
 
     def differences(self) -> list[Score]:
@@ -114,5 +114,6 @@ def finding(name: str) -> Finding:
 
 
 def findings() -> list[Finding]:
-    """The findings of all experiments that declare one, by name."""
-    return [finding(path.parent.name) for path in sorted(EXPERIMENTS.glob("*/finding.yaml"))]
+    """The findings of all experiments that declare one, by name; those whose results are not here are left out."""
+    declared = [finding(path.parent.name) for path in sorted(EXPERIMENTS.glob("*/finding.yaml"))]
+    return [each for each in declared if len(each.measured)]

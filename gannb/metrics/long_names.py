@@ -15,6 +15,7 @@ NAMES = {
     "bc_emage": "beat consistency (EMAGE)", "bc_stroke": "beat consistency of strokes",
     "harm_rate": "share of faces that are harmed", "improvement": "gain in cosine similarity",
     "share_near": "share of points near a cluster", "modes_found": "clusters found",
+    "choosing": "score on the selection images", "test/distance": "Fréchet distance to the test images",
     "distance": "energy distance to held-out points", "inception_score": "inception score",
     "particle_number": "number of particles, Wasserstein distance",
     "particle_radius": "radius of particles, Wasserstein distance, pixels",

@@ -58,3 +58,8 @@ def test_every_declared_finding_is_drawn_from_its_file(one):
     assert len(one.figure().data) == 2 * len(one.variants)
     assert all(difference.available for difference in one.differences()), one.sentence
     assert "undecided" not in one.sentence
+
+
+def test_a_finding_without_its_result_is_left_out(monkeypatch):
+    monkeypatch.setattr(findings, "result", lambda name: Comparison((), "loss", "low"))
+    assert findings.findings() == []
