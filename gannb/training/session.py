@@ -105,8 +105,8 @@ class Session(Stateful):
             self.notify()
             if interrupted:
                 self._end_call(interrupted)
-            waiting = self.waiting and self.live
-            if self.stopped or single or not (self.paused or waiting):
+            self.waiting = self.waiting and self.live
+            if self.stopped or single or not (self.paused or self.waiting):
                 return not self.stopped
             if not self.live:
                 self._end_call("paused")
