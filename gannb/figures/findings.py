@@ -75,8 +75,12 @@ class Finding:
         shown = f"{found.ranged(signed=True)} in {self.axis.partition(' (')[0]} (95 % over {seeds} seeds)"
         return f"{ours[:1].upper()}{ours[1:]} against {theirs}: {shown}; {concluded}."
 
-    def figure(self) -> Figure:
-        """One row per variant: a dot per seed, the mean, and its 95 % interval over seeds."""
+    def figure(self, *, answered: bool = False) -> Figure:
+        """One row per variant: a dot per seed, the mean, and its 95 % interval over seeds.
+
+        Args:
+            answered: whether the sentence stands below the question.
+        """
         traces: list[go.Scatter] = []
         for index, (variant, label) in enumerate(self.variants.items()):
             values, colour = list(self.measured.values(variant, self.score).values()), colour_of(variant, index)
@@ -90,14 +94,19 @@ class Finding:
             point = {"color": colour, "size": 15, "symbol": "diamond"}
             traces.append(go.Scatter(x=[mean], y=[label], mode="markers", name=label, marker=point, error_x=reach))
         drawn = figure(traces, xaxis_title=f"{self.axis}<br>diamond: mean, bar: 95 % over seeds, dots: single seeds")
-        title = "<br>".join(textwrap.wrap(self.question, 80))
-        drawn.update_layout(height=190 + 52 * len(self.variants), font_size=15, showlegend=False)
-        drawn.update_layout(title={"text": title, "font": {"size": 18}}, margin={"t": 60, "b": 80})
+        asked, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.sentence, 105) if answered else []
+        title = f"{'<br>'.join(asked)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
+        top = 30 + 24 * len(asked) + 19 * len(answer)
+        drawn.update_layout(height=130 + top + 52 * len(self.variants), font_size=15, showlegend=False)
+        drawn.update_layout(
+            title={"text": title, "font": {"size": 18}, "yref": "container", "yanchor": "top", "y": 0.98}
+        )
+        drawn.update_layout(margin={"t": top, "b": 80})
         drawn.update_yaxes(autorange="reversed", tickfont={"size": 15, "color": INK})
         return drawn
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return self.figure()._repr_mimebundle_() | {"text/plain": self.sentence}
+        return self.figure(answered=True)._repr_mimebundle_() | {"text/plain": self.sentence}
 
 
 def finding(name: str) -> Finding:

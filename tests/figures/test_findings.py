@@ -63,3 +63,10 @@ def test_every_declared_finding_is_drawn_from_its_file(one):
 def test_a_finding_without_its_result_is_left_out(monkeypatch):
     monkeypatch.setattr(findings, "result", lambda name: Comparison((), "loss", "low"))
     assert findings.findings() == []
+
+
+def test_in_a_notebook_the_figure_says_the_sentence_too(measured):
+    assert "First against second" not in measured.figure().layout.title.text
+    shown = measured._repr_mimebundle_()
+    assert "First against second" in shown["application/vnd.plotly.v1+json"]["layout"]["title"]["text"]
+    assert shown["text/plain"] == measured.sentence
