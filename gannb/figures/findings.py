@@ -94,9 +94,9 @@ class Finding:
             point = {"color": colour, "size": 15, "symbol": "diamond"}
             traces.append(go.Scatter(x=[mean], y=[label], mode="markers", name=label, marker=point, error_x=reach))
         drawn = figure(traces, xaxis_title=f"{self.axis}<br>diamond: mean, bar: 95 % over seeds, dots: single seeds")
-        asked, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.sentence, 105) if answered else []
-        title = f"{'<br>'.join(asked)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
-        top = 30 + 24 * len(asked) + 19 * len(answer)
+        question, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.sentence, 105) if answered else []
+        title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
+        top = 30 + 24 * len(question) + 19 * len(answer)
         drawn.update_layout(height=130 + top + 52 * len(self.variants), font_size=15, showlegend=False)
         drawn.update_layout(
             title={"text": title, "font": {"size": 18}, "yref": "container", "yanchor": "top", "y": 0.98}
