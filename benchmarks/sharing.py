@@ -4,8 +4,9 @@
     python benchmarks/sharing.py --notebook particles_sagan --seeds 8 --keep
 
 Each sweep runs as a person runs it, `gannb sweep --per-gpu N`, into empty folders, the start of every kernel included;
-on a CPU `--workers N` stands in, with one thread per trial. `--keep` writes `results/sharing.json` (`sharing_cuda.json`
-on a card).
+on a CPU `--workers N` stands in, with one thread per trial. Processes take turns on a card, or share it where NVIDIA's
+MPS daemon runs (`nvidia-cuda-mps-control -d`): the same command measures either. `--keep` writes
+`results/sharing.json` (`sharing_cuda.json` on a card).
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def seconds(given: argparse.Namespace, sharing: int) -> float:
     sweep = {"notebook": given.notebook, "preset": given.preset, "seeds": list(range(given.seeds))}
     sweep["values"] = {"threads": 1, "device": "auto" if card else "cpu"}
     share = ["--gpu", "yes", "--per-gpu"] if card else ["--gpu", "no", "--workers"]
-    environment = os.environ | ({"CUDA_VISIBLE_DEVICES": str(given.device.index or 0)} if card else {})
+    number, seen = given.device.index or 0, os.environ.get("CUDA_VISIBLE_DEVICES")
+    one = {"CUDA_VISIBLE_DEVICES": seen.split(",")[number] if seen else str(number)}
+    environment = os.environ | (one if card else {})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "sharing.yaml")
         path.write_text(dump_yaml(sweep), encoding="utf-8")
