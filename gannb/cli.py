@@ -169,7 +169,7 @@ def _params(args: argparse.Namespace) -> int:
     from gannb.config import presets
 
     declared = presets.declaration(args.name)
-    print(declared(**presets.preset(args.name, args.preset or "quick")).table())
+    print(declared(**presets.preset(args.name, args.preset or "quick")).table(every=True))
     return DONE
 
 

@@ -7,20 +7,23 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gannb.config.faults import Fault, ParameterError
-from gannb.config.fields import Declaration, execution
+from gannb.config.fields import Declaration, execution, param
 from gannb.config.parameter_cells import assigned
 from gannb.config.registered import registered
 from gannb.config.rules import Rule, rule
+from gannb.config.sources import Source
 from gannb.control.echo import nearest, shown
 from gannb.control.parameter import DynamicParameter, Quantity
 from gannb.tables import Table
+
+_optional = partial(param, group="optimiser", optional=True)
 
 
 class Experiment(BaseModel):
@@ -46,6 +49,15 @@ class Experiment(BaseModel):
     generates: ClassVar[str] = ""
     measures: ClassVar[dict[str, str]] = {}
 
+    init_from: str = _optional(
+        "", "weights to start from: a run folder, a .safetensors file, or a torch state dict", group="data",
+        source=Source(("",), (".safetensors", ".pt", ".pth", ".bin", ".ckpt"), "a run"),
+    )  # fmt: skip
+    freeze_d: int = _optional(0, "first layers of D that do not learn (FreezeD, Mo et al. 2020)", low=0, high=1000)
+    layer_rates: dict[str, Any] = _optional(
+        {}, "factors of the learning rate by player and layer, such as {G.mapping: 0.1}; 0 freezes the layer"
+    )
+
     device: str = execution("auto", "auto | cpu | cuda | cuda:N")
     threads: int = execution(0, "CPU threads; 0 leaves them to torch", low=0)
     deterministic: bool = execution(False, "bit-equal on CUDA too, and slower; what cannot be so raises")
@@ -61,6 +73,16 @@ class Experiment(BaseModel):
     @rule("device")
     def _device_is_known(p: Any) -> str | None:
         return None if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", p.device) else "allowed: auto | cpu | cuda | cuda:N"
+
+    @rule("layer_rates", moving=False)
+    def _rates_are_factors(p: Any) -> str | None:
+        numbers = all(type(rate) in (int, float) and 0 <= rate <= 1000 for rate in p.layer_rates.values())
+        named = all("." in name for name in p.layer_rates)
+        return None if numbers and named else "allowed: PLAYER.LAYER: a factor from 0 to 1000"
+
+    @rule("init_from", "branch", moving=False)
+    def _one_start(p: Any) -> str | None:
+        return "a branch brings its own weights: give one of the two" if p.init_from and p.branch else None
 
     def __init__(self, /, **given: Any) -> None:
         values = {name: plain(value, self._kind(name)) for name, value in given.items()}
@@ -144,7 +166,8 @@ class Experiment(BaseModel):
         faults = []
         for name, declared in self.declarations().items():
             value, source = getattr(self, name), declared.source
-            if source and (why := source.fault(value)):
+            started = name == "init_from" and self.resume  # what it started from is not needed any more
+            if source and not started and (why := source.fault(value)):
                 faults.append(
                     Fault(name, shown(value), f"{why}; allowed: {source.allowed}", nearest(value, source.words))
                 )
@@ -174,7 +197,7 @@ class Experiment(BaseModel):
         """
         if name not in known:
             raise ValueError(f"no variant is called {name!r}; there are: {', '.join(known)}")
-        alone = {"resume": "", "replay": "", "branch": "", "preset": name}
+        alone = {"resume": "", "replay": "", "branch": "", "track": [], "preset": name}
         return type(self)(**{**dict(self), **alone, **known[name], **own})
 
     def fault_in(self, values: Mapping[str, float], *moved: str) -> str | None:
@@ -204,8 +227,10 @@ class Experiment(BaseModel):
         return {name for name, field in declared if field.acts_when and not field.acts_when(self)}
 
     def settings(self) -> dict[str, Any]:
-        """What makes this run this run: all fields but how it is carried out."""
-        return {name: getattr(self, name) for name, declared in self.declarations().items() if not declared.execution}
+        """What makes this run this run: all fields but how it is carried out, and optional ones at their default."""
+        values = {name: getattr(self, name) for name, declared in self.declarations().items() if not declared.execution}
+        fields, declared = type(self).model_fields, self.declarations()
+        return {n: value for n, value in values.items() if not declared[n].optional or value != fields[n].default}
 
     @property
     def hash(self) -> str:
@@ -213,13 +238,17 @@ class Experiment(BaseModel):
         text = json.dumps({"experiment": self.name} | self.settings(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def table(self) -> Table:
-        """Name, value, range, moves?, meaning. One row per parameter; one without effect here is marked."""
-        inactive = self.inactive()
+    def table(self, every: bool = False) -> Table:
+        """Name, value, range, moves?, meaning; a parameter without effect here is marked.
+
+        Args:
+            every: optional ones at their default too.
+        """
+        inactive, settings = self.inactive(), self.settings()
         rows = [
             (n, repr(getattr(self, n)), d.unit, d.allowed, _moves(d, n in inactive), d.group, d.doc)
             for n, d in self.declarations().items()
-            if not d.execution
+            if n in settings or (every and d.optional)
         ]
         return Table(("name", "value", "unit", "allowed", "moves", "group", "meaning"), rows)
 

@@ -26,6 +26,8 @@ class Declaration(Quantity):
         moves: whether it may move while the network learns.
         grows: whether a resumed run may be given a larger value (more epochs), everything else being equal.
         source: what it may name on this machine; None where it names nothing there.
+        optional: whether the settings leave it out while it has its default, so that runs from before it came are the
+            same as those without it.
         execution: whether it says how a run is carried out; such fields do not count as "other parameters".
         acts_when: of the parameters, whether this one has an effect under them; None: it always has. One without
             effect gets no slider, and the listing marks it.
@@ -36,6 +38,7 @@ class Declaration(Quantity):
     moves: bool = False
     grows: bool = False
     source: Source | None = None
+    optional: bool = False
     execution: bool = False
     acts_when: Callable[[Any], bool] | None = None
 

@@ -29,6 +29,8 @@ def check_start(params: Experiment) -> None:
     if params.resume:
         resumable(params)
         return
+    if params.init_from:
+        initial_weights(params)
     if params.branch:
         file = checkpoint_at(params.branch, locations.home(params.runs) / params.name)
         if not (file.parent.parent / "params.yaml").is_file():
@@ -113,12 +115,27 @@ def params_of(folder: Path) -> Experiment:
         raise RunError(f"{folder.name} was run with parameters that this gannb does not read: {error}") from error
 
 
-def checkpoint_at(where: str, runs: Path) -> Path:
+def initial_weights(params: Experiment) -> Path:
+    """The file that `init_from` names: of a run its best checkpoint, or else its newest.
+
+    Raises:
+        RunError: there is none, or a safetensors file that is damaged.
+    """
+    path = Path(params.init_from).expanduser()
+    best = path / "checkpoints" / "best.safetensors"
+    path = best if best.is_file() else path
+    if path.is_dir() or path.suffix == ".safetensors":
+        return checkpoint_at(str(path), path.parent, "init_from")
+    return path
+
+
+def checkpoint_at(where: str, runs: Path, given_by: str = "branch") -> Path:
     """A checkpoint named by its file, by a run folder (its newest), or by both ("RUN/NAME").
 
     Args:
         where: a path, the name of a run folder, or one of these and the name of a checkpoint in it.
         runs: the experiment's run folders.
+        given_by: the parameter, for the message.
 
     Raises:
         RunError: there is no checkpoint.
@@ -126,19 +143,19 @@ def checkpoint_at(where: str, runs: Path) -> Path:
     for path in (Path(where).expanduser(), runs / where):
         checkpoints = sorted(path.glob("checkpoints/step-*.safetensors"))
         if path.is_file() or checkpoints:
-            return _safetensors(path if path.is_file() else checkpoints[-1])
+            return _safetensors(path if path.is_file() else checkpoints[-1], given_by)
         if (named := path.parent / "checkpoints" / f"{path.name}.safetensors").is_file():
-            return _safetensors(named)
-    raise RunError(f"branch: no checkpoint and no run folder at {shown(where)}")
+            return _safetensors(named, given_by)
+    raise RunError(f"{given_by}: no checkpoint and no run folder at {shown(where)}")
 
 
-def _safetensors(path: Path) -> Path:
+def _safetensors(path: Path, given_by: str) -> Path:
     """The file itself, after a look at its head."""
     try:
         with safe_open(path, "np"):
             return path
     except SafetensorError as error:
-        raise RunError(f"branch: {path.name} is no checkpoint, or a damaged one") from error
+        raise RunError(f"{given_by}: {path.name} is no checkpoint, or a damaged one") from error
 
 
 def _replayable(params: Experiment) -> None:

@@ -16,7 +16,7 @@ import torch
 from gannb import distributed
 from gannb.config.experiment import Experiment
 from gannb.config.yaml_files import read_yaml
-from gannb.runs import environment, files, interventions, leftovers, locations
+from gannb.runs import environment, files, interventions, leftovers, locations, weights
 from gannb.runs.checks import RunError, resumable
 from gannb.runs.history import History
 from gannb.runs.trackers import Trackers
@@ -66,6 +66,8 @@ class Run:
         """
         resumed, first = bool(params.resume), distributed.rank() == 0
         before = distributed.share(resumable(params) if first else None) if resumed else None
+        if params.init_from and not resumed:
+            weights.read(params)  # so that a bad file is named before data and networks are made
         device = environment.prepare(params.device, params.threads or _threads(params, before), params.deterministic)
         folder: Any = None
         if first:

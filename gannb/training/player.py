@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gannb import distributed
 from gannb.training.turn import Turn
 
+CONTAINERS = nn.Sequential | nn.ModuleList | nn.ModuleDict
 MOVED_EVERY = 50
 """Steps between two looks at how far an update moves the weights."""
 
@@ -79,7 +80,35 @@ class Player:
     def set_rates(self, plain: Any) -> None:
         """Set the learning rates of this step, from its plain numbers."""
         for group in self.optimiser.param_groups:
-            group["lr"].fill_(float(self.lr[group["name"]](plain)))
+            group["lr"].fill_(float(self.lr[group["name"]](plain)) * group["factor"])
+
+    def scale_rates(self, factors: Mapping[str, float]) -> None:
+        """Multiply the learning rates of layers; 0 freezes one. To be called before the first update.
+
+        Args:
+            factors: by the beginning of parameters' names, whole parts of them; the longest that fits counts.
+
+        Raises:
+            ValueError: a layer that is not there, or nothing left to learn.
+        """
+        names = {parameter: name for name, parameter in self.module.named_parameters()}
+        for layer in factors:
+            if not any(f"{name}.".startswith(f"{layer}.") for name in names.values()):
+                raise ValueError(f"{self.name} has no layer {layer!r}; it has: {', '.join(layers(self.module))}")
+        groups: list[dict[str, Any]] = []
+        for group in self.optimiser.param_groups:
+            scaled: dict[float, list[nn.Parameter]] = {}
+            for parameter in group["params"]:
+                fitting = [layer for layer in factors if f"{names[parameter]}.".startswith(f"{layer}.")]
+                scaled.setdefault(factors[max(fitting, key=len)] if fitting else 1.0, []).append(parameter)
+            for parameter in scaled.pop(0.0, []):
+                parameter.requires_grad_(False)
+                del self.optimiser.state[parameter]
+            groups += [{**group, "params": p, "factor": f, "lr": group["lr"].clone()} for f, p in scaled.items()]
+        if not groups:
+            raise ValueError(f"every layer of {self.name} is frozen: nothing is left to learn")
+        self.optimiser.param_groups[:] = groups
+        self.parameters = [parameter for parameter in self.parameters if parameter.requires_grad]
 
     def forget_unscaled(self) -> None:
         """Let the scaler begin a step anew, after one that Python went through and the device did not."""
@@ -164,6 +193,13 @@ class Player:
             }
 
 
+def layers(module: nn.Module) -> list[str]:
+    """The layers of a network that have parameters, in order: its parts, or the parts of those that hold several."""
+    containers = {name for name, part in module.named_children() if isinstance(part, CONTAINERS)}
+    names = [name.split(".") for name, _ in module.named_parameters()]
+    return list(dict.fromkeys(".".join(name[: 1 + (name[0] in containers)]) for name in names))
+
+
 @torch.no_grad()
 def _relative_change(now: Sequence[Tensor], before: list[Tensor]) -> Tensor:
     """‖now − before‖ / ‖now‖."""
@@ -185,4 +221,4 @@ def _group(name: str, members: list[nn.Parameter]) -> dict[str, Any]:
     """A group of the optimiser; it reads its learning rate from a tensor on the device, as captured turns need."""
     cuda = members[0].is_cuda
     rate = torch.zeros((), dtype=torch.float32 if cuda else torch.float64, device=members[0].device)
-    return {"params": members, "name": name, "lr": rate, "capturable": cuda}
+    return {"params": members, "name": name, "factor": 1.0, "lr": rate, "capturable": cuda}

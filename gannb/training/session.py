@@ -15,7 +15,7 @@ from gannb.control.parameter import Move
 from gannb.control.stateful import Stateful
 from gannb.runs.folder import OPENED
 from gannb.runs.interventions import Interventions
-from gannb.training import origin
+from gannb.training import origin, transfer
 from gannb.training.checkpoint import Checkpoint, CheckpointError
 from gannb.training.interrupt import Interrupt, Paused
 from gannb.training.state import TrainingState
@@ -60,6 +60,8 @@ class Session(Stateful):
             run.cut(0, OPENED)  # it was killed before its first checkpoint was on disk
         if params.branch and fresh:
             origin.branch(state, params.branch)
+        if params.init_from and fresh:
+            transfer.initialise(state)
         header = origin.header(state)
         replayed = []
         if params.replay and fresh:  # a resumed replay goes on by itself

@@ -25,6 +25,7 @@ from gannb.training.precision import Precision
 from gannb.training.progress import Progress
 from gannb.training.session import Session
 from gannb.training.state import TrainingState
+from gannb.training.transfer import scale_rates
 from gannb.training.turn import Turn
 
 FILE_NAMES = {"G": "generator", "D": "discriminator", "C": "critic"}
@@ -53,6 +54,7 @@ class Trainer(TrainingState):
 
     Raises:
         ValueError: two players or two alarms of one name.
+        RunError: a layer that is to be frozen or slowed down, and is not there.
     """
 
     session: Session
@@ -78,6 +80,7 @@ class Trainer(TrainingState):
         self._due: list[tuple[Callable[[int], bool], Callable[[Trainer], Any]]] = []
         self._within: int | None = None
         self._best_is_new = False
+        scale_rates(run.params, players)
         self.captured = {player.name: CapturedTurns(player, self.device, self._eager()) for player in players}
         for player in players:
             player.scaler = self.precision.scaler(self.device)

@@ -60,7 +60,7 @@ def planned(sweep: Sweep) -> Any:
     defaults = type(sweep.trials[0].params)().settings()
     rows = []
     for trial in sweep.trials:
-        changed = {k: v for k, v in trial.params.settings().items() if v != defaults[k] and k != "seed"}
+        changed = {k: v for k, v in trial.params.settings().items() if v != defaults.get(k) and k != "seed"}
         values = ", ".join(f"{name}={value}" for name, value in changed.items())
         rows.append((trial.variant, trial.seed, values or "the defaults"))
     return Table(

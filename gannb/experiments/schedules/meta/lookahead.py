@@ -80,7 +80,7 @@ class LookAhead:
         moved = dict(weights[who])
         for name, gradient in gradients.items():
             group, state = group_of[id(learns[name])], player.optimiser.state[learns[name]]
-            rate = player.lr[group["name"]](now)
+            rate = player.lr[group["name"]](now) * group["factor"]
             kept = 1 - rate * group["weight_decay"]
             moved[name] = kept * weights[who][name] - rate * _adam(state, group, gradient)
         return weights | {who: moved}
