@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,16 +66,23 @@ def lab(tmp_path_factory, executable):
     home = tmp_path_factory.mktemp("lab")
     served = home / "notebooks"
     served.mkdir()
+    with serving(home, served, [sys.executable, "-m", "jupyterlab", str(served)]) as lab:
+        yield lab
+
+
+@contextlib.contextmanager
+def serving(home: Path, served: Path, command: list[str], **variables: str) -> Iterator[Lab]:
+    """JupyterLab by a command, with settings of its own below `home`; it serves the folder `served`."""
     lab = Lab(free_port(), secrets.token_hex(16), served)
     names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR", "LAB_SETTINGS_DIR", "LAB_WORKSPACES_DIR")
     own = {f"JUPYTER{'' if name.startswith('LAB') else '_'}{name}": str(home / name.lower()) for name in names}
     own |= {"IPYTHONDIR": str(home / "ipython"), "JUPYTER_TOKEN": lab.token}
     unwanted = {"JPY_SESSION_NAME", "GANNB_RUNS", "PYTEST_CURRENT_TEST"}
-    environment = {k: v for k, v in os.environ.items() if k not in unwanted} | own
-    options = [f"--ServerApp.port={lab.port}", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={served}"]
-    options += ["--no-browser", "--allow-root"] if os.name == "posix" and os.geteuid() == 0 else ["--no-browser"]
+    environment = {k: v for k, v in os.environ.items() if k not in unwanted} | own | variables
+    options = [f"--ServerApp.port={lab.port}", "--ServerApp.ip=127.0.0.1", "--no-browser"]
+    options += ["--allow-root"] if os.name == "posix" and os.geteuid() == 0 else []
     log = (home / "lab.log").open("w")
-    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=log)
+    server = subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
     try:
         _wait_for(lab, server, home / "lab.log")
         for plugin, values in QUIET.items():
