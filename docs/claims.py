@@ -17,15 +17,27 @@ that says what is in it. They are cited by the name of their experiment and by s
 §3.1". Every checkable sentence is a claim with an id: a code (M4, P3) and a name. Where a document contradicts itself
 or leaves something open, the code stands for the reading followed. The ledger at the end of each notebook, and `gannb
 report`, give the verdicts: *reproduced* (every measured value is as expected), *contradicted* (none is), *partly*
-(some are), or *not tested here* with the reason. Each says what it is based on: a measurement of the run, a result
-measured before (with its file in `results/`), or arithmetic on the document's own numbers. "(ours)" marks claims that
-this project adds."""
+(some are), or *not tested here* with the reason. Each says what it is based on: a measurement of the run or a result
+measured before (its file in `results/`), with seeds and hardware, or the document's own numbers. Verdicts of the last
+kind, which restate a constant or compute with one, are counted apart. "(ours)" marks claims that this project adds."""
+
+KINDS = {"run": "measured by a run", "result": "by an earlier result", "document": "from the document's own numbers"}
 
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD, *(section(name, document(name)) for name in documents())]
+    parts = [HEAD, counts().markdown, *(section(name, document(name)) for name in documents())]
     return "\n\n".join(parts) + "\n"
+
+
+def counts() -> Table:
+    """How many claims of each document are decided by what."""
+    rows = []
+    for name in documents():
+        own = [claim.evidence if claim.executable else "none" for claim in document(name).claims.values()]
+        rows.append((name, len(own), *(own.count(kind) for kind in (*KINDS, "none"))))
+    total = ("all", *(sum(column) for column in list(zip(*rows))[1:]))
+    return Table(("document", "claims", *KINDS.values(), "no check decides"), [*rows, total])
 
 
 def section(name: str, source: Document) -> str:

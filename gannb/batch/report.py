@@ -164,7 +164,7 @@ def _page(path: Path, template: str, **values: Any) -> Path:
 
 
 def _ledger(folders: Sequence[Path], pages: dict[Path, str]) -> dict[str, Any]:
-    """All claims by document, each with the page of the run that settled it; and how many have which verdict."""
+    """All claims by document, each with the page of the run that settled it; and how many measured ones stand how."""
     standing = verdicts.standings(folders)
     grouped: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for one in standing:
@@ -172,8 +172,10 @@ def _ledger(folders: Sequence[Path], pages: dict[Path, str]) -> dict[str, Any]:
         grouped.setdefault(one.claim["document"], []).append((page, one.claim))
     for rows in grouped.values():  # what has a verdict first, and what weighs most
         rows.sort(key=lambda row: (row[1]["verdict"] == NOT_TESTED, -_weight(row[1])))
-    return {"ledger": grouped, "verdicts": dict(Counter(one.claim["verdict"] for one in standing)),
-            "executable": sum(row[2] for row in verdicts.table(standing).rows), "claims": len(standing)}  # fmt: skip
+    measured = [one.claim for one in standing if not verdicts.restated(one.claim)]
+    return {"ledger": grouped, "verdicts": dict(Counter(claim["verdict"] for claim in measured)),
+            "restated": len(standing) - len(measured), "claims": len(standing),
+            "executable": sum(row[2] for row in verdicts.table(standing).rows)}  # fmt: skip
 
 
 def _weight(claim: dict[str, Any]) -> int:

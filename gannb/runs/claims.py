@@ -6,12 +6,14 @@ The claims, with what they expect, are in `gannb/experiments/<document>/claims.y
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from gannb.config.presets import HOME
 from gannb.config.yaml_files import parse_yaml
 from gannb.runs.files import write_json
 from gannb.runs.locations import claims_file, documents
@@ -94,6 +96,7 @@ class Entry:
         reason: why there is no verdict.
         based_on: one of `EVIDENCE`; empty without a verdict.
         source: the file of a result measured before.
+        where: by which run or result, with which seeds, on which hardware; empty without a measurement.
     """
 
     claim: Claim
@@ -103,11 +106,12 @@ class Entry:
     reason: str = ""
     based_on: str = ""
     source: str = ""
+    where: str = ""
 
     @property
     def evidence(self) -> str:
-        """What the verdict is based on, with the file of an earlier result; empty without a verdict."""
-        return f"{self.based_on}: {self.source}" if self.source else self.based_on
+        """What the verdict is based on, and where that was measured; empty without a verdict."""
+        return f"{self.based_on}: {self.where}" if self.where else self.based_on
 
     def as_dict(self) -> dict[str, Any]:
         """A row of `claims.json`."""
@@ -186,6 +190,16 @@ def untested(claim: Claim, why: str) -> Entry:
     return Entry(claim, reason=needs if claim.executable else claim.note)
 
 
+def counted(found: Sequence[tuple[str, str]]) -> str:
+    """How many claims, given by evidence and verdict, have each verdict: those to be measured, then the others."""
+    parts = []
+    for of_document, name in ((False, "to be measured"), (True, "that follow from the document's own numbers")):
+        own = [verdict for evidence, verdict in found if (evidence == "document") is of_document]
+        verdicts = ", ".join(f"{own.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in own)
+        parts += [f"{len(own)} {name}: {verdicts}"] * bool(own)
+    return f"{len(found)} claims; " + "; ".join(parts)
+
+
 class Ledger(ShownAsTable):
     """The claims of one document with the verdicts of one run. Every check is written to the run's `claims.json`.
 
@@ -232,7 +246,8 @@ class Ledger(ShownAsTable):
         text = _score_text(measured) or ", ".join(cell_text(value) for value in values)
         shown = values if len(values) > 1 else values[0] if values else None
         found = verdict([*values, *_ends(measured)], claim.expect)
-        return self._enter(Entry(claim, found, text, shown, based_on=based_on, source=source))
+        where = _result(source) if source else self._run() if based_on == THIS_RUN else ""
+        return self._enter(Entry(claim, found, text, shown, based_on=based_on, source=source, where=where))
 
     def missing(self, claim_id: str, reason: str) -> Entry:
         """Say why this run gives no verdict on a claim."""
@@ -250,15 +265,10 @@ class Ledger(ShownAsTable):
         """One entry per claim: with its verdict here, or the reason why there is none."""
         return [self.entries.get(c.id) or untested(c, "not measured in this run") for c in self.claims.values()]
 
-    def counts(self) -> dict[str, int]:
-        """How many claims have each verdict."""
-        found = [entry.verdict for entry in self.all()]
-        return {v: found.count(v) for v in VERDICTS}
-
     @property
     def summary(self) -> str:
-        """How many claims have each verdict, as text."""
-        return f"{len(self.claims)} claims: " + ", ".join(f"{count} {name}" for name, count in self.counts().items())
+        """How many claims have each verdict, as text; those that follow from the document's own numbers apart."""
+        return counted([(entry.claim.evidence, entry.verdict) for entry in self.all()])
 
     def table(self, only: Sequence[str] = ()) -> Table:
         """One row per claim, or per claim of `only`, in that order."""
@@ -268,7 +278,7 @@ class Ledger(ShownAsTable):
             for e in (found[self[claim].id] for claim in only or found)
         ]
         bases = [entry.based_on for entry in found.values()]
-        note = f"{self.summary}; verdicts by evidence: " + ", ".join(f"{bases.count(kind)} {kind}" for kind in EVIDENCE)
+        note = f"{self.summary}\nverdicts by evidence: " + ", ".join(f"{bases.count(kind)} {kind}" for kind in EVIDENCE)
         columns = ("claim", "the document says", "expects", "measured", "verdict", "evidence")
         return Table(columns, rows, note="" if only else note)
 
@@ -276,6 +286,12 @@ class Ledger(ShownAsTable):
         """The verdicts that no training changes, which are the same on every machine."""
         rows = [(e.claim.id, e.verdict, e.measured) for e in self.all() if not e.claim.trained]
         return Table(("claim", "verdict", "measured"), rows)
+
+    def _run(self) -> str:
+        """This run, its seed and hardware."""
+        environment = json.loads(self.run.path("environment.json").read_text(encoding="utf-8"))
+        device = environment["processor"] if environment["device"] == "cpu" else environment["device"]
+        return f"{self.run.folder.name}, seed {getattr(self.run.params, 'seed', 0)}, {device}"
 
     def _enter(self, entry: Entry) -> Entry:
         self.entries[entry.claim.id] = entry
@@ -285,6 +301,17 @@ class Ledger(ShownAsTable):
     def _write(self) -> None:
         if self.run.writes:
             write_json(self.run.path("claims.json"), [entry.as_dict() for entry in self.all()])
+
+
+@cache
+def _result(source: str) -> str:
+    """A file of results with its seeds and hardware; the name alone where there is no such file."""
+    if not (HOME / source).is_file():
+        return source
+    found = json.loads((HOME / source).read_text(encoding="utf-8"))
+    seeds = sorted({trial["seed"] for trial in found["trials"]})
+    shown = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    return f"{source}, {shown}, {found.get('hardware', 'hardware not recorded')}"
 
 
 def _ends(measured: Any) -> tuple[float, ...]:

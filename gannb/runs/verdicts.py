@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gannb.runs.claims import EVIDENCE, NOT_TESTED, VERDICTS, claims, untested
+from gannb.runs.claims import BEFORE, NOT_TESTED, THIS_RUN, VERDICTS, claims, untested
 from gannb.runs.locations import documents
 from gannb.tables import Table
 
 TEXTS = ("id", "document", "section", "says", "verdict", "measured", "reason")
 """What every row of a ledger holds as text."""
+
+RESTATED = "follow from the document's own numbers"
 
 Row = dict[str, Any]
 """A claim as a run's `claims.json` has it."""
@@ -84,12 +86,23 @@ def read_claims(folder: Path) -> list[Row]:
 
 
 def table(standing: Iterable[Standing]) -> Table:
-    """One row per document: claims, those that a check can decide, their verdicts, and what these are based on."""
+    """One row per document: claims, those that a check can decide, and the verdicts on those that are measured.
+
+    The last columns: claims that follow from the document's own numbers, whatever their verdict; and what the measured
+    verdicts are based on.
+    """
     standing = list(standing)
     rows = []
     for document in dict.fromkeys(one.claim["document"] for one in standing):
         own = [one.claim for one in standing if one.claim["document"] == document]
-        counts = [sum(claim["verdict"] == verdict for claim in own) for verdict in VERDICTS]
-        bases = [sum(claim.get("based_on") == kind for claim in own) for kind in EVIDENCE]
-        rows.append((document, len(own), sum(claim.get("executable", True) for claim in own), *counts, *bases))
-    return Table(("document", "claims", "executable", *VERDICTS, *EVIDENCE), rows)
+        measured = [claim for claim in own if not restated(claim)]
+        counts = [sum(claim["verdict"] == verdict for claim in measured) for verdict in VERDICTS]
+        bases = [sum(claim.get("based_on") == kind for claim in measured) for kind in (THIS_RUN, BEFORE)]
+        executable = sum(claim.get("executable", True) for claim in own)
+        rows.append((document, len(own), executable, *counts, len(own) - len(measured), *bases))
+    return Table(("document", "claims", "executable", *VERDICTS, RESTATED, THIS_RUN, BEFORE), rows)
+
+
+def restated(claim: Row) -> bool:
+    """Whether a claim follows from the document's own numbers, so that no measurement decides it."""
+    return claim.get("evidence") == "document"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gannb.comparison.trials import Comparison
 from gannb.metrics.score import Score
 from gannb.runs.claims import (
     BEFORE,
@@ -17,7 +18,9 @@ from gannb.runs.claims import (
     REPRODUCED,
     Claim,
     Ledger,
+    _result,
     claims,
+    counted,
     holds,
     verdict,
 )  # fmt: skip
@@ -118,15 +121,20 @@ def test_a_falsified_figure_turns_the_verdict(figure, by):
     assert verdict([figure], {"equals": figure + 3 * by, "within": by}) == CONTRADICTED
 
 
-def test_a_verdict_says_what_it_is_based_on(tmp_path):
+def test_a_verdict_says_what_it_is_based_on(tmp_path, root):
     run = Run.open(Toy(runs=str(tmp_path)))
     ledger = Ledger(run, "schedules")
     measured = Score("learned − document", 0.1, interval=(0.05, 0.2), protocol={"seeds": 5})
     before = Score("lstm − learned", 0.1, interval=(0.05, 0.2), protocol={"source": "results/schedules_digits.json"})
-    assert ledger.check("S4.better_than_annealed", measured).evidence == "measured in this run"
-    assert ledger.check("S11.lstm", before).evidence == "measured before: results/schedules_digits.json"
+    here = ledger.check("S4.better_than_annealed", measured).evidence
+    assert here.startswith(f"measured in this run: {run.folder.name}, seed 0, ")
+    seeds = "measured before: results/schedules_digits.json, seeds 0, 1, 2, 3, 4"
+    assert ledger.check("S11.lstm", before).evidence.startswith(seeds)
     cost = ledger.check("S4.time", 0.1, "results/learned_cost.json")
-    assert cost.evidence == "measured before: results/learned_cost.json"
+    assert cost.evidence == f"measured before: {cost.where}" and cost.where.endswith(", hardware not recorded")
+    recorded = Comparison.read(root / "results/motion_collapse.json").head
+    assert ("hardware" in recorded) is ("not recorded" not in _result("results/motion_collapse.json"))
+    assert ledger.check("S4.memory", 0.1, "results/absent.json").where == "results/absent.json"
     assert ledger.check("S7.weights", 9091).evidence == "the document's own numbers"
     assert ledger.missing("S12.transfer", "not trained").evidence == ""
     with pytest.raises(ValueError, match=r"S11\.lstm is decided by a result measured before"):
@@ -134,7 +142,15 @@ def test_a_verdict_says_what_it_is_based_on(tmp_path):
     rows = {row["id"]: row for row in json.loads((run.folder / "claims.json").read_text())}
     assert (rows["S11.lstm"]["based_on"], rows["S11.lstm"]["source"]) == (BEFORE, "results/schedules_digits.json")
     assert dict(zip(ledger.table().column("claim"), ledger.table().column("evidence")))["S7.weights"] == DOCUMENT
-    assert "1 measured in this run, 2 measured before, 1 the document's own numbers" in ledger.table().note
+    assert "1 measured in this run, 3 measured before, 1 the document's own numbers" in ledger.table().note
+
+
+def test_claims_that_restate_a_constant_are_counted_apart():
+    found = [("run", REPRODUCED), ("result", PARTLY), ("document", REPRODUCED), ("document", NOT_TESTED)]
+    assert counted(found) == (
+        "4 claims; 2 to be measured: 1 reproduced, 1 partly; "
+        "2 that follow from the document's own numbers: 1 reproduced, 1 not tested here"
+    )
 
 
 def test_a_claim_decided_by_a_result_names_a_file_that_is_there(root):

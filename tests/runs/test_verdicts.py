@@ -50,5 +50,17 @@ def test_a_claim_that_a_document_lost_is_still_shown(tmp_path: Path) -> None:
 
 def test_the_table_adds_up() -> None:
     table = verdicts.table(verdicts.standings([]))
-    for _, count, executable, *by_verdict in table.rows:
+    for document, count, executable, *by_verdict in table.rows:
         assert sum(by_verdict) == count and executable <= count
+        restated = [claim for claim in claims(document).values() if claim.evidence == "document"]
+        assert by_verdict[len(verdicts.VERDICTS)] == len(restated)
+
+
+def test_what_restates_a_constant_is_no_reproduced_claim(tmp_path: Path) -> None:
+    own = row("another", "X1", REPRODUCED) | {"evidence": "document", "based_on": "the document's own numbers"}
+    measured = row("another", "X2", REPRODUCED) | {"evidence": "run", "based_on": "measured in this run"}
+    table = verdicts.table(verdicts.standings([run(tmp_path / "1", own, measured)]))
+    assert dict(zip(table.columns, table.rows[-1])) == {
+        "document": "another", "claims": 2, "executable": 2, "reproduced": 1, "partly": 0, "contradicted": 0,
+        "not tested here": 0, verdicts.RESTATED: 1, "measured in this run": 1, "measured before": 0,
+    }  # fmt: skip
