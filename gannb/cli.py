@@ -29,7 +29,7 @@ ELSEWHERE = {
     "run": ("gannb.batch.run_command", "run an experiment's notebook"),
     "sweep": ("gannb.batch.sweep.command", "run many trials of a notebook on a cluster"),
     "lab": ("gannb.batch.lab_command", "open the notebooks in JupyterLab, copied to a folder of yours where needed"),
-    "score": ("gannb.metrics.score_command", "score a folder of generated images against a folder of real ones"),
+    "score": ("gannb.batch.score_command", "score generated images against real ones: folders, runs, statistics"),
     "sample": ("gannb.batch.sample_command", "write images, points or gestures that a run's generator generates"),
     "clean": ("gannb.experiments.identity.clean_command", "take pose out of face features with a trained identity run"),
     "export": ("gannb.batch.export_command", "write a run's network for others: weights, model card, loader, ONNX"),

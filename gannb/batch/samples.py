@@ -20,7 +20,8 @@ from gannb.batch import whole_folder
 from gannb.config.faults import BadInput
 from gannb.figures.grids import image_grid
 from gannb.figures.points import clouds
-from gannb.metrics.sources import with_progress
+from gannb.metrics.score_folders import stacked
+from gannb.metrics.sources import evenly, with_progress
 from gannb.random import generator, seeded
 from gannb.runs import files
 from gannb.training.trained import Network, Trained
@@ -80,6 +81,41 @@ def batches(network: Network, draw: Callable[[Tensor], Tensor], count: int, seed
         if not samples.isfinite().all():
             raise ValueError("its generator gives NaN or infinity: the training diverged")
         yield samples
+
+
+class RunImages:
+    """The images of a run's generator, as `Evaluator` takes them: those that `gannb sample RUN` writes.
+
+    Args:
+        trained: the run.
+        n: how many.
+        seed: of the latents.
+        resize: side of the square that every image is brought to; None keeps them as they are.
+        channels: 1 or 3 for all; None keeps them as they are.
+    """
+
+    def __init__(
+        self, trained: Trained, n: int, seed: int = 0, *, resize: int | None = None, channels: int | None = None
+    ) -> None:
+        self.name, self.n = trained.folder.name, n
+        self.note = f"{self.name}: {n} images of its generator at step {trained.step}, seed {seed}"
+        self._network, self._seed, self._how = trained.network(), seed, (resize, channels)
+        self.shape = tuple(next(self._images(1)).shape[1:])
+
+    def batches(self) -> Iterator[Tensor]:
+        """All images `[b, C, H, W]` in [-1, 1], the same ones each time."""
+        return self._images(self.n)
+
+    def some(self, most: int) -> Tensor:
+        """At most `most` images `[n, C, H, W]`, evenly spread."""
+        return torch.cat(list(self.batches()))[evenly(self.n, most)]
+
+    def fingerprint(self) -> None:
+        """None: they are not generated only to be hashed."""
+
+    def _images(self, n: int) -> Iterator[Tensor]:
+        for batch in batches(self._network, self._network.module, n, self._seed):
+            yield stacked(_pixels(batch).astype(np.float32) / 255, *self._how)
 
 
 @torch.no_grad()

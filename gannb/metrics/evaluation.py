@@ -25,16 +25,18 @@ class Sample:
     """What one pass of a feature extractor over `n` images leaves.
 
     Args:
-        n: how many images.
+        n: how many images, 0 where a file does not say.
         moments: of the features of all of them.
         features: `[≤ KEPT, d]`, evenly spread over all.
         classes: classifier score and its spread, None where the features have no classes or the images are too few.
+        lacking: why there are no features, where they come from a file of moments alone.
     """
 
     n: int
     moments: Moments
     features: Tensor
     classes: tuple[float, float] | None = None
+    lacking: str = ""
 
     @classmethod
     def of(cls, extractor: FeatureExtractor, batches: Iterable[Tensor], n: int) -> Sample:
@@ -68,6 +70,8 @@ class Sample:
     @property
     def alike(self) -> bool:
         """Whether all features are the same."""
+        if not len(self.features):
+            return self.moments.trace == 0
         low, high = self.features.amin(0), self.features.amax(0)
         scale = torch.maximum(low.abs(), high.abs()).max()
         return bool((high - low).max() <= 1e-4 * scale)  # a batch's place in memory moves the last digits
@@ -106,7 +110,8 @@ class Evaluation:
         real: the real images that training did not see.
         train: those that it saw, where they were given.
         all: `real` and `train` together.
-        source: the generated images themselves, for a score with a network of its own.
+        source: the generated images themselves, for a score with a network of its own; None where there are only
+            statistics of them.
         channels: of the images.
         seed: of every random draw.
     """
@@ -116,7 +121,7 @@ class Evaluation:
     real: Sample
     train: Sample | None
     all: Sample
-    source: ImageSource
+    source: ImageSource | None
     channels: int
     seed: int
 
@@ -128,7 +133,8 @@ class Evaluation:
     @cached_property
     def protocol(self) -> dict[str, Any]:
         """What all scores on these features have in common."""
-        common: dict[str, Any] = {"n_real": self.real.n, "n_fake": self.generated.n, "split": self.split}
+        common: dict[str, Any] = {"n_real": self.real.n or None, "n_fake": self.generated.n or None}
+        common |= {"split": self.split}
         common |= {"features": self.extractor.name, "resize": self.extractor.resize}
         common |= {"precision": self.extractor.precision}
         return common | ({"channels": "grey, repeated"} if self.channels < self.extractor.channels else {})
@@ -137,6 +143,21 @@ class Evaluation:
     def kept(self) -> dict[str, int]:
         """The numbers of images that a score on single features rests on, where not all were kept."""
         return {"n_real": len(self.real.features), "n_fake": len(self.generated.features)}
+
+    @property
+    def lacking(self) -> str:
+        """Why single features are unavailable; empty where they are there."""
+        return self.all.lacking or self.generated.lacking
+
+    def features(self) -> tuple[Tensor, Tensor]:
+        """Features `[n, d]` of all real and of the generated images.
+
+        Raises:
+            ValueError: a side has none.
+        """
+        if self.lacking:
+            raise ValueError(self.lacking)
+        return self.all.features, self.generated.features
 
     def score(
         self, name: str, value: float, error: float | None = None, floor: float | None = None, **protocol: Any

@@ -20,19 +20,21 @@ from gannb.metrics.feature_cache import load_arrays, store_arrays
 from gannb.metrics.features import choose
 from gannb.metrics.score import Score, Scores
 from gannb.metrics.sources import GeneratedImages, ImageSource, TensorImages, with_progress
+from gannb.metrics.statistics import Statistics
 
 DEFAULT = "default"
+Shape = tuple[int, ...] | None
 
-Generator = nn.Module | Callable[[int], Tensor] | Tensor | ImageSource
+Generator = nn.Module | Callable[[int], Tensor] | Tensor | ImageSource | Statistics
 
 
 class Evaluator:
     """One set of real images, passed through the network once, against which any number of generators is evaluated.
 
     Args:
-        real: images that training did not see, where there are any: `[N, C, H, W]` in [-1, 1].
+        real: images that training did not see, where there are any: `[N, C, H, W]` in [-1, 1], or statistics of them.
         train: the images it was trained on, for copies and for the document's protocol (against all real images).
-        features: see `features.choose`.
+        features: see `features.choose`; with statistics the extractor that they were computed with.
         progress: show a bar over the images.
 
     Raises:
@@ -42,21 +44,20 @@ class Evaluator:
 
     def __init__(
         self,
-        real: Tensor | ImageSource,
-        train: Tensor | ImageSource | None = None,
+        real: Tensor | ImageSource | Statistics,
+        train: Tensor | ImageSource | Statistics | None = None,
         features: str | FeatureExtractor = "auto",
         *,
         progress: bool = False,
     ) -> None:
-        real = _images(real, "real")
-        train = None if train is None else _images(train, "training")
-        self.shape = tuple(real.some(1).shape[1:])
-        if train is not None and (seen := tuple(train.some(1).shape[1:])) != self.shape:
-            raise ValueError(f"real images are {_size(self.shape)}, training images {_size(seen)}")
+        given, seen = _images(real, "real"), None if train is None else _images(train, "training")
+        self.shape = _shape(given)
+        if seen is not None and not _alike(_shape(seen), self.shape):
+            raise ValueError(f"real images are {_size(self.shape)}, training images {_size(_shape(seen))}")
         self.progress, self.requested = progress, features
-        self.extractor = choose(features, *[source for source in (train, real) if source])
-        self.real = self._sample(real, "real images")
-        self.train = None if train is None else self._sample(train, "training images")
+        self.extractor = choose(features, *[s for s in (seen, given) if s and not isinstance(s, Statistics)])
+        self.real = self._sample(given, "real images")
+        self.train = None if seen is None else self._sample(seen, "training images")
         self.all = self.real if self.train is None else self.train.merged(self.real)
         if self.all.alike:
             raise ValueError("real images: their features are all alike, so nothing can be measured against them")
@@ -85,23 +86,32 @@ class Evaluator:
             ValueError: images that are not finite, out of range, too few, or of another shape; an unknown score.
         """
         chosen = _chosen(scores)
+        if isinstance(generator, Statistics):
+            return self._scores(generator.sample, None, generator.shape, seed, chosen)
         if isinstance(generator, Tensor) or hasattr(generator, "batches"):
             source = _images(generator, "generated")
         else:
             source = GeneratedImages(generator, n_fake, seed, latent_dim)
         if source.n < 2:
             raise ValueError(f"generated images: at least 2 are needed; found {source.n}")
-        first = next(iter(source.batches()))
-        if tuple(first.shape[1:]) != self.shape:
-            raise ValueError(f"generated images are {_size(first.shape[1:])}, real ones {_size(self.shape)}")
+        shape = tuple(next(iter(source.batches())).shape[1:])
+        if not _alike(shape, self.shape):
+            raise ValueError(f"generated images are {_size(shape)}, real ones {_size(self.shape)}")
         batches = with_progress(source.batches(), source.n, "generated images", self.progress)
-        generated = Sample.of(self.extractor, batches, source.n)
-        parts = (self.extractor, generated, self.real, self.train, self.all, source, self.shape[0], seed)
-        found = [score for compute in chosen for score in compute(Evaluation(*parts))]
-        return Scores([*found, *self._unavailable(generated.n)], self._notes(generated))
+        return self._scores(Sample.of(self.extractor, batches, source.n), source, shape, seed, chosen)
 
-    def _sample(self, source: ImageSource, what: str) -> Sample:
+    def _scores(
+        self, generated: Sample, source: ImageSource | None, shape: Shape, seed: int, chosen: Iterable[ImageScore]
+    ) -> Scores:
+        channels = (shape or self.shape or (self.extractor.channels,))[0]
+        parts = (self.extractor, generated, self.real, self.train, self.all, source, channels, seed)
+        found = [score for compute in chosen for score in compute(Evaluation(*parts))]
+        return Scores([*found, *self._unavailable(generated.n)], self._notes(generated, channels))
+
+    def _sample(self, source: ImageSource | Statistics, what: str) -> Sample:
         """Features of all real images: from the cache where the same network has seen the same images."""
+        if isinstance(source, Statistics):
+            return source.sample
         content = None if self.extractor.name == "faed" else source.fingerprint()  # FAED's pass is as quick as a file
         address = content and f"{content}-{self.extractor.fingerprint}"
         stored = load_arrays("features", address) if address else None
@@ -122,9 +132,9 @@ class Evaluator:
         for name in ("fid", *on_all, "fid_halves", "fid_floor", "fid_over_floor", "kid", "inception_score"):
             yield Score.missing(name, why)
 
-    def _notes(self, generated: Sample) -> list[str]:
+    def _notes(self, generated: Sample, channels: int) -> list[str]:
         notes = [line for line in self.extractor.note.splitlines() if line.startswith("FAED")]
-        if self.shape[0] < self.extractor.channels:
+        if channels < self.extractor.channels:
             notes.append("grey images: the channel is repeated three times")
         if generated.alike:
             notes.append(f"all {generated.n} generated images are alike: the generator has collapsed to one image")
@@ -156,10 +166,19 @@ def _chosen(scores: Iterable[str | ImageScore]) -> list[ImageScore]:
     return chosen
 
 
-def _images(given: Any, which: str) -> ImageSource:
-    return given if hasattr(given, "batches") else TensorImages(given, which)
+def _images(given: Any, which: str) -> Any:
+    return given if isinstance(given, Statistics) or hasattr(given, "batches") else TensorImages(given, which)
 
 
-def _size(shape: Iterable[int]) -> str:
-    channels, height, width = shape
+def _shape(source: ImageSource | Statistics) -> Shape:
+    return source.shape if isinstance(source, Statistics) else tuple(source.some(1).shape[1:])
+
+
+def _alike(one: Shape, other: Shape) -> bool:
+    """Whether two shapes are the same, as far as they are known."""
+    return None in (one, other) or one == other
+
+
+def _size(shape: Shape) -> str:
+    channels, height, width = shape or ()
     return f"{height}×{width} with {channels} channel{'s' if channels > 1 else ''}"

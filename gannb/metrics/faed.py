@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -59,23 +60,50 @@ def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.devi
     check_images(real, "real")
     if len(real) < 2 or bool((real == real[:1]).all()):
         raise ValueError(f"an autoencoder needs real images that differ; found {len(real)}, all alike")
-    smaller = min(real.shape[-2:])
-    if smaller < 8:
-        raise ValueError(f"FAED needs images of at least 8×8; found {real.shape[-2]}×{real.shape[-1]}")
-    size = min(FAED_SIZE, 2 ** int(math.log2(smaller)))
+    size = _size(tuple(real.shape[-2:]))
     pixels = as_8_bit(real).cpu()  # fitted on the CPU wherever it is used: the same space on every machine's GPU
     address = content_hash(pixels, "faed-2", steps, seed, size)
     network = _fitted(address, pixels, size, steps, seed).eval().requires_grad_(False)
-    as_is = tuple(real.shape[-2:]) == (size, size)
+    return _extractor(network.to(device), tuple(real.shape[1:]), f"{len(real)} real images")
+
+
+def restored(weights: Mapping[str, Tensor], shape: tuple[int, ...], of: str) -> FeatureExtractor:
+    """The extractor of an autoencoder that was fitted before.
+
+    Args:
+        weights: of its network, any shape.
+        shape: channels, height and width of the images.
+        of: what it was fitted to, in words.
+
+    Raises:
+        ValueError: images below 8×8, or weights of another network.
+    """
+    with seeded(0, "faed"):
+        network = _Standardised(Autoencoder(shape[0], _size(shape[1:])))
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as misfit:
+        raise ValueError(f"its weights are not of a network for images {list(shape)}") from misfit
+    return _extractor(network.eval().requires_grad_(False), shape, of)
+
+
+def _extractor(network: _Standardised, shape: tuple[int, ...], of: str) -> FeatureExtractor:
+    size = _size(shape[1:])
     return FeatureExtractor(
         name="faed",
-        network=network.to(memory_format=torch.channels_last).to(device),
+        network=network.to(memory_format=torch.channels_last),
         prepare=functools.partial(to_size, size=size),
-        resize="none" if as_is else f"bilinear to {size}×{size}, antialiased",
+        resize="none" if shape[1:] == (size, size) else f"bilinear to {size}×{size}, antialiased",
         fingerprint=content_hash("faed", weights_hash(network)),
-        channels=pixels.shape[1],
-        note=f"FAED: Fréchet distance in the code of an autoencoder fitted to the {len(real)} real images",
+        channels=shape[0],
+        note=f"FAED: Fréchet distance in the code of an autoencoder fitted to the {of}",
     )
+
+
+def _size(sides: tuple[int, ...]) -> int:
+    if min(sides) < 8:
+        raise ValueError(f"FAED needs images of at least 8×8; found {sides[0]}×{sides[1]}")
+    return min(FAED_SIZE, 2 ** int(math.log2(min(sides))))
 
 
 def _fitted(address: str, pixels: Tensor, size: int, steps: int, seed: int) -> _Standardised:

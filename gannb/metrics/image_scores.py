@@ -37,7 +37,7 @@ def halves_scores(e: Evaluation) -> Iterator[Score]:
     """Like against like: Fréchet distances of halves of equal size, over paired draws."""
     name = e.extractor.frechet_name
     try:
-        pair = halves(e.all.features, e.generated.features, e.seed)
+        pair = halves(*e.features(), e.seed)
     except ValueError as why:
         yield from (Score.missing(f"{name}_{part}", str(why)) for part in ("halves", "floor", "over_floor"))
         return
@@ -54,7 +54,7 @@ def kernel_scores(e: Evaluation) -> Iterator[Score]:
     """Kernel distance to the held-out images; the floor is that of training images."""
     name = e.extractor.kernel_name
     if min(e.kept.values()) < 3:
-        yield Score.missing(name, "a jackknife needs 3 real and 3 generated images")
+        yield Score.missing(name, e.lacking or "a jackknife needs 3 real and 3 generated images")
         return
     value, error = kernel_distance(e.real.features, e.generated.features)
     more: dict[str, Any] = {"kernel": "(x·y/d + 1)³, unbiased", "error_of": "jackknife over images", "floor": None}
@@ -69,7 +69,7 @@ def support_scores(e: Evaluation) -> Iterator[Score]:
     """Precision, recall, density and coverage; the floor is what training images reach."""
     names = ("precision", "recall", "density", "coverage")
     try:
-        found = support(e.real.features, e.generated.features)
+        found = support(e.real.features, e.features()[1])
     except ValueError as few:
         yield from (Score.missing(name, str(few)) for name in names)
         return
@@ -93,14 +93,15 @@ def class_scores(e: Evaluation) -> Iterator[Score]:
         name = "inception_score" if inception else "classifier_score"
         yield e.score(name, value, error, floor, error_of="spread over 10 splits", splits=10)
     elif inception:
-        yield Score.missing("inception_score", f"its 10 splits need 10 generated images; found {e.generated.n}")
+        few = f"its 10 splits need 10 generated images; found {e.generated.n}"
+        yield Score.missing("inception_score", few if e.source else "the generated images' statistics hold no classes")
 
 
 @image_score("copies")
 def copies_score(e: Evaluation) -> Iterator[Score]:
     """The share of generated images nearer to training than to held-out images."""
-    if e.train is None:
-        yield Score.missing("copies", "training images were not given")
+    if e.train is None or e.lacking:
+        yield Score.missing("copies", e.lacking or "training images were not given")
         return
     found = copies(e.generated.features, e.train.features, e.real.features, e.seed)
     # An original counts only in the draws that hold it, so even pure copying stays below 1.
@@ -117,7 +118,7 @@ def extrapolated_score(e: Evaluation) -> Iterator[Score]:
     try:
         value, error = extrapolate(e.real.moments, e.generated.features, e.seed)
     except ValueError as few:
-        yield Score.missing(name, str(few))
+        yield Score.missing(name, e.generated.lacking or str(few))
     else:
         yield e.score(name, value, error, error_of="fit of a line in 1/n")
 
@@ -125,13 +126,16 @@ def extrapolated_score(e: Evaluation) -> Iterator[Score]:
 @image_score("lpips", default=False)
 def lpips_score(e: Evaluation) -> Iterator[Score]:
     """LPIPS diversity: a pass through another network."""
-    yield lpips_diversity(e.source.some(LPIPS_ON), seed=e.seed)
+    if e.source is None:
+        yield Score.missing("lpips_diversity", "there are statistics of the generated images, not the images")
+    else:
+        yield lpips_diversity(e.source.some(LPIPS_ON), seed=e.seed)
 
 
 def _frechet(e: Evaluation, name: str, against: Sample, split: str) -> Score:
     found = frechet(against.moments, replace(e.generated.moments))  # a copy: only the real side's factor stays
-    more: dict[str, Any] = {"n_real": against.n, "split": split, "rounding": found.rounding}
-    if 20 <= e.generated.n <= ERROR_UP_TO:
+    more: dict[str, Any] = {"n_real": against.n or None, "split": split, "rounding": found.rounding}
+    if 20 <= e.generated.n <= ERROR_UP_TO and not e.generated.lacking:
         more["error"] = grouped_jackknife(against.moments, e.generated.features)
         more["error_of"] = "jackknife over generated images, in 10 groups"
     return e.score(name, found.value, **more)

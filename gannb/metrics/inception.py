@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from gannb.metrics.feature_cache import content_hash, weights_hash
 from gannb.metrics.feature_names import INCEPTION_DIMS
 from gannb.metrics.frechet import frechet_distance
 from gannb.metrics.sources import ImageSource
+
+RESIZE = "bilinear to 299×299, no antialiasing (pytorch-fid)"
+TENSORFLOW_RESIZE = "bilinear to 299×299 from pixels' corners, as TensorFlow 1 (torch-fidelity)"
 
 
 class WeightsMissing(FileNotFoundError):
@@ -87,10 +91,27 @@ def _inception_from(path: Path, _changed: int, dims: int, precision: Precision, 
         name=name,
         network=network,
         prepare=functools.partial(to_size, size=299, antialias=False),
-        resize="bilinear to 299×299, no antialiasing (pytorch-fid)",
+        resize=RESIZE,
         fingerprint=content_hash(name, weights_hash(network), precision),
         precision=precision,
     )
+
+
+def as_torch_fidelity(inception: FeatureExtractor) -> FeatureExtractor:
+    """Inception on images prepared as torch-fidelity does; the weights are the same."""
+    fingerprint = content_hash(inception.fingerprint, TENSORFLOW_RESIZE)
+    return replace(inception, prepare=_tensorflow_size, resize=TENSORFLOW_RESIZE, fingerprint=fingerprint)
+
+
+def _tensorflow_size(x: Tensor, size: int = 299) -> Tensor:
+    """Images `[N, C, H, W]` → `[N, C, size, size]`; the factor gives the network (pixels − 128) / 128."""
+    for dim in (3, 2):
+        place = torch.arange(size, device=x.device) * (x.shape[dim] / size)
+        low = place.long()
+        weight = (place - low).view(-1, *[1] * (3 - dim))
+        high = (low + 1).clamp(max=x.shape[dim] - 1)
+        x = torch.lerp(x.index_select(dim, low), x.index_select(dim, high), weight)
+    return x * (255 / 256)
 
 
 def _folded(inception: nn.Module) -> nn.Module:

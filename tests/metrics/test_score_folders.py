@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gannb.metrics.score_command import add_parser
+from gannb.batch.score_command import add_parser
 from gannb.metrics.score_folders import FileImages, score_folders
 
 
