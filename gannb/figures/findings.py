@@ -96,11 +96,10 @@ class Finding:
         drawn = figure(traces, xaxis_title=f"{self.axis}<br>diamond: mean, bar: 95 % over seeds, dots: single seeds")
         question, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.sentence, 105) if answered else []
         title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
-        top = 30 + 24 * len(question) + 19 * len(answer)
+        top = 44 + 24 * len(question) + 19 * len(answer)
         drawn.update_layout(height=130 + top + 52 * len(self.variants), font_size=15, showlegend=False)
-        drawn.update_layout(
-            title={"text": title, "font": {"size": 18}, "yref": "container", "yanchor": "top", "y": 0.98}
-        )
+        place = {"yref": "container", "yanchor": "top", "y": 0.98, "pad": {"t": 14}}
+        drawn.update_layout(title={"text": title, "font": {"size": 18}} | place)
         drawn.update_layout(margin={"t": top, "b": 80})
         drawn.update_yaxes(autorange="reversed", tickfont={"size": 15, "color": INK})
         return drawn
