@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import cosine_similarity, normalize
 
 from gannb.experiments.identity import layers
 from gannb.experiments.identity.faces import WIDTH
@@ -127,6 +127,10 @@ class PoseResidual(nn.Module):
     Args:
         rank: directions of the subspace.
         closed_below: degrees of yaw below which the gate is shut.
+        centred: remove P(raw − centre) instead of P(raw), with a learned centre: the part of a frontal face that lies
+            in the subspace is the person's, and stays.
+        abstains: outside training, a face whose cosine to `frontal` is above `limit` comes back raw; both are set by
+            `abstention.calibrate`.
 
     Raises:
         ValueError: a rank outside [1, 511].
@@ -134,7 +138,9 @@ class PoseResidual(nn.Module):
     Source: ours; claims I4 (bounded), I5 (a residual on the raw 512-d feature), I11 (the gate closes).
     """
 
-    def __init__(self, *, rank: int = 8, closed_below: float = 15.0) -> None:
+    def __init__(
+        self, *, rank: int = 8, closed_below: float = 15.0, centred: bool = False, abstains: bool = False
+    ) -> None:
         super().__init__()
         if not 1 <= rank < WIDTH:
             raise ValueError(f"rank must lie in [1, {WIDTH - 1}], got {rank}")
@@ -142,6 +148,11 @@ class PoseResidual(nn.Module):
         self.directions = nn.Parameter(0.1 * torch.randn(WIDTH, rank) / math.sqrt(WIDTH))
         self.gate = layers.YawGate(closed_below)
         self.pose_reading = nn.Sequential(nn.Linear(rank, 32), nn.SiLU(), nn.Linear(32, 3))
+        self.centre = nn.Parameter(torch.zeros(WIDTH)) if centred else None
+        self.abstains = abstains
+        if abstains:
+            self.register_buffer("frontal", torch.zeros(WIDTH))
+            self.register_buffer("limit", torch.tensor(1.0))
 
     def basis(self) -> Tensor:
         """Orthonormal basis of the learned pose subspace, `[512, rank]`."""
@@ -160,8 +171,10 @@ class PoseResidual(nn.Module):
         """
         with torch.autocast(features.device.type, enabled=False):  # a residual of float16 products would not be exact
             raw, basis = features.float(), self.basis()
-            coordinates = raw @ basis
-            contamination, gate = coordinates @ basis.T, self.gate(pose)
+            away = raw if self.centre is None else raw - raw.norm(dim=1, keepdim=True) * self.centre
+            contamination, gate = (away @ basis) @ basis.T, self.gate(pose)
+            if self.abstains and not self.training:
+                gate = gate * (cosine_similarity(raw, self.frontal) <= self.limit).unsqueeze(1)
             output = raw - removal * blend * gate * contamination
         return Enhanced(
             output=output, base=raw, identity=output, contamination=contamination, gate=gate, base_output=raw,
@@ -171,16 +184,16 @@ class PoseResidual(nn.Module):
 
     def identity_layers(self) -> list[nn.Parameter]:
         """What may learn at another rate: the directions."""
-        return [self.directions]
+        return [self.directions] if self.centre is None else [self.directions, self.centre]
 
 
 def recipe(p: Identity) -> tuple[type[IdentityTransformer] | type[PoseResidual], dict[str, Any]]:
     """The network that the parameters configure, and its arguments."""
-    names = (
-        ("width", "depth", "pooling", "gate", "closed_below") if p.model == "transformer" else ("rank", "closed_below")
-    )
-    kind = IdentityTransformer if p.model == "transformer" else PoseResidual
-    return kind, {name: getattr(p, name) for name in names}
+    if p.model == "transformer":
+        names = ("width", "depth", "pooling", "gate", "closed_below")
+        return IdentityTransformer, {name: getattr(p, name) for name in names}
+    more = {"centred": p.model == "centred", "abstains": p.abstain > 0}
+    return PoseResidual, {"rank": p.rank, "closed_below": p.closed_below, **more}
 
 
 def build(p: Identity) -> IdentityTransformer | PoseResidual:

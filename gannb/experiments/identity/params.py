@@ -31,6 +31,8 @@ WEIGHTS: dict[str, Any] = {
 AFTER = BEFORE | CONSERVATIVE | IN_512 | PROTECTED | WEIGHTS
 """The document's second version, with the raw input detached in the protection loss (claim I6)."""
 
+REPAIRED = {"model": "residual", "removal": 1.0, "blend": 1.0} | IN_512 | PROTECTED | WEIGHTS
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "before": BEFORE,
     "conservative-removal": BEFORE | CONSERVATIVE,
@@ -49,7 +51,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "own-base": AFTER | {"protect": "base"},
     "lr-5e-5": AFTER | {"lr": 5e-5},
     "fast-identity-layers": AFTER | {"identity_lr_scale": 3.0},
-    "repaired": {"model": "residual", "removal": 1.0, "blend": 1.0} | IN_512 | PROTECTED | WEIGHTS,
+    "repaired": REPAIRED,
+    "centred": REPAIRED | {"model": "centred"},
+    "abstaining": REPAIRED | {"model": "centred", "abstain": 0.01},
 }
 """Name → the parameters by which a variant differs from the run; each ingredient of `after` also alone."""
 
@@ -65,7 +69,7 @@ _WEIGHT = replace(WEIGHT, group="loss weights", high=100.0, slider=(0.0, 5.0))
 _LENGTH = replace(EPOCHS, low=0, high=10_000, slider=(0, 60), moves=True, grows=False)
 _share = partial(param, kind=PROBABILITY, group="enhancer")
 _transformer = partial(_model, acts_when=lambda v: v.model == "transformer" or bool(v.compared))
-_residual = partial(_model, acts_when=lambda v: v.model == "residual")
+_residual = partial(_model, acts_when=lambda v: v.model != "transformer")
 _length = partial(_phases, kind=_LENGTH, unit="epochs", acts_when=lambda v: v.phases != "none")
 
 
@@ -92,17 +96,25 @@ class Identity(Experiment):
     )  # fmt: skip
     people: int = _data(60, "synthetic identities (ours)", low=4, high=100_000)
     images: int = _data(20, "synthetic images per person (ours)", low=4, high=10_000)
+    overlap: float = _data(
+        0.0, "synthetic: minus the cosine of frontal faces to the mean effect of pose; 0.5 on UMIST (ours)",
+        low=0.0, high=0.9,
+    )  # fmt: skip
     held_out: float = _data(0.25, "share of the people held out (ours)", low=0.02, high=0.9)
     seed: int = param(0, "every random draw follows from it", low=0)
 
     model: str = _model(
-        "residual", "residual: ours, on the raw feature (I5); transformer: the document's",
-        choices=("residual", "transformer"),
+        "residual", "residual: ours, on the raw feature (I5); centred: about a learned centre; transformer: document's",
+        choices=("residual", "centred", "transformer"),
     )  # fmt: skip
     rank: int = _residual(16, "directions of the learned pose subspace (ours)", low=1, high=256)
     closed_below: float = _model(
         20.0, "yaw below which a yaw-aware gate is shut; frontal ends at 15 (ours)", low=0.0, high=90.0, unit="°",
-        acts_when=lambda v: v.model == "residual" or v.gate == "yaw",
+        acts_when=lambda v: v.model != "transformer" or v.gate == "yaw",
+    )  # fmt: skip
+    abstain: float = _residual(
+        0.0, "return the raw feature where it is unsure, so that this share of faces may be harmed; 0: never (ours)",
+        low=0.0, high=1.0,
     )  # fmt: skip
     width: int = _transformer(64, "width of the tokens", low=8, high=2048)
     depth: int = _transformer(1, "pose-aware layers (the document gives no number)", low=1, high=24)
@@ -146,7 +158,7 @@ class Identity(Experiment):
 
     @rule("model", "similarity_width")
     def _residual_has_512(values: Any) -> str | None:
-        lacks = values.model == "residual" and values.similarity_width == 256
+        lacks = values.model != "transformer" and values.similarity_width == 256
         return "the residual has no 256-d identity; use similarity_width 512, or model 'transformer'" if lacks else None
 
     @rule("width", "model")

@@ -16,7 +16,9 @@ SUBSPACE, STRENGTH, VARIATION = 8, 0.9, 0.6
 1; and how far a person's contamination deviates within the subspace, relative to that."""
 
 
-def synthesise(identities: int = 60, images: int = 20, *, seed: int, private: float = 0.3, noise: float = 0.3) -> Faces:
+def synthesise(
+    identities: int = 60, images: int = 20, *, seed: int, private: float = 0.3, noise: float = 0.3, overlap: float = 0.0
+) -> Faces:
     """Draw faces; a feature is the unit-length sum of a person's direction, a pose contamination and noise.
 
     The contamination grows as sin(|yaw|)^1.5. Left and right profiles and the pitch have directions of their own in a
@@ -29,6 +31,8 @@ def synthesise(identities: int = 60, images: int = 20, *, seed: int, private: fl
         seed: every random draw follows from it.
         private: length of the private contamination at 90°.
         noise: length of the noise of each image.
+        overlap: of a person's direction, the part opposite to the effect of a profile, in [0, 1); with 0 what pose
+            adds and what is the person's are nearly orthogonal, as random directions are, and no removal can harm.
 
     Raises:
         ValueError: fewer than 2 people, or than 4 images each.
@@ -53,7 +57,9 @@ def synthesise(identities: int = 60, images: int = 20, *, seed: int, private: fl
     turned = np.sin(np.radians(np.abs(pose[:, :1]))) ** 1.5
     inside = STRENGTH * turned * sides[person, side]
     inside[:, 2] += STRENGTH * np.sin(np.radians(pose[:, 1]))
-    features = _unit(people)[person] + inside @ basis.T + private * turned * own_parts[person, side]
+    own = np.random.default_rng(key("faces.overlap", seed)).normal(size=(identities, SUBSPACE)) / np.sqrt(SUBSPACE)
+    people = np.sqrt(1 - overlap**2) * _unit(people) + overlap * _unit(own - _unit(shared.sum(axis=0))) @ basis.T
+    features = people[person] + inside @ basis.T + private * turned * own_parts[person, side]
     features = features + noise * _unit(draw.normal(size=(count, WIDTH)))
     return Faces(
         features=torch.from_numpy(_unit(features)).float(),

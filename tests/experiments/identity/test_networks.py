@@ -161,3 +161,15 @@ def test_bad_sizes_are_named() -> None:
         PoseResidual(rank=0)
     with pytest.raises(ValueError, match="closed_below"):
         YawGate(-1)
+
+
+def test_a_centred_residual_measures_from_its_centre_at_any_scale() -> None:
+    model, raw, pose = residual(centred=True, rank=5), draw(4, 512), turned(10, 40, 60, 90)
+    plain = residual(rank=5)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    assert torch.equal(model(raw, pose).output, plain(raw, pose).output), "the centre starts at 0"
+    with torch.no_grad():
+        model.centre.copy_(raw[3] / raw[3].norm())
+    made = model(raw, pose).output
+    assert torch.equal(made[0], raw[0]) and torch.allclose(made[3], raw[3], atol=1e-5)
+    assert torch.allclose(model(20 * raw, pose).output, 20 * made, rtol=1e-3, atol=1e-3)

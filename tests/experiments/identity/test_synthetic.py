@@ -30,3 +30,12 @@ def test_contamination_grows_with_yaw_inside_the_planted_subspace_only() -> None
 def test_making_faces_names_what_is_out_of_range() -> None:
     with pytest.raises(ValueError, match="images ≥ 4"):
         synthesise(5, 3, seed=0)
+
+
+def test_people_overlap_with_the_pose_subspace_as_asked_and_by_default_hardly() -> None:
+    def share(overlap: float) -> float:
+        data = synthesise(20, 8, seed=0, private=0.0, noise=0.0, overlap=overlap)
+        ahead = data[data.yaw < 2]
+        return float((ahead.features @ ahead.planted).square().sum(dim=1).mean())
+
+    assert share(0.0) < 0.05 and share(0.63) == pytest.approx(0.63**2, abs=0.1)
