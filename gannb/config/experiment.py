@@ -18,7 +18,7 @@ from gannb.config.fields import Declaration, execution, param
 from gannb.config.parameter_cells import assigned
 from gannb.config.registered import registered
 from gannb.config.rules import Rule, rule
-from gannb.config.sources import Source
+from gannb.config.sources import Source, cuda_devices
 from gannb.control.echo import nearest, shown
 from gannb.control.parameter import DynamicParameter, Quantity
 from gannb.tables import Table
@@ -173,13 +173,10 @@ class Experiment(BaseModel):
                 )
         lacking = [name for name in self.track if find_spec(name) is None]
         faults += [Fault("track", shown(name), f"the package is not installed: pip install {name}") for name in lacking]
-        if self.device.startswith("cuda"):
-            import torch
-
-            devices = torch.cuda.device_count()
-            if int(self.device.partition(":")[2] or 0) >= devices:
-                here = " | ".join(["auto", "cpu", *(f"cuda:{number}" for number in range(devices))])
-                faults.append(Fault("device", shown(self.device), f"allowed here: {here}"))
+        devices = cuda_devices() if self.device.startswith("cuda") else None
+        if devices is not None and int(self.device.partition(":")[2] or 0) >= devices:
+            here = " | ".join(["auto", "cpu", *(f"cuda:{number}" for number in range(devices))])
+            faults.append(Fault("device", shown(self.device), f"allowed here: {here}"))
         if faults:
             raise ParameterError(self.name, faults)
         return self

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from ctypes import CDLL, byref, c_int
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -62,3 +64,18 @@ def _holds_files(folder: Path) -> bool:
             return True
         folders[:] = [name for name in folders if not name.startswith(".")]
     return False
+
+
+def cuda_devices() -> int | None:
+    """How many CUDA devices torch will find, without loading torch; None where only torch can say (AMD)."""
+    torch = find_spec("torch")
+    version = Path(torch.origin).with_name("version.py").read_text(encoding="utf-8") if torch and torch.origin else ""
+    if re.search(r"^hip\b.*=\s*['\"]", version, re.MULTILINE):
+        return None
+    if not re.search(r"^cuda\b.*=\s*['\"]", version, re.MULTILINE):
+        return 0
+    try:
+        driver, count = CDLL("libcuda.so.1"), c_int()
+    except OSError:
+        return 0
+    return count.value if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(byref(count)) == 0 else 0

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
+from gannb.config import sources
 from gannb.config.experiment import Experiment
 from gannb.config.faults import ParameterError
 from gannb.config.fields import param
-from gannb.config.sources import Source
+from gannb.config.sources import Source, cuda_devices
 
 IMAGES = Source(("rendered", ""), (".npz",), "images")
 FEATURES = Source(("auto",), prefixed=True)
@@ -90,14 +91,68 @@ def test_a_notebook_is_refused_too() -> None:
         Named.of({"data": "/gone"})
 
 
-def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+class Driver:
+    """A CUDA driver that knows some devices."""
+
+    def __init__(self, devices: int, state: int = 0) -> None:
+        self.devices, self.state = devices, state
+
+    def cuInit(self, flags: int) -> int:
+        return self.state
+
+    def cuDeviceGetCount(self, count: Any) -> int:
+        count._obj.value = self.devices
+        return 0
+
+
+@pytest.fixture
+def torch_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Set the version file of torch and the driver that is found."""
+
+    def choose(version: str, driver: Driver | None) -> None:
+        (tmp_path / "version.py").write_text(version)
+        monkeypatch.setattr(sources, "find_spec", lambda name: type("Spec", (), {"origin": str(tmp_path / "x.py")}))
+
+        def load(name: str) -> Driver:
+            if driver is None:
+                raise OSError(name)
+            return driver
+
+        monkeypatch.setattr(sources, "CDLL", load)
+
+    return choose
+
+
+CUDA = "cuda: Optional[str] = '13.2'\nhip: Optional[str] = None\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "driver", "devices"),
+    [
+        (CUDA, Driver(2), 2), (CUDA, Driver(2, state=100), 0), (CUDA, None, 0),
+        ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", Driver(2), 0),
+        ("cuda = None\nhip: Optional[str] = '6.1'\n", None, None),
+    ],
+)  # fmt: skip
+def test_devices_are_counted_as_torch_will(torch_for: Any, version: str, driver: Driver, devices: int | None) -> None:
+    torch_for(version, driver)
+    assert cuda_devices() == devices
+
+
+def test_the_count_is_torchs_on_this_machine() -> None:
+    import torch
+
+    assert cuda_devices() in (None, torch.cuda.device_count())
+
+
+def test_a_device_that_is_not_there_is_named(torch_for: Any) -> None:
+    torch_for(CUDA, Driver(2))
     assert Named(device="cuda:1").on_this_machine() and Named(device="cuda").on_this_machine()
     for device in ("cuda:2", "cuda:7", "cuda:9999"):
         with pytest.raises(
             ParameterError, match=re.escape(f"given '{device}'; allowed here: auto | cpu | cuda:0 | cuda:1")
         ):
             Named(device=device).on_this_machine()
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    torch_for(CUDA, None)
     with pytest.raises(ParameterError, match=r"given 'cuda'; allowed here: auto \| cpu$"):
         Named(device="cuda").on_this_machine()
