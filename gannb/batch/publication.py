@@ -136,7 +136,7 @@ def _card(trained: Trained, network: Network, reason: str, pictured: bool) -> st
     p, builder = trained.params, network.builder
     kind = getattr(p, "network", p.generates)
     head: dict[str, Any] = {"library_name": "gannb", "tags": ["gannb", "gan", p.name, kind]}
-    if p.generates == "images":
+    if p.generates == "images" and not getattr(p, "conditional", False):
         head["pipeline_tag"] = "unconditional-image-generation"
     log, summary = trained.folder / "interventions.yaml", trained.folder / "summary.json"
     digest = interventions.read(log)[0]["data"] if log.is_file() else ""

@@ -14,7 +14,7 @@ from gannb.config.sources import Source
 from gannb.control.echo import shown
 from gannb.networks.registry import NETWORKS
 from gannb.runs import locations
-from gannb.runs.checks import params_of
+from gannb.runs.checks import classes_of, params_of
 
 SPEECH = Source((), (".wav", ".ogg", ".flac"))
 RANGES = {"n": (1, 1_000_000), "seed": (0, 2**63 - 1), "truncation": (0.0, 2.0), "frames": (2, 120)}
@@ -24,6 +24,7 @@ ONLY_FOR = {
     "truncation": ("images",),
     "interpolate": ("images",),
     "frames": ("images",),
+    "class": ("images",),
     "speech": ("gestures",),
     "speaker": ("gestures",),
 }
@@ -36,6 +37,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-n", type=int, metavar="N", help="images or points (default: 64)")
     parser.add_argument("--seed", type=int, default=0, metavar="SEED", help="of the latents (default: 0)")
     parser.add_argument("--truncation", type=float, metavar="PSI", help="towards the mean latent, for mapping networks")
+    parser.add_argument("--class", metavar="NAME|N", help="of a conditional run: this class alone, by name or number")
     parser.add_argument("--interpolate", choices=("webp", "apng"), help="also write an animation between latents")
     parser.add_argument("--frames", type=int, metavar="N", help="from one latent to the next (default: 24)")
     parser.add_argument("--speech", metavar="FILE", help="for gestures: a sound file of speech, of any length")
@@ -98,6 +100,8 @@ def _check(args: argparse.Namespace, params: Experiment, folder: Path) -> None:
     if args.truncation is not None and not NETWORKS[network := getattr(params, "network", "")].mapping:
         having = ", ".join(name for name, known in NETWORKS.items() if known.mapping)
         raise BadInput(f"--truncation: {network} has no mapping network; allowed with: {having}")
+    if (given := getattr(args, "class")) is not None:
+        setattr(args, "class", _class_number(given, params, folder))
     if args.frames is not None and not args.interpolate:
         raise BadInput("--frames: only with --interpolate")
     if kind == "gestures":
@@ -109,6 +113,17 @@ def _check(args: argparse.Namespace, params: Experiment, folder: Path) -> None:
         known = json.loads(speakers.read_text(encoding="utf-8")) if speakers.is_file() else []
         if args.speaker is not None and args.speaker not in known:
             raise BadInput(f"--speaker: given {shown(args.speaker)}; {folder.name} has: {', '.join(known) or 'none'}")
+
+
+def _class_number(given: str, params: Experiment, folder: Path) -> int:
+    if not getattr(params, "conditional", False):
+        raise BadInput(f"--class: {folder.name} is not conditional; train with conditional=true")
+    names = [*classes_of(folder)]
+    if given in names:
+        return names.index(given)
+    if given.isdecimal() and int(given) < len(names):
+        return int(given)
+    raise BadInput(f"--class: given {shown(given)}; {folder.name} has: {', '.join(names)}, or 0 … {len(names) - 1}")
 
 
 def _flag(name: str) -> str:

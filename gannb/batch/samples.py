@@ -6,6 +6,7 @@ import argparse
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -46,14 +47,16 @@ def write(trained: Trained, out: Path, args: argparse.Namespace) -> Path:
     kind, count = trained.params.generates, args.n or SHOWN
     origin = {"run": trained.folder.name, "experiment": trained.params.name, "step": trained.step, "raw": trained.raw}
     origin |= {"seed": args.seed, "truncation": args.truncation, "speaker": args.speaker}
+    number: int | None = getattr(args, "class")
+    origin |= {} if number is None else {"class": number}
     with whole_folder.writing(out, origin) as folder:
         try:
             if kind == "gestures":
                 module = import_module(f"gannb.experiments.{trained.params.name}.inference")
                 module.write_gesture(trained, Path(args.speech).expanduser(), args.speaker, folder)
             else:
-                network = trained.network()
-                draw = truncated(network.module, args.truncation) if args.truncation is not None else network.module
+                network = trained.network() if number is None else of_class(trained.network(), number)
+                draw = truncated(network, args.truncation) if args.truncation is not None else network.module
                 _write_samples(folder, batches(network, draw, count, args.seed), count, kind)
                 if args.interpolate:
                     animate(folder, network, draw, args.seed, args.frames or 24, args.interpolate)
@@ -63,12 +66,12 @@ def write(trained: Trained, out: Path, args: argparse.Namespace) -> Path:
 
 
 @torch.no_grad()
-def batches(network: Network, draw: Callable[[Tensor], Tensor], count: int, seed: int) -> Iterator[Tensor]:
+def batches(network: Network, draw: Callable[..., Tensor], count: int, seed: int) -> Iterator[Tensor]:
     """Samples `[b, …]`, whole batches of latents cut at the end: the first n are those of any larger count.
 
     Args:
         network: whose latents are drawn.
-        draw: latents → samples.
+        draw: latents, and classes where it takes any, → samples.
         count: how many in all.
         seed: of the latents.
 
@@ -119,37 +122,47 @@ class RunImages:
 
 
 @torch.no_grad()
-def truncated(G: Any, psi: float) -> Callable[[Tensor], Tensor]:
+def truncated(network: Network, psi: float) -> Callable[..., Tensor]:
     """A generator with a mapping network, whose mapped latents are drawn towards their mean (StyleGAN, 2019).
 
     Args:
-        G: with `mapping`, `synthesis` and `latent_dim`: latents `[N, latent_dim]` → images.
+        network: whose module has `mapping`, `synthesis` and `latent_dim`; the mean is over its inputs' classes.
         psi: 1 leaves everything as it is, 0 gives the image of the mean latent alone.
     """
-    mean = G.mapping(torch.randn(4096, G.latent_dim, generator=generator("mean latent"))).mean(0)
-    return lambda z: G.synthesis(torch.lerp(mean, G.mapping(z), psi))
+    G: Any = network.module
+    classes = network.inputs(4096, generator("mean classes"))[1:]
+    mean = G.mapping(torch.randn(4096, G.latent_dim, generator=generator("mean latent")), *classes).mean(0)
+    return lambda z, *classes: G.synthesis(torch.lerp(mean, G.mapping(z, *classes), psi))
 
 
-def animate(
-    folder: Path, network: Network, draw: Callable[[Tensor], Tensor], seed: int, frames: int, form: str
-) -> Path:
+def of_class(network: Network, number: int) -> Network:
+    """A conditional network whose inputs are all of one class."""
+
+    def inputs(n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        z, classes = network.inputs(n, generator)
+        return z, torch.full_like(classes, number)
+
+    return replace(network, inputs=inputs)
+
+
+def animate(folder: Path, network: Network, draw: Callable[..., Tensor], seed: int, frames: int, form: str) -> Path:
     """Write `interpolation.webp` or `.png` (APNG): a loop through latents, nine images at a time where they are small.
 
     Args:
         folder: where to.
         network: whose latents are drawn.
-        draw: latents `[N, latent_dim]` → images `[N, C, H, W]`.
+        draw: latents `[N, latent_dim]`, and classes `[N]` where it takes any, → images `[N, C, H, W]`.
         seed: of the latents.
         frames: from one latent to the next.
         form: webp or apng.
     """
-    (z,) = network.inputs(9 * LATENTS, generator("interpolation", seed))
+    z, *classes = network.inputs(9 * LATENTS, generator("interpolation", seed))
     ends = list(z.unflatten(0, (LATENTS, 9)))
     pictures = []
     with torch.no_grad():
         for start, end in pairwise([*ends, ends[0]]):
             for index in range(frames):
-                images = draw(slerp(start, end, index / frames))
+                images = draw(slerp(start, end, index / frames), *(numbers[:9] for numbers in classes))
                 images = images if images.shape[-1] < SIDE // 3 else images[:1]
                 scale = max(1, SIDE // (images.shape[-1] * (3 if len(images) > 1 else 1)))
                 pictures.append(image_grid(images, 3, scale=scale).picture.convert("RGB"))

@@ -26,14 +26,16 @@ def layer_table(G: nn.Module, D: nn.Module) -> Table:
     """
     G, D = copy.deepcopy(G).eval(), copy.deepcopy(D).eval()
     latent_dim: Any = G.latent_dim
-    z = torch.zeros(1, latent_dim, device=next(G.parameters()).device)
-    rows = [*_rows("G", G, z), *_rows("D", D, G(z))]
+    device = next(G.parameters()).device
+    conditions = [torch.zeros(1, dtype=torch.int64, device=device)] if getattr(G, "classes", 0) else []
+    given = [torch.zeros(1, latent_dim, device=device), *conditions]
+    rows = [*_rows("G", G, *given), *_rows("D", D, G(*given), *conditions)]
     totals = {name: sum(row[4] for row in rows if row[0] == name) for name in ("G", "D")}
     note = ", ".join(f"{name} {total:,} parameters" for name, total in totals.items())
     return Table(("network", "layer", "made of", "output", "parameters"), rows, note=note)
 
 
-def _rows(network: str, module: nn.Module, given: torch.Tensor) -> list[tuple[str, str, str, str, int]]:
+def _rows(network: str, module: nn.Module, *given: torch.Tensor) -> list[tuple[str, str, str, str, int]]:
     rows: list[tuple[str, str, str, str, int]] = []
 
     def note(layer: str, block: nn.Module, output: torch.Tensor) -> None:
@@ -44,7 +46,7 @@ def _rows(network: str, module: nn.Module, given: torch.Tensor) -> list[tuple[st
         block.register_forward_hook(lambda block, _, output, layer=name: note(layer, block, output))
         for name, block in _layers(module)
     ]
-    module(given)
+    module(*given)
     for hook in hooks:
         hook.remove()
     return rows

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from gannb.networks.layers import SelfAttention, check_attention, dcgan_init, down, plain, up
+from gannb.networks.layers import Projection, SelfAttention, check_attention, dcgan_init, down, plain, up
 from gannb.networks.registry import resolutions
 from gannb.networks.spectral_norm import iterated_together, spectral_norm
 
@@ -31,6 +31,7 @@ class Generator(nn.Module):
         channels: of the images, 1 for grey and 3 for colour.
         attention_at: heights after which self-attention follows, each from 8 to size/2.
         pooled: whether attention pools its keys and values.
+        classes: of the images, for conditional BatchNorm; 0 for an unconditional generator.
     """
 
     def __init__(
@@ -42,23 +43,25 @@ class Generator(nn.Module):
         *,
         attention_at: Sequence[int] = (),
         pooled: bool = True,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         check_attention(attention_at, size)
-        self.latent_dim, self.size, self.channels = latent_dim, size, channels
+        self.latent_dim, self.size, self.channels, self.classes = latent_dim, size, channels, classes
         wide = widths(width, size)
-        self.start = up(latent_dim, wide[0], stride=1, padding=0)
-        self.blocks = nn.ModuleDict({str(8 << i): up(wide[i], wide[i + 1]) for i in range(len(wide) - 1)})
+        self.start = up(latent_dim, wide[0], stride=1, padding=0, classes=classes)
+        blocks = {str(8 << i): up(wide[i], wide[i + 1], classes=classes) for i in range(len(wide) - 1)}
+        self.blocks = nn.ModuleDict(blocks)
         image = dcgan_init(nn.ConvTranspose2d(wide[-1], channels, 4, stride=2, padding=1))
         self.image = nn.Sequential(image, nn.Tanh())
         at = {height: wide[1 + resolutions(size).index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, pooled=pooled) for h, c in at.items()})
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
-        x = self.start(z[:, :, None, None])
+    def forward(self, z: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Latents `[N, latent_dim]`, and classes `[N]` where it has any, → images `[N, channels, size, size]`."""
+        x = self.start(z[:, :, None, None], classes)
         for height, block in self.blocks.items():
-            x = block(x)
+            x = block(x, classes)
             if height in self.attention:
                 x = self.attention[height](x)
         return self.image(x)
@@ -75,6 +78,7 @@ class Discriminator(nn.Module):
         spectral: spectral norm on every convolution, attention and last one included, and no BatchNorm;
             without it BatchNorm follows every convolution but first and last, as in DCGAN.
         pooled: whether attention pools its keys and values.
+        classes: of the images, for a projection of the class; 0 for an unconditional discriminator.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Discriminator(nn.Module):
         attention_at: Sequence[int] = (),
         spectral: bool = False,
         pooled: bool = True,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         check_attention(attention_at, size)
@@ -102,12 +107,14 @@ class Discriminator(nn.Module):
         at = {height: wide[heights.index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, wrap, pooled=pooled) for h, c in at.items()})
         self.logit = wrap(dcgan_init(nn.Conv2d(wide[-1], 1, 4)))
+        self.projection = Projection(classes, wide[-1], wrap) if classes else None
         iterated_together(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Images `[N, channels, size, size]` → logits `[N]`."""
+    def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Images `[N, channels, size, size]`, and their classes `[N]` where it has any, → logits `[N]`."""
         for height, block in self.blocks.items():
             x = block(x)
             if height in self.attention:
                 x = self.attention[height](x)
-        return self.logit(x).flatten()
+        logit = self.logit(x).flatten()
+        return logit + self.projection(x.sum((2, 3)), classes) if self.projection else logit

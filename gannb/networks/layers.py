@@ -76,7 +76,58 @@ def dcgan_init(layer: Layer) -> Layer:
     return layer
 
 
-def up(channels: int, to: int, *, kernel: int = 4, stride: int = 2, padding: int = 1) -> nn.Sequential:
+class ConditionalBatchNorm(nn.BatchNorm2d):
+    """BatchNorm with a scale and a shift per class (Dumoulin et al. 2017, "A learned representation for style").
+
+    Args:
+        channels: in and out.
+        classes: how many.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__(channels, affine=False)
+        self.scale, self.shift = nn.Embedding(classes, channels), nn.Embedding(classes, channels)
+        nn.init.normal_(self.scale.weight, 1.0, 0.02)
+        nn.init.zeros_(self.shift.weight)
+
+    def forward(self, x: Tensor, classes: Tensor) -> Tensor:  # type: ignore[override]
+        """Map `[N, channels, H, W]` of classes `[N]` to the same shape."""
+        scale, shift = (embedding(classes)[:, :, None, None] for embedding in (self.scale, self.shift))
+        return super().forward(x) * scale + shift
+
+
+class Conditioned(nn.Sequential):
+    """Layers one after the other, of which a `ConditionalBatchNorm` gets the classes too."""
+
+    def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Map `[N, C, H, W]`, with classes `[N]` where a layer needs them."""
+        for layer in self:
+            x = layer(x, classes) if isinstance(layer, ConditionalBatchNorm) else layer(x)
+        return x
+
+
+class Projection(nn.Module):
+    """What a class adds to D's logit: its embedding times D's features (Miyato & Koyama 2018, equation 3).
+
+    Args:
+        classes: how many.
+        channels: of the features.
+        wrap: applied to the embedding, such as `spectral_norm`.
+        deviation: of the embedding's initial weights, which are normal.
+    """
+
+    def __init__(self, classes: int, channels: int, wrap: Wrap = plain, *, deviation: float = 0.02) -> None:
+        super().__init__()
+        embedding = nn.Embedding(classes, channels)
+        nn.init.normal_(embedding.weight, 0.0, deviation)
+        self.embedding = wrap(embedding)
+
+    def forward(self, features: Tensor, classes: Tensor) -> Tensor:
+        """Features `[N, channels]` and classes `[N]` → `[N]`."""
+        return (self.embedding(classes) * features).sum(1)
+
+
+def up(channels: int, to: int, *, kernel: int = 4, stride: int = 2, padding: int = 1, classes: int = 0) -> Conditioned:
     """Transposed convolution, BatchNorm, ReLU: `[N, channels, H, W]` → `[N, to, 2H, 2W]` by default.
 
     Args:
@@ -85,9 +136,12 @@ def up(channels: int, to: int, *, kernel: int = 4, stride: int = 2, padding: int
         kernel: height and width of the kernel.
         stride: of the convolution.
         padding: of the convolution.
+        classes: of a conditional BatchNorm; 0 for a plain one.
     """
-    convolution = nn.ConvTranspose2d(channels, to, kernel, stride, padding, bias=False)
-    return nn.Sequential(dcgan_init(convolution), dcgan_init(nn.BatchNorm2d(to)), nn.ReLU())
+    convolution = dcgan_init(nn.ConvTranspose2d(channels, to, kernel, stride, padding, bias=False))
+    return Conditioned(
+        convolution, ConditionalBatchNorm(to, classes) if classes else dcgan_init(nn.BatchNorm2d(to)), nn.ReLU()
+    )
 
 
 def down(channels: int, to: int, *, spectral: bool, normalised: bool = True) -> nn.Sequential:
@@ -156,7 +210,19 @@ def spectral_norms(network: nn.Module) -> dict[str, float]:
     return {n: float(torch.linalg.matrix_norm(layer.weight.float().flatten(1), 2)) for n, layer in layers.items()}
 
 
-def recalibrate_batchnorm(network: nn.Module, inputs: Tensor, batch_size: int = 32) -> nn.Module:
+class _OnParts(nn.Module):
+    """A network that takes its inputs from a dictionary, which `update_bn` passes on whole."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, given: dict[str, tuple[Tensor, ...]]) -> Tensor:
+        """The network's output, of any shape."""
+        return self.network(*given["inputs"])
+
+
+def recalibrate_batchnorm(network: nn.Module, *inputs: Tensor, batch_size: int = 32) -> nn.Module:
     """Estimate BatchNorm's statistics for the current weights, in place; returns the network in eval mode.
 
     The running statistics after training belong to the weights of the last hundred steps, and an average of weights
@@ -164,10 +230,11 @@ def recalibrate_batchnorm(network: nn.Module, inputs: Tensor, batch_size: int = 
 
     Args:
         network: a copy (`trainer.ema("G")`); never a player's own network, whose statistics would change.
-        inputs: of the network, `[N, …]`; a few hundred are enough.
+        inputs: of the network, `[N, …]` each; a few hundred are enough.
         batch_size: inputs per forward pass.
     """
-    update_bn(inputs.split(batch_size), network)
+    parts = zip(*(tensor.split(batch_size) for tensor in inputs))
+    update_bn(({"inputs": part} for part in parts), _OnParts(network))
     return network.eval()
 
 

@@ -57,11 +57,18 @@ def _layers(value: Any, size: int) -> str:
     return "" if type(value) is int and 1 <= value <= 16 else "a whole number from 1 to 16"
 
 
+def _classes(value: Any, size: int) -> str:
+    return "" if type(value) is int and value > 1 else "a whole number of at least 2"
+
+
 SPECTRAL = Option("spectral norm on every layer of D", "D", _switch)
 ATTENTION = {
     "attention_at": Option("heights after which self-attention follows", "GD", _heights),
     "pooled": Option("attention pools its keys and values", "GD", _switch),
 }
+
+
+CLASSES = {"classes": Option("classes of the images, for a conditional network", "GD", _classes)}
 
 
 @dataclass(frozen=True)
@@ -80,10 +87,11 @@ class Network:
 
 
 NETWORKS: dict[str, Network] = {
-    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION}, batch_norm=True),
-    "sagan": Network({"spectral": SPECTRAL, **ATTENTION}, batch_norm=True),
+    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION, **CLASSES}, batch_norm=True),
+    "sagan": Network({"spectral": SPECTRAL, **ATTENTION, **CLASSES}, batch_norm=True),
     "stylegan2": Network(
-        {"spectral": SPECTRAL, "mapping_layers": Option("layers of the mapping network", "G", _layers)}, mapping=True
+        {"spectral": SPECTRAL, "mapping_layers": Option("layers of the mapping network", "G", _layers), **CLASSES},
+        mapping=True,
     ),
     "r3gan": Network({"spectral": SPECTRAL, "blocks": Option("residual blocks per resolution", "GD", _layers)}),
 }
@@ -112,7 +120,7 @@ def fault(network: str, size: int, options: Mapping[str, Any]) -> str | None:
 
 
 def generator(network: str, latent_dim: int, width: int, size: int, channels: int, **options: Any) -> nn.Module:
-    """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in [-1, 1].
+    """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in [-1, 1]; with `classes`, classes `[N]` too.
 
     Args:
         network: its name.
@@ -129,7 +137,7 @@ def generator(network: str, latent_dim: int, width: int, size: int, channels: in
 
 
 def discriminator(network: str, width: int, size: int, channels: int, **options: Any) -> nn.Module:
-    """Images `[N, channels, size, size]` → logits `[N]`.
+    """Images `[N, channels, size, size]` → logits `[N]`; with `classes`, classes `[N]` too.
 
     Args:
         network: its name.

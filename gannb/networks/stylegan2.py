@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gannb.networks.layers import blur, upsample
+from gannb.networks.layers import Projection, blur, plain, upsample
 from gannb.networks.registry import resolutions
 from gannb.networks.spectral_norm import iterated_together, spectral_norm
 
@@ -205,20 +205,29 @@ class Generator(nn.Module):
         size: height and width of the images, a power of two from 16 to 256.
         channels: of the images, 1 for grey and 3 for colour.
         mapping_layers: layers of the mapping network (the paper: 8; ours 4).
+        classes: of the images, embedded beside the latent; 0 for an unconditional generator.
 
     Attributes:
         layers: how many latents `synthesis` takes where each layer has its own.
     """
 
     def __init__(
-        self, latent_dim: int = 128, width: int = 32, size: int = 64, channels: int = 1, *, mapping_layers: int = 4
+        self,
+        latent_dim: int = 128,
+        width: int = 32,
+        size: int = 64,
+        channels: int = 1,
+        *,
+        mapping_layers: int = 4,
+        classes: int = 0,
     ) -> None:
         super().__init__()
-        self.latent_dim, self.size, self.channels = latent_dim, size, channels
+        self.latent_dim, self.size, self.channels, self.classes = latent_dim, size, channels, classes
         mapping: list[nn.Module] = []
-        for _ in range(mapping_layers):
-            mapping += [Linear(latent_dim, latent_dim, rate=0.01), Activation()]
-        self.mapping = nn.Sequential(UnitLength(), *mapping)
+        for layer in range(mapping_layers):
+            mapping += [Linear(latent_dim * (2 if classes and not layer else 1), latent_dim, rate=0.01), Activation()]
+        unit = ClassEmbedding(classes, latent_dim) if classes else UnitLength()
+        self.mapping = Mapping(unit, *mapping)
         heights = [4, *resolutions(size), size]
         wide = {height: channels_at(height, width, size) for height in heights}
         self.start = nn.Parameter(torch.randn(1, wide[4], 4, 4))
@@ -227,9 +236,9 @@ class Generator(nn.Module):
         self.images = nn.ModuleDict({str(h): ToImage(wide[h], channels, latent_dim) for h in heights})
         self.layers = sum(len(block.layers) for block in blocks.values()) + 1
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
-        return self.synthesis(self.mapping(z))
+    def forward(self, z: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Latents `[N, latent_dim]`, and classes `[N]` where it has any, → images `[N, channels, size, size]`."""
+        return self.synthesis(self.mapping(z, classes))
 
     def synthesis(self, w: Tensor) -> Tensor:
         """Mapped latents → images `[N, channels, size, size]`.
@@ -271,10 +280,18 @@ class Discriminator(nn.Module):
         group: samples over which the standard deviation is taken (ibid.: 4); a batch that it does not divide takes
             the largest part that does.
         spectral: spectral norm on every layer in the place of the equalised scale (ours, for comparisons).
+        classes: of the images, for a projection of the class; 0 for an unconditional discriminator.
     """
 
     def __init__(
-        self, width: int = 32, size: int = 64, channels: int = 1, *, group: int = 4, spectral: bool = False
+        self,
+        width: int = 32,
+        size: int = 64,
+        channels: int = 1,
+        *,
+        group: int = 4,
+        spectral: bool = False,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         heights = [size, *reversed(resolutions(size)), 4]
@@ -287,14 +304,19 @@ class Discriminator(nn.Module):
         for layer in [m for m in self.modules() if spectral and isinstance(m, Linear | Convolution)]:
             layer.scale = 1.0
             spectral_norm(layer)
+        self.scale = 1.0 if spectral else wide[4] ** -0.5
+        wrap = spectral_norm if spectral else plain
+        self.projection = Projection(classes, wide[4], wrap, deviation=1.0) if classes else None
         iterated_together(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Images `[N, channels, size, size]` → logits `[N]`."""
+    def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Images `[N, channels, size, size]`, and their classes `[N]` where it has any, → logits `[N]`."""
         x = self.image(x)
         for block in self.blocks.values():
             x = block(x)
-        return self.head(self.last(with_deviation(x, self.group)).flatten(1)).flatten()
+        x = self.last(with_deviation(x, self.group))
+        logit = self.head(x.flatten(1)).flatten()
+        return logit + self.projection(self.scale * x.mean((2, 3)), classes) if self.projection else logit
 
 
 class Activation(nn.Module):
@@ -311,6 +333,35 @@ class UnitLength(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Latents `[N, d]` → `[N, d]`."""
         return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+class ClassEmbedding(UnitLength):
+    """Latents and embedded classes side by side, each scaled to a root mean square of 1 (Karras et al. 2020, ADA).
+
+    Args:
+        classes: how many.
+        latent_dim: length of a latent, and of an embedding.
+    """
+
+    def __init__(self, classes: int, latent_dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(classes, latent_dim)
+
+    def forward(self, z: Tensor, classes: Tensor) -> Tensor:  # type: ignore[override]
+        """Latents `[N, d]` and classes `[N]` → `[N, 2d]`."""
+        return torch.cat([super().forward(z), super().forward(self.embedding(classes))], 1)
+
+
+class Mapping(nn.Sequential):
+    """The mapping network, whose first layer gets the classes where there are any."""
+
+    def forward(self, z: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Latents `[N, d]`, and classes `[N]` where it has any, → `[N, d]`."""
+        first, *rest = self
+        x = first(z) if classes is None else first(z, classes)
+        for layer in rest:
+            x = layer(x)
+        return x
 
 
 def with_deviation(x: Tensor, group: int) -> Tensor:

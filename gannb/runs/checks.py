@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from gannb.config.faults import BadInput, NotFound
 from gannb.config.yaml_files import read_yaml
 from gannb.control.echo import shown
 from gannb.runs import files, interventions, locations
+
+CLASSES = "classes.json"
 
 
 class RunError(BadInput):
@@ -113,6 +116,17 @@ def params_of(folder: Path) -> Experiment:
         return presets.declaration(settings.pop("experiment", ""))(**settings)
     except BadInput as error:
         raise RunError(f"{folder.name} was run with parameters that this gannb does not read: {error}") from error
+
+
+def classes_of(folder: Path) -> dict[str, int]:
+    """The classes of a conditional run, in order: by name, how many training images each has.
+
+    Raises:
+        RunError: they were not kept.
+    """
+    if not (folder / CLASSES).is_file():
+        raise RunError(f"{folder.name} has no {CLASSES}, which a conditional run writes as it starts")
+    return json.loads((folder / CLASSES).read_text(encoding="utf-8"))
 
 
 def initial_weights(params: Experiment) -> Path:

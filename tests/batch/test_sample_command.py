@@ -20,9 +20,11 @@ from gannb.experiments.motion.inference import save_speakers
 from gannb.experiments.motion.networks import building
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.experiments.particles_sagan.params import ParticlesSagan
+from gannb.experiments.schedules.params import Schedules
 from gannb.experiments.tour.params import Tour
 from gannb.networks import registry
 from gannb.networks.toys import PointGenerator
+from gannb.random import generator
 from gannb.runs.folder import Run
 from gannb.training.checkpoint import Checkpoint
 from gannb.training.trained import Trained
@@ -40,8 +42,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         p = ParticlesSagan(runs=home, network=network, network_options=options, **SIZES)
         return run_of(p, "G", lambda: registry.generator(network, 8, 8, 16, 1, **options))
 
+    def conditional(network: str) -> Run:
+        p = Schedules(
+            runs=home, network=network, conditional=True, transfer_to="", latent_dim=8, image_size=16, width=8
+        )
+        run = run_of(p, "G", lambda: registry.generator(network, 8, 8, 16, 1, classes=3))
+        (run.folder / "classes.json").write_text('{"cat": 10, "dog": 30, "7": 0}')
+        return run
+
     gestures = MotionBalance(runs=home, n_mels=16, compared=[])
     found = {"images": particles("sagan", attention_at=[8]), "stylegan2": particles("stylegan2")}
+    found |= {"classes": conditional("dcgan"), "classes of a mapping": conditional("stylegan2")}
     found["points"] = run_of(Tour(runs=home), "G", lambda: PointGenerator(width=64, depth=2))
     found["gestures"] = run_of(gestures, "G", lambda: building.generator(gestures, 2))
     save_speakers(found["gestures"], ["ada", "ben"])
@@ -82,12 +93,33 @@ def test_truncation_draws_towards_the_image_of_the_mean_latent(runs) -> None:
     network = Trained.of(runs["stylegan2"].folder).network()
 
     def spread(psi: float) -> torch.Tensor:
-        return torch.cat(list(samples.batches(network, samples.truncated(network.module, psi), 20, 0)))
+        return torch.cat(list(samples.batches(network, samples.truncated(network, psi), 20, 0)))
 
     plain = torch.cat(list(samples.batches(network, network.module, 20, 0)))
     torch.testing.assert_close(spread(1.0), plain)
     assert spread(0.0).std(0).max() < 1e-5
     assert 0 < spread(0.5).std(0).mean() < plain.std(0).mean()
+
+
+def test_a_class_is_sampled_alone_and_all_as_they_are_frequent(runs, tmp_path) -> None:
+    network = Trained.of(runs["classes"].folder).network()
+    classes = network.inputs(400, torch.Generator().manual_seed(0))[1]
+    assert classes.bincount(minlength=3).tolist() == pytest.approx([100, 300, 0], abs=30)
+    by_name, by_number = (array(sample(runs["classes"], tmp_path / c, "-n", 9, "--class", c)) for c in ("dog", "1"))
+    other, named = (array(sample(runs["classes"], tmp_path / c, "-n", 9, "--class", c)) for c in ("0", "7"))
+    assert (by_name == by_number).all() and (by_name != other).any(axis=(1, 2, 3)).all()
+    with torch.no_grad():
+        z = samples.of_class(network, 2).inputs(samples.BATCH, generator("latents", 0, 0))[0]
+        wanted = network.module(z, torch.full((samples.BATCH,), 2))[:9]
+    assert (named == samples._pixels(wanted)).all(), "a name takes precedence over a number"
+
+
+@pytest.mark.parametrize("kind", ["classes", "classes of a mapping"])
+def test_a_class_is_interpolated_and_truncated(runs, tmp_path, kind: str) -> None:
+    truncation = ["--truncation", 0] if kind == "classes of a mapping" else []
+    folder = sample(runs[kind], tmp_path / "out", "-n", 9, "--class", "cat", "--interpolate", "webp", *truncation)
+    images = array(folder).reshape(9, -1)
+    assert (len(np.unique(images, axis=0)) == 1) == bool(truncation), "the image of the class's mean latent alone"
 
 
 @pytest.mark.parametrize("form, suffix, kind", [("webp", "webp", "WEBP"), ("apng", "png", "PNG")])
@@ -177,6 +209,10 @@ def test_what_ends_half_way_leaves_the_old_folder_alone(runs, tmp_path, monkeypa
         ("stylegan2", ["--truncation", "nan"], "--truncation: given nan"),
         ("images", ["--speech", "x.wav"], "--speech: only for gestures"),
         ("images", ["--frames", "9"], "only with --interpolate"),
+        ("images", ["--class", "cat"], "is not conditional; train with conditional=true"),
+        ("classes", ["--class", "cow"], "--class: given 'cow'; "),
+        ("classes", ["--class", "3"], "has: cat, dog, 7, or 0 … 2"),
+        ("points", ["--class", "0"], "--class: only for images"),
         ("points", ["--interpolate", "webp"], "only for images; tour generates points"),
         ("gestures", [], "--speech: needed for gestures"),
         ("gestures", ["--speech", "gone.wav"], "no such file"),

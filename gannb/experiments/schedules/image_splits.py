@@ -6,7 +6,7 @@ G and D learn from `train`; a controller's objective is computed on `validation`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from gannb.data import particles
 from gannb.data.arrays import Arrays
 from gannb.data.images import Images, read_images
+from gannb.data.labels import check, of_names
 from gannb.random import generator
 
 DIGITS = "digits"
@@ -30,12 +31,25 @@ class ImageSplits:
     Attributes:
         train, validation, test: images `[N, C, H, W]` in [-1, 1].
         classes: by part ("train", "validation", "test"), whole numbers `[N]`; empty where the data has no classes.
+        names: of the classes.
     """
 
     train: Images
     validation: Images
     test: Images
     classes: dict[str, Tensor]
+    names: tuple[str, ...] = ()
+
+    def part(self, name: str, conditional: bool, device: torch.device | str = "cpu") -> Tensor | tuple[Tensor, Tensor]:
+        """Images `[N, C, H, W]` of a part, and their classes `[N]` for conditional networks.
+
+        Args:
+            name: of the part.
+            conditional: whether the classes are wanted.
+            device: where to.
+        """
+        pixels: Tensor = getattr(self, name).pixels.to(device)
+        return (pixels, self.classes[name].to(device)) if conditional else pixels
 
     @property
     def channels(self) -> int:
@@ -58,6 +72,8 @@ def load(
     count: int = 0,
     root: str | Path = "datasets",
     channels: int = 3,
+    conditional: bool = False,
+    labels: str = "",
 ) -> ImageSplits:
     """Load images `[N, C, size, size]` in three parts.
 
@@ -76,9 +92,11 @@ def load(
         count: at most so many images for training and validation; 0 for all.
         root: the folder of torchvision's data.
         channels: of folders and of arrays that could be read either way; digits have 1.
+        conditional: whether classes are needed: of a folder, its subfolders are its classes.
+        labels: a CSV with the classes of a folder's files instead.
 
     Raises:
-        ValueError: shares that leave nothing, an unknown name, a damaged file.
+        ValueError: shares that leave nothing, an unknown name, a damaged file; classes that are needed and not there.
         FileNotFoundError: no such folder or file, or no network to download from.
     """
     if min(validation, test) <= 0 or validation + test >= 1:
@@ -86,6 +104,8 @@ def load(
     if size < 8 or count < 0:
         raise ValueError(f"size={size}, count={count}; allowed are size ≥ 8 and count ≥ 0")
     rest, tested = _read(data, size, count, Path(root).expanduser(), channels)
+    if conditional or labels:
+        rest = _with_classes(rest, labels, data)
     if tested is None:
         rest, tested = _split(rest, test, seed, "test")
         validation = validation / (1 - test)
@@ -93,18 +113,26 @@ def load(
     train, validated = _split(rest, validation, seed, "guide")
     parts = {"train": train, "validation": validated, "test": tested}
     classes = {name: part.classes for name, part in parts.items() if part.classes is not None}
-    return ImageSplits(*(part.images for part in parts.values()), classes=classes)
+    highest = max((int(numbers.max()) for numbers in classes.values()), default=-1)
+    names = rest.names or tuple(map(str, range(highest + 1)))
+    if conditional:
+        if "test" not in classes:
+            raise ValueError(f"conditional: the test images of {data} have no classes; `y_test` is missing")
+        check(classes["train"], names)
+    return ImageSplits(*(part.images for part in parts.values()), classes=classes, names=names)
 
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Images, and the class of each where there are classes."""
+    """Images, and the class of each where there are classes, with the classes' names where they have any."""
 
     images: Images
     classes: Tensor | None = None
+    names: tuple[str, ...] = ()
 
     def __getitem__(self, places: Tensor) -> _Labelled:
-        return _Labelled(self.images[places], None if self.classes is None else self.classes[places])
+        classes = None if self.classes is None else self.classes[places]
+        return _Labelled(self.images[places], classes, self.names)
 
     def first(self, count: int) -> _Labelled:
         """At most so many; spread over all of them, so that no class is left out."""
@@ -142,6 +170,15 @@ def _read(data: str, size: int, count: int, root: Path, channels: int) -> tuple[
     if path.suffix == ".npz" and "x_train" in (arrays := Arrays(path)):
         return _parts(arrays, size, channels)
     return _Labelled(read_images(path, size, channels=channels)), None
+
+
+def _with_classes(whole: _Labelled, labels: str, data: str) -> _Labelled:
+    """With the classes of a folder's images, where the data has none of its own."""
+    if whole.classes is not None:
+        return whole
+    if not Path(data).expanduser().is_dir():
+        raise ValueError(f"conditional: {data} has no classes; an .npz needs `y_train` beside `x_train`")
+    return _Labelled(whole.images, *of_names(whole.images.names, labels))
 
 
 def _digits(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
@@ -209,7 +246,7 @@ def _cifar10(folder: Path, size: int, *, download: bool = False) -> tuple[_Label
 
     def labelled(part: CIFAR10, source: str) -> _Labelled:
         pixels = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
-        return _labelled(pixels, size, source, part.targets)
+        return replace(_labelled(pixels, size, source, part.targets), names=tuple(part.classes))
 
     return labelled(train, "cifar10"), labelled(test, "cifar10_test")
 

@@ -25,6 +25,8 @@ _MAYBE_DATA = replace(DATA, words=("", *DATA.words))
 AUGMENTATIONS = registered("gannb.data.augmentation", "OPERATIONS")
 PENALTIES = registered("gannb.losses.penalties", "PENALTIES")
 LOSSES = registered("gannb.losses.adversarial", "LOSSES")
+UNCLASSED = ("rendered", "celeba", "lsun")
+"""The data sets whose images have no classes."""
 METHODS = ("hypergradient", "policy", "evolution", "frozen")
 
 CONSTANTS = {"constant-low": 0.0, "constant-middle": 0.5}
@@ -84,6 +86,9 @@ class Schedules(Experiment):
     data: str = _data("digits", "digits | rendered | cifar10 | celeba | lsun, or a folder or .npz", source=DATA)
     root: str = _data("datasets", "folder of torchvision's data, or where it is downloaded to")
     image_size: int = _data(16, "height and width", unit="px", low=16, high=256)
+    labels: str = _data(
+        "", "a CSV (file name, class) of a folder; empty: its subfolders", source=Source(("",), (".csv",))
+    )
     count: int = _data(0, "at most so many images for training; 0: all", low=0)
     validation: float = _data(0.1, "share held out for the controller's objective (ours; S3)", _SHARE)
     test: float = _data(0.2, "share for the scores, where the data has no test part", _SHARE)
@@ -102,6 +107,7 @@ class Schedules(Experiment):
 
     network: str = _networks("dcgan", "G and D", choices=tuple(registry.NETWORKS))
     network_options: dict[str, Any] = _networks({}, 'the network\'s own options, such as {"attention_at": [8]}')
+    conditional: bool = _networks(False, "G and D know the classes of the images")
     latent_dim: int = param(32, "length of the latent", LATENT)
     latent: str = _networks("normal", "the latent's distribution", choices=("normal", "uniform"))
     width: int = _networks(16, "channels of G and D at half the image's height", low=1, high=512)
@@ -170,7 +176,22 @@ class Schedules(Experiment):
     def _network(v: Any) -> str | None:
         if "spectral" in v.network_options:
             return "d_norm sets whether D has spectral norm"
+        if "classes" in v.network_options:
+            return "the data says how many classes there are; conditional sets whether they are used"
         return registry.fault(v.network, v.image_size, v.network_options)
+
+    @rule("conditional", "network")
+    def _conditional(v: Any) -> str | None:
+        able = [name for name, known in registry.NETWORKS.items() if "classes" in known.options]
+        return f"conditional networks: {', '.join(able)}" if v.conditional and v.network not in able else None
+
+    @rule("conditional", "labels", "data", "transfer_to", reads=("variant",))
+    def _classes(v: Any) -> str | None:
+        if v.labels and v.data in DATA.words:
+            return f"labels are for a folder of images, and {v.data} is none"
+        used = (v.data, v.transfer_to if v.variant == "learned" else "")
+        lacking = [name for name in used if v.conditional and name in UNCLASSED]
+        return f"{' and '.join(lacking)}: images without classes; take others, or transfer to none" if lacking else None
 
     @rule("validation", "test")
     def _parts(v: Any) -> str | None:

@@ -84,7 +84,8 @@ def official(tmp_path, monkeypatch):
 
 
 def test_official_batch_files_are_read(official):
-    found = load(str(official))
+    found = load(str(official), conditional=True)
+    assert found.names == tuple("0123456789")
     assert (len(found.train) + len(found.validation), len(found.test)) == (100, 20)
     red = ((found.test.pixels[:, 0] + 1) * 127.5).round()
     assert (red == 60).all(), "the test batch is the test part"
@@ -156,6 +157,57 @@ def test_a_folder_and_an_array_are_read(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=rng.integers(0, 255, (20, 8, 8, 3), dtype=np.uint8), y_train=[0, 1] * 10)
     found = load(str(tmp_path / "a.npz"), 8)
     assert sorted(found.classes["test"].tolist()) == [0, 0, 1, 1]
+
+
+def painted(folder: Path, counts: dict[str, int]) -> Path:
+    """A folder with a subfolder per class, in which every image has the class's shade."""
+    for shade, (name, count) in enumerate(counts.items()):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            Image.fromarray(np.full((8, 8), 20 * shade + i, np.uint8)).save(folder / name / f"{name}{i}.png")
+    return folder
+
+
+def test_subfolders_or_a_table_are_classes_where_they_are_wanted(tmp_path):
+    folder = painted(tmp_path / "images", {"cat": 10, "dog": 20})
+    found = load(str(folder), 8, conditional=True)
+    assert found.names == ("cat", "dog") and found.classes["test"].bincount().tolist() == [2, 4]
+    shades = ((found.train.pixels[:, 0, 0, 0] + 1) * 127.5).round()
+    assert torch.equal(found.classes["train"], (shades >= 20).long())
+    plain = load(str(folder), 8)
+    assert plain.classes == {} and plain.test.names == tuple(f"dog/dog{i}.png" for i in range(14, 20))
+    rows = [f"{path.relative_to(folder)},{int(path.stem[3:]) % 2 + 7}\n" for path in folder.rglob("*.png")]
+    (tmp_path / "table.csv").write_text("".join(rows))
+    found = load(str(folder), 8, conditional=True, labels=str(tmp_path / "table.csv"))
+    assert found.names == ("7", "8") and found.classes["test"].bincount().tolist() == [3, 3]
+
+
+def test_a_part_has_its_classes_for_conditional_networks_alone():
+    found = load(size=8)
+    pixels, classes = found.part("train", conditional=True)
+    assert torch.equal(pixels, found.part("train", conditional=False)) and torch.equal(classes, found.classes["train"])
+    assert found.names == tuple("0123456789")
+
+
+@pytest.mark.parametrize(
+    "kept, says",
+    [
+        ({"x_train": 20}, "has no classes; an .npz needs `y_train`"),
+        ({"x_train": 20, "y_train": [0] * 20}, "all images are of one class"),
+        ({"x_train": 20, "y_train": [0, 2] * 10}, "no training image of class 1"),
+        ({"x_train": 20, "y_train": [0, 1] * 9}, "one class for each of 20 images"),
+        ({"x_train": 20, "y_train": [0, 1] * 10, "x_test": 5}, "`y_test` is missing"),
+        (
+            {"x_train": 20, "y_train": [0, 1] * 10, "x_test": 5, "y_test": [0, 1, 2, 1, 0]},
+            "no training image of class 2",
+        ),
+    ],
+)
+def test_classes_that_are_needed_and_not_there_are_named(tmp_path, kept, says):
+    arrays = {name: np.zeros((n, 8, 8), np.uint8) if isinstance(n, int) else n for name, n in kept.items()}
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ValueError, match=says):
+        load(str(tmp_path / "a.npz"), 8, conditional=True)
 
 
 @pytest.mark.skipif(not CIFAR.is_file(), reason="the real CIFAR-10 subset is not here")

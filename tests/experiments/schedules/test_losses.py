@@ -77,3 +77,30 @@ def test_latents_have_the_variance_of_their_scale() -> None:
         z = Losses(p).latents(Draws(0, 0, 0), 512, now)
         assert z.shape == (512, 64) and float(z.var()) == pytest.approx(0.25, rel=0.02)
     assert float(z.abs().max()) <= 0.5 * 3**0.5
+
+
+@pytest.mark.parametrize("regulariser", ["gradient_penalty", "r1_r2"])
+def test_conditional_losses_use_the_classes_of_the_batch_for_both_kinds_of_images(regulariser: str) -> None:
+    p = Schedules(conditional=True, loss="relativistic", regulariser=regulariser, reg_weight=3.0, **PLAIN)
+    classes = torch.arange(8) % 3
+    with seeded(0, "networks"):
+        G = registry.generator("dcgan", p.latent_dim, 8, 16, 1, classes=3)
+        D = registry.discriminator("dcgan", 8, 16, 1, spectral=True, classes=3).eval()
+    images = turn_of(p, "D").batch
+
+    def turn() -> Turn:
+        return Turn("D", {"G": G, "D": D}, (images, classes), Numbers.of(p).now(), Draws(0, 3, 0), 3)
+
+    made, mix = G(turn().draws.randn("z", 8, p.latent_dim), classes), turn().draws.rand("mix", 8)
+    pair, real, fake = adversarial.LOSSES[p.loss], D(images, classes), D(made, classes)
+    penalty = penalties.PENALTIES[regulariser](lambda x: D(x, classes), images, made, mix)
+    assert torch.allclose(Losses(p).d_loss(turn()), pair.d(real, fake) + 3 * penalty, atol=1e-5)
+    assert torch.allclose(Losses(p).g_loss(turn()), pair.g(real, fake), atol=1e-5)
+
+
+def test_classes_are_drawn_as_they_are_frequent() -> None:
+    known = torch.tensor([0] * 30 + [1] * 10)
+    p, now = Schedules(conditional=True, transfer_to=""), Numbers.of(Schedules()).now()
+    z, classes = Losses(p).inputs(Draws(0, 0, 0), 400, now, (known, known))
+    assert classes.bincount().tolist() == pytest.approx([300, 100], abs=30)
+    assert torch.equal(z, Losses(Schedules()).inputs(Draws(0, 0, 0), 400, now)[0])

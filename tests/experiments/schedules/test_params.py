@@ -123,3 +123,20 @@ def test_numbers_may_stand_at_0_where_nothing_anneals_them_and_move_there_by_han
 def test_a_move_to_where_a_rule_breaks_is_refused() -> None:
     p = Schedules(regulariser="spectral")
     assert "above 0" in p.fault_in({"reg_weight": 0.0}) and p.fault_in({"reg_weight": 1.0}) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"network": "r3gan"}, "conditional networks: dcgan, sagan, stylegan2"),
+        ({"transfer_to": "rendered"}, "rendered: images without classes; take others, or transfer to none"),
+        ({"data": "celeba"}, "celeba: images without classes"),
+        ({"network_options": {"classes": 3}}, "the data says how many classes"),
+        ({"labels": "labels.csv"}, "labels are for a folder of images, and digits is none"),
+    ],
+)
+def test_what_cannot_be_conditional_is_named(given: dict, says: str) -> None:
+    good = {"conditional": True, "transfer_to": ""}
+    assert Schedules(**good).conditional and Schedules(conditional=True, variant="fixed").conditional
+    with pytest.raises(ParameterError, match=says):
+        Schedules(**{**good, **given})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from gannb import distributed
 from gannb.control.numbers import Now
@@ -104,7 +105,7 @@ def unrolled(ahead: LookAhead, now: Now, steps: int = 1, batch: int = 0) -> Weig
     trainer, weights = ahead.trainer, ahead.weights()
     for ahead_by in range(steps):
         samples = trainer.batches[trainer.step + ahead_by]
-        samples = samples[:batch] if batch else samples
+        samples = tree_map(lambda part: part[:batch], samples) if batch else samples
         for index, who in enumerate(trainer.turns(now, trainer.step + ahead_by)):
             weights = ahead.step(who, weights, now, samples, f"look {ahead_by} {index}")
     return weights
