@@ -130,9 +130,10 @@ def _write_run(run: RunPage, out: Path) -> list[Sample]:
     try:
         rows = [(run.page, claim) for claim in run.claims]
         aside = Aside(out, f"looks/{run.page.removesuffix('.html')}")
-        look = {"samples": samples(run.folder, aside), "curves": curves_of(run.folder, aside) if run.whole else ""}
-        _page(out / run.page, "run.html", run=run, rows=rows, notebook=_notebook(run, out), **look)
-        return look["samples"]
+        shown, curves = samples(run.folder, aside), curves_of(run.folder, aside) if run.whole else ""
+        notebook = _notebook(run, out)
+        _page(out / run.page, "run.html", run=run, rows=rows, notebook=notebook, samples=shown, curves=curves)
+        return shown
     except WriteError:  # the report's own
         raise
     except Exception as error:  # a folder may hold anything, and the others are to be shown
