@@ -72,10 +72,10 @@ def main(args: argparse.Namespace) -> int:
 def _run_of(side: str) -> Path | None:
     """The run folder that a side names, where it names one; a folder or file of that name takes precedence."""
     try:
-        folder = locations.find(side)
+        folder, path = locations.find(side), locations.path_of(side, "side")
     except NotFound:
         return None
-    return folder if folder == Path(side).expanduser().resolve() or not Path(side).expanduser().exists() else None
+    return folder if not path.exists() or folder == path.resolve() else None
 
 
 def _opened(side: str | None, args: argparse.Namespace, channels: int | None) -> Any:

@@ -65,14 +65,8 @@ class FeatureProtocol(BaseModel):
             shape: channels, height and width of the images.
             pixels: how they were read.
         """
-        e = extractor
-        settings: dict[str, Any] = {
-            "features": e.name,
-            "resize": e.resize,
-            "precision": e.precision,
-            "fingerprint": e.fingerprint,
-        }
-        return cls(**settings, shape=shape, pixels=pixels)
+        e, images = extractor, {"shape": shape, "pixels": pixels}
+        return cls(features=e.name, resize=e.resize, precision=e.precision, fingerprint=e.fingerprint, **images)
 
     def check(self, name: str, other: FeatureProtocol, named: str) -> None:
         """Check that two sides can be compared.
@@ -165,15 +159,11 @@ class Statistics:
         """Write the file, whole or not at all."""
         sample, moments = self.sample, self.sample.moments
         facts = Facts(n=sample.n, source=self.source, protocol=self.protocol).model_dump_json()
-        arrays: dict[str, Any] = {
-            "mu": moments.mean.numpy(),
-            "sigma": moments.covariance.numpy(),
-            "features": sample.features.numpy(),
-        }
+        arrays: dict[str, Any] = {"facts": facts, "mu": moments.mean, "sigma": moments.covariance}
+        arrays |= {"features": sample.features} | ({"classes": sample.classes} if sample.classes else {})
         weights = {} if self.fitted is None else self.fitted.network.state_dict()
-        arrays |= {NETWORK + key: tensor.numpy() for key, tensor in weights.items()}
-        arrays |= {} if sample.classes is None else {"classes": np.array(sample.classes)}
-        write_with(path, lambda file: np.savez(file, facts=np.array(facts), **arrays))
+        arrays |= {NETWORK + key: tensor.cpu() for key, tensor in weights.items()}
+        write_with(path, lambda file: np.savez(file, **arrays))
 
     @classmethod
     def read(cls, path: str | Path) -> Statistics:
@@ -237,10 +227,8 @@ def _faed(arrays: Arrays, facts: Facts) -> FeatureExtractor:
 
 
 def _from_pytorch_fid(arrays: Arrays) -> Statistics:
-    name = arrays.path.name
-    moments = _moments(name, 0, arrays.read("mu"), arrays.read("sigma"))
-    sample = Sample(0, moments, torch.empty(0, len(moments.mean)), lacking=f"{name} holds no features")
-    return Statistics(name, sample, _inception(name, len(moments.mean), RESIZE), "mean and covariance, by pytorch-fid")
+    name, sample = arrays.path.name, _bare(arrays.path.name, arrays.read("mu"), arrays.read("sigma"))
+    return Statistics(name, sample, _inception(name, sample, RESIZE), "mean and covariance, by pytorch-fid")
 
 
 def _from_torch_fidelity(path: Path) -> Statistics:
@@ -257,12 +245,16 @@ def _from_torch_fidelity(path: Path) -> Statistics:
     if named[2] == "features":
         sample = _sample(path.name, stored)
     elif isinstance(stored, dict) and all(isinstance(stored.get(key), np.ndarray) for key in ("mu", "sigma")):
-        moments = _moments(path.name, 0, stored["mu"], stored["sigma"])
-        sample = Sample(0, moments, torch.empty(0, len(moments.mean)), lacking=f"{path.name} holds no features")
+        sample = _bare(path.name, stored["mu"], stored["sigma"])
     else:
         raise ArrayError(f"{path.name} holds no arrays mu and sigma")
-    protocol = _inception(path.name, len(sample.moments.mean), TENSORFLOW_RESIZE)
+    protocol = _inception(path.name, sample, TENSORFLOW_RESIZE)
     return Statistics(path.name, sample, protocol, f"{named[1]}, by torch-fidelity")
+
+
+def _bare(name: str, mu: np.ndarray, sigma: np.ndarray) -> Sample:
+    moments = _moments(name, 0, mu, sigma)
+    return Sample(0, moments, torch.empty(0, len(moments.mean)), lacking=f"{name} holds no features")
 
 
 def _sample(name: str, features: Any) -> Sample:
@@ -272,8 +264,8 @@ def _sample(name: str, features: Any) -> Sample:
     return Sample(len(features), Moments.of(features), features[evenly(len(features), KEPT)].float())
 
 
-def _inception(name: str, width: int, resize: str) -> FeatureProtocol:
-    if width not in INCEPTION_DIMS:
+def _inception(name: str, sample: Sample, resize: str) -> FeatureProtocol:
+    if (width := len(sample.moments.mean)) not in INCEPTION_DIMS:
         allowed = ", ".join(map(str, INCEPTION_DIMS))
         raise ArrayError(f"{name} holds features of width {width}; Inception's layers have {allowed}")
     return FeatureProtocol(features="inception" if width == 2048 else f"inception_{width}", resize=resize)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,11 +13,14 @@ import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from gannb.batch.papermill import EXECUTED, Outcome
 from gannb.batch.ranks import execute
 from tests.browser import notebook
+from tests.docs.pages import blocks
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -123,3 +127,41 @@ def test_plain_torchrun_and_papermill(straight: tuple[Path, Outcome], tmp_path: 
     expected = weights(straight[1].executed)
     assert [weights(tmp_path / f"out-{rank}.ipynb") for rank in (0, 1)] == [expected, expected]
     assert len(list((tmp_path / "runs" / "spots").iterdir())) == 1
+
+
+def agents(page: str, folder: Path, values: str) -> list[subprocess.Popen]:
+    """The first command of a page on two machines, which are two agents here, one rank each."""
+    command = next(b.code for b in blocks(page) if b.language == "sh" and b.code.startswith("torchrun"))
+    words = shlex.split(command)[1:]
+    words = [word.replace("HOST:29400", f"127.0.0.1:{free_port()}").replace("node=4", "node=1") for word in words]
+    words[-1] = f"exec {sys.executable} -m papermill {folder / 'spots.ipynb'} out-$RANK.ipynb {values}"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", *words]
+    options = {"cwd": folder, "start_new_session": True, "stderr": subprocess.PIPE, "text": True}
+    return [subprocess.Popen(torchrun, **options) for _ in range(2)]
+
+
+def test_two_agents_meet_and_a_lost_machine_ends_both(
+    root: Path, straight: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    """As `docs/several_machines.md` says it."""
+    page = (root / "docs" / "several_machines.md").read_text(encoding="utf-8")
+    write(tmp_path, pause=0.01)
+    left, lost = agents(page, tmp_path, f"-p STEPS {STEPS}")
+    try:
+        folder = wait_for_steps(tmp_path, 70)  # past the first checkpoint
+        kernels = psutil.Process(lost.pid).children(recursive=True)
+        for process in [lost, *kernels]:
+            process.kill()
+        left.communicate(timeout=120)
+        assert left.returncode != 0 and any(folder.glob("checkpoints/step-*"))
+        write(tmp_path)
+        done = agents(page, tmp_path, f"-p STEPS {STEPS} -p RESUME last")
+        for process in done:
+            _, errors = process.communicate(timeout=200)
+            assert process.returncode == 0, errors[-3000:]
+    finally:
+        for process in (left, lost):
+            process.kill()
+    expected = weights(straight[1].executed)
+    assert [weights(tmp_path / f"out-{rank}.ipynb") for rank in (0, 1)] == [expected, expected]
+    assert list((tmp_path / "runs" / "spots").iterdir()) == [folder], "one run, resumed"
