@@ -31,8 +31,9 @@ def synthesise(
         seed: every random draw follows from it.
         private: length of the private contamination at 90°.
         noise: length of the noise of each image.
-        overlap: of a person's direction, the part opposite to the effect of a profile, in [0, 1); with 0 what pose
-            adds and what is the person's are nearly orthogonal, as random directions are, and no removal can harm.
+        overlap: length of the part of a person's direction in the planted subspace, in [0, 1), which leans away from
+            profiles; with 0 what pose adds is nearly orthogonal to people, as random directions are, and removing it
+            harms nobody. Measured on UMIST: 0.63 (0.63² = 0.40, see `pose_structure`).
 
     Raises:
         ValueError: fewer than 2 people, or than 4 images each.
