@@ -126,7 +126,8 @@ def truncated(network: Network, psi: float) -> Callable[..., Tensor]:
     """A generator with a mapping network, whose mapped latents are drawn towards their mean (StyleGAN, 2019).
 
     Args:
-        network: whose module has `mapping`, `synthesis` and `latent_dim`; the mean is over its inputs' classes.
+        network: whose module has `mapping`, `synthesis` and `latent_dim`: latents `[N, latent_dim]` → images; the mean
+            is over its inputs' classes.
         psi: 1 leaves everything as it is, 0 gives the image of the mean latent alone.
     """
     G: Any = network.module
