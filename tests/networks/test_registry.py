@@ -6,8 +6,9 @@ import sys
 import pytest
 import torch
 
+from gannb.losses import adversarial
 from gannb.networks import registry
-from gannb.random import generator
+from gannb.random import generator, seeded
 
 Z = torch.randn(4, 8, generator=generator("networks"))
 
@@ -19,6 +20,22 @@ def test_each_network_generates_and_judges_images_of_every_size(network: str, si
     images = registry.generator(network, 8, 8, size, 3, **options)(z)
     assert images.shape == (2, 3, size, size) and images.abs().max() <= 1
     assert registry.discriminator(network, 8, size, 3, **options)(images).shape == (2,)
+
+
+@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize("network", registry.NETWORKS)
+def test_each_network_learns_in_one_step_at_large_sizes(network: str, size: int) -> None:
+    with seeded(0, "large"):
+        G, D = registry.generator(network, 8, 2, size, 3), registry.discriminator(network, 2, size, 3)
+    real = torch.rand(4, 3, size, size, generator=generator("large")) * 2 - 1
+    for learner, loss in ((D, lambda: adversarial.non_saturating_d(D(real), D(G(Z)))), (G, lambda: -D(G(Z)).mean())):
+        optimiser = torch.optim.Adam(learner.parameters(), 1e-3)
+        before = [weight.detach().clone() for weight in learner.parameters()]
+        optimiser.zero_grad()
+        loss().backward()
+        optimiser.step()
+        assert all(weight.isfinite().all() for weight in learner.parameters())
+        assert any(not torch.equal(weight, old) for weight, old in zip(learner.parameters(), before))
 
 
 @pytest.mark.parametrize("network", registry.NETWORKS)
