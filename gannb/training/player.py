@@ -181,7 +181,8 @@ class Player:
         torch._foreach_lerp_(list(self.average.parameters()), list(self.module.parameters()), 1 - self.ema)
         pairs = list(zip(self.average.buffers(), self.module.buffers()))
         for dtype in {mine.dtype for mine, _ in pairs}:  # one kernel takes one type
-            torch._foreach_copy_(*map(list, zip(*(pair for pair in pairs if pair[0].dtype == dtype))))
+            mine, theirs = zip(*(pair for pair in pairs if pair[0].dtype == dtype))
+            torch._foreach_copy_(list(mine), list(theirs))
 
     def _materialise(self) -> None:
         """Give Adam its moments now, so that there is one list of tensors from step 0 on to save and to load into."""
