@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(LIMIT + 60)]
 
 def lab_command() -> list[str]:
     """What `make lab` runs once everything is installed, with this Python in place of .venv's."""
-    printed = subprocess.run(["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--no-print-directory", "-n", "lab"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     python, *rest = shlex.split(printed.strip().splitlines()[-1])
     assert python.endswith("bin/python") and rest[-1] == "notebooks"
     return [sys.executable, *rest[:-1], str(ROOT / "notebooks")]
