@@ -7,10 +7,16 @@ frame f lie symmetrically around its time f/15 s (at -25, -8.3, +8.3 and +25 ms)
 from __future__ import annotations
 
 import hashlib
+import importlib
+import os
+import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from gannb.random import key
 from gannb.runs.files import write_with
@@ -105,9 +111,7 @@ def from_samples(samples: np.ndarray, rate: int, name: str = "speech") -> Speech
             f"recorded at {rate} Hz: nothing above {rate // 2} Hz, those mel bands are empty; 16 kHz is better"
         )
     if rate != SAMPLE_RATE:
-        import librosa
-
-        samples = librosa.resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE)
+        samples = load_librosa().resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE)
         notes.append(f"resampled from {rate} to {SAMPLE_RATE} Hz")
     return Speech(np.ascontiguousarray(samples, dtype=np.float32), name, tuple(notes))
 
@@ -154,15 +158,27 @@ def log_mel(speech: Speech, n_mels: int = N_MELS, cache: Path | None = None) -> 
 
 
 def _log_mel(samples: np.ndarray, n_mels: int) -> np.ndarray:
-    import librosa
-
     frames = int(len(samples) // (HOP * MELS_PER_FRAME)) * MELS_PER_FRAME
     before = WINDOW // 2 + HOP * (MELS_PER_FRAME - 1) // 2  # puts the four windows of a pose frame around its time
     padded = np.pad(samples, (before, WINDOW))
-    power = librosa.feature.melspectrogram(
+    power = load_librosa().feature.melspectrogram(
         y=padded, sr=SAMPLE_RATE, n_fft=WINDOW, hop_length=HOP, n_mels=n_mels, center=False, power=2.0
     )
     return np.ascontiguousarray(np.log(power[:, :frames].T + FLOOR), dtype=np.float32)
+
+
+@cache
+def load_librosa() -> Any:
+    """Import librosa and what it compiles on import, one process at a time.
+
+    Where two processes compile at once, numba keeps a mixture of both, and every later process that uses it ends with a
+    segmentation fault (numba issue 10128).
+    """
+    user = getattr(os, "getuid", lambda: 0)()
+    with FileLock(Path(tempfile.gettempdir()) / f"gannb-{user}-numba.lock"):
+        for part in ("util.utils", "core.audio", "core.pitch", "feature", "onset"):
+            importlib.import_module(f"librosa.{part}")
+    return importlib.import_module("librosa")
 
 
 # ----------------------------------------------------------------------------------------------------------------

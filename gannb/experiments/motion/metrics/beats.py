@@ -9,22 +9,18 @@ On synthetic motion, whose strokes fall on stressed syllables, that difference i
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from filelock import FileLock
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import argrelmin, find_peaks
 from torch import Tensor
 
 from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.data.clips import FPS
-from gannb.experiments.motion.data.speech import HOP, SAMPLE_RATE
+from gannb.experiments.motion.data.speech import HOP, SAMPLE_RATE, load_librosa
 from gannb.metrics.score import Score
 from gannb.random import key
 
@@ -93,20 +89,11 @@ _BEATING = tuple(range(1, 7))  # shoulders, elbows, wrists: the joints of the up
 
 
 def speech_onsets(mel: Tensor) -> list[np.ndarray]:
-    """Onsets in seconds of each clip's log-mel `[N, 4·T, n_mels]` (not normalised), by librosa's peak picking.
-
-    One process at a time: where two compile the peak picking at once, numba keeps a mixture that ends every later
-    process with a segmentation fault (numba issue 10128).
-    """
-    import librosa
-
-    user = getattr(os, "getuid", lambda: 0)()
-    onsets = []
-    with FileLock(Path(tempfile.gettempdir()) / f"gannb-{user}-numba.lock"):
-        for clip in mel.float().cpu().numpy():
-            level = 10 / np.log(10) * clip.T
-            flux = librosa.onset.onset_strength(S=level, sr=SAMPLE_RATE, hop_length=HOP, center=False)
-            onsets.append(librosa.onset.onset_detect(onset_envelope=flux, sr=SAMPLE_RATE, hop_length=HOP, units="time"))
+    """Onsets in seconds of each clip's log-mel `[N, 4·T, n_mels]` (not normalised), by librosa's peak picking."""
+    onset, onsets = load_librosa().onset, []
+    for clip in mel.float().cpu().numpy():
+        flux = onset.onset_strength(S=10 / np.log(10) * clip.T, sr=SAMPLE_RATE, hop_length=HOP, center=False)
+        onsets.append(onset.onset_detect(onset_envelope=flux, sr=SAMPLE_RATE, hop_length=HOP, units="time"))
     return onsets
 
 

@@ -1,8 +1,13 @@
 """Speech: what is refused and why, the grid of the features, the cache, the synthetic voice."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,3 +111,22 @@ def test_real_speech_is_read(shared_data):
     for path in sorted((shared_data / "speech").glob("*.ogg")):
         said = sp.read(path)
         assert 10 < said.seconds < 20 and np.isfinite(sp.log_mel(said)).all()
+
+
+LOADING = """
+from gannb.experiments.motion.data.speech import load_librosa
+print("ready", flush=True)
+load_librosa()
+"""
+
+
+def test_one_process_at_a_time_compiles_what_librosa_compiles(tmp_path):
+    """Two at once leave numba's cache a mixture that ends every later process (numba issue 10128)."""
+    there = {"TMPDIR": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    with FileLock(tmp_path / f"gannb-{os.getuid()}-numba.lock"):
+        other = subprocess.Popen([sys.executable, "-c", LOADING], env=os.environ | there, stdout=subprocess.PIPE)
+        assert other.stdout.readline() == b"ready\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(3)
+        assert not list(tmp_path.rglob("guf-*.nbi")), "nothing is compiled while another process does"
+    assert other.wait(120) == 0 and list(tmp_path.rglob("guf-*peak_pick*.nbi"))

@@ -1,14 +1,11 @@
-import librosa
 import numpy as np
 import pytest
 import torch
-from filelock import FileLock
 
 from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.data.clips import FPS
 from gannb.experiments.motion.data.corpus import Corpus
 from gannb.experiments.motion.data.synthetic import STYLES, record
-from gannb.experiments.motion.metrics import beats as module
 from gannb.experiments.motion.metrics.beats import (
     VARIANTS,
     BeatVariant,
@@ -164,18 +161,3 @@ def test_unknown_variants_and_unequal_counts_are_refused():
         beat_consistency(noise(2), times(2), "naive")
     with pytest.raises(ValueError, match="2 clips of motion and 3 of onsets"):
         beat_consistency(noise(2), times(3), "aist")
-
-
-def test_one_process_at_a_time_compiles_the_peak_picking(monkeypatch):
-    """Two at once leave numba's cache a mixture that ends every later process (numba issue 10128)."""
-    locks, held = [], []
-    detect = librosa.onset.onset_detect
-
-    def detected(**given):
-        held.append(locks[-1].is_locked)
-        return detect(**given)
-
-    monkeypatch.setattr(module, "FileLock", lambda path: locks.append(FileLock(path)) or locks[-1])
-    monkeypatch.setattr(librosa.onset, "onset_detect", detected)
-    assert len(speech_onsets(torch.randn(2, 400, 64, generator=generator("noise", 0)))) == 2
-    assert held == [True, True] and not locks[-1].is_locked
