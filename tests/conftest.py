@@ -1,5 +1,6 @@
 """What the tests share: where the project stands, and where real data may be found."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data beside the project (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Torch on one thread, so that sums are taken in one order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

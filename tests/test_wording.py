@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PROSE = {
     r"\b(is|was|were|be|been|are) told\b|\btold\b": "configured, given",
     r"\bthe eyes\b|\beyes (that|for|of)\b": "feature extractor",
+    r"\bby eye\b": "look at",
     r"\broads?\b": "extension, variant",
     r"\b(ungiven|unheard)\b": "pending",
     r"\bat the helm\b|\bhelm\b": "steering, session",

@@ -36,12 +36,7 @@ def test_on_a_card_in_a_process_of_its_own() -> None:
     assert done.returncode == 0 and " 1 skipped" in done.stdout, done.stdout[-3000:]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @alone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from gannb.control.parameter import DynamicParameter
 from gannb.control.schedules import Schedule
 from gannb.data.batches import Batches
 from gannb.experiments.schedules.meta.lookahead import LookAhead
-from gannb.losses.adversarial import LOSSES, least_squares
+from gannb.losses.adversarial import LOSSES, bce, least_squares
 from gannb.losses.penalties import PENALTIES, gradient_penalty
 from gannb.random import generator, seeded
 from gannb.runs.folder import Run
@@ -56,6 +57,21 @@ def fake(turn: Turn) -> torch.Tensor:
 
 def number(name: str, value: float, low: float, high: float) -> DynamicParameter:
     return DynamicParameter(name, value, low=low, high=high, integer=isinstance(value, int))
+
+
+def declared(folder: Path, *, width: int = 16, batch_norm: bool = False, **given: object) -> Trainer:
+    """A GAN whose numbers are those that its parameters declare; not started."""
+    G, D = networks(width=width, batch_norm=batch_norm)
+    run = open_run(folder, **given)
+
+    def d_loss(turn):
+        return bce(turn.D(turn.batch), turn.now.real_label) + bce(turn.D(fake(turn)), 0.0)
+
+    players = [
+        Player("D", D, d_loss, lr=lambda now: now.lr),
+        Player("G", G, lambda turn: bce(turn.D(fake(turn)), 1.0), lr=lambda now: now.lr, ema=0.9),
+    ]
+    return Trainer(players, Batches(POINTS, 16, seed=0), Numbers.of(run.params), run, checkpoint_every=5)
 
 
 def sagan(run: Run) -> Trainer:

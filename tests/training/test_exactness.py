@@ -27,12 +27,7 @@ def how(request, monkeypatch):
     monkeypatch.setenv("TOY_CAPTURE", "on" if request.param == "captured" else "off")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def steer(trainer, moves):

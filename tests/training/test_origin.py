@@ -6,29 +6,13 @@ import pytest
 
 from gannb.comparison.two_runs import compare
 from gannb.control.commands import Command
-from gannb.control.numbers import Numbers
-from gannb.data.batches import Batches
-from gannb.losses.adversarial import bce
 from gannb.runs.folder import RunError
 from gannb.training.checkpoint import CheckpointError
-from gannb.training.player import Player
-from gannb.training.trainer import Trainer
-from tests.training.regimes import POINTS, REGIMES, fake, networks, open_run
+from tests.training.regimes import REGIMES, declared, open_run
 
 
 def toy(folder, **given):
-    """A GAN whose numbers are those that its parameters declare."""
-    G, D = networks()
-    run = open_run(folder, **given)
-
-    def d_loss(turn):
-        return bce(turn.D(turn.batch), turn.now.real_label) + bce(turn.D(fake(turn)), 0.0)
-
-    players = [
-        Player("D", D, d_loss, lr=lambda now: now.lr),
-        Player("G", G, lambda turn: bce(turn.D(fake(turn)), 1.0), lr=lambda now: now.lr, ema=0.9),
-    ]
-    return Trainer(players, Batches(POINTS, 16, seed=0), Numbers.of(run.params), run, checkpoint_every=5).start()
+    return declared(folder, **given).start()
 
 
 @pytest.fixture(scope="module")

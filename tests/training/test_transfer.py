@@ -12,28 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gannb.config.faults import ParameterError
-from gannb.control.numbers import Numbers
-from gannb.data.batches import Batches
-from gannb.losses.adversarial import bce
 from gannb.runs.checks import RunError
-from gannb.training.player import Player, layers
+from gannb.training.player import layers
 from gannb.training.trainer import Trainer
 from gannb.training.transfer import _copy
-from tests.training.regimes import POINTS, Toy, fake, networks, open_run
-
-
-def toy(folder: Path, *, width: int = 16, batch_norm: bool = False, **given: object) -> Trainer:
-    G, D = networks(width=width, batch_norm=batch_norm)
-    run = open_run(folder, **given)
-
-    def d_loss(turn):
-        return bce(turn.D(turn.batch), turn.now.real_label) + bce(turn.D(fake(turn)), 0.0)
-
-    players = [
-        Player("D", D, d_loss, lr=lambda now: now.lr),
-        Player("G", G, lambda turn: bce(turn.D(fake(turn)), 1.0), lr=lambda now: now.lr, ema=0.9),
-    ]
-    return Trainer(players, Batches(POINTS, 16, seed=0), Numbers.of(run.params), run, checkpoint_every=5)
+from tests.training.regimes import Toy, declared, open_run
 
 
 def state(trainer: Trainer, player: str, part: str = "module") -> dict[str, torch.Tensor]:
@@ -47,7 +30,7 @@ def equal(one: dict, other: dict) -> bool:
 
 @pytest.fixture(scope="module")
 def parent(tmp_path_factory) -> Trainer:
-    trainer = toy(tmp_path_factory.mktemp("parent"))
+    trainer = declared(tmp_path_factory.mktemp("parent"))
     trainer.fit(steps=20, quiet=True)
     return trainer
 
@@ -61,7 +44,7 @@ def report(trainer: Trainer, player: str, part: str = "module") -> dict:
 
 
 def test_a_run_gives_networks_and_averages_but_no_moments(parent: Trainer, tmp_path: Path, capsys) -> None:
-    trainer = toy(tmp_path, init_from=str(parent.run.folder)).start()
+    trainer = declared(tmp_path, init_from=str(parent.run.folder)).start()
     for player, part in (("G", "module"), ("G", "average"), ("D", "module")):
         assert equal(state(trainer, player, part), state(parent, player, part))
     assert not equal(state(trainer, "G"), state(trainer, "G", "average"))
@@ -71,17 +54,17 @@ def test_a_run_gives_networks_and_averages_but_no_moments(parent: Trainer, tmp_p
 
 
 def test_the_best_of_a_run_is_taken_where_it_keeps_one(parent: Trainer, tmp_path: Path) -> None:
-    kept = toy(tmp_path / "kept")
+    kept = declared(tmp_path / "kept")
     kept.every(steps=10, do=lambda t: t.keep_best("kid", -1.0 if t.step == 10 else 0.0))
     kept.fit(steps=20, quiet=True)
-    trainer = toy(tmp_path / "new", init_from=str(kept.run.folder)).start()
+    trainer = declared(tmp_path / "new", init_from=str(kept.run.folder)).start()
     assert equal(state(trainer, "G", "average"), kept.best_network("G").state_dict())
 
 
 def test_names_without_a_player_go_to_the_network_that_they_fit(parent: Trainer, tmp_path: Path, capsys) -> None:
     file = tmp_path / "model.safetensors"
     safetensors.torch.save_file(state(parent, "G"), file)
-    trainer, fresh = toy(tmp_path, init_from=str(file)).start(), toy(tmp_path)
+    trainer, fresh = declared(tmp_path, init_from=str(file)).start(), declared(tmp_path)
     assert equal(state(trainer, "G"), state(parent, "G")) and equal(state(trainer, "G", "average"), state(parent, "G"))
     assert equal(state(trainer, "D"), state(fresh, "D"))
     assert "D starts anew" in capsys.readouterr().out
@@ -90,13 +73,13 @@ def test_names_without_a_player_go_to_the_network_that_they_fit(parent: Trainer,
 def test_nested_torch_dictionaries_and_their_moving_average(parent: Trainer, tmp_path: Path) -> None:
     nested = {"G": state(parent, "G"), "D": state(parent, "D"), "G_ema": state(parent, "G", "average")}
     torch.save({"step": 7, "networks": nested}, tmp_path / "other.pt")
-    trainer = toy(tmp_path, init_from=str(tmp_path / "other.pt")).start()
+    trainer = declared(tmp_path, init_from=str(tmp_path / "other.pt")).start()
     for player, part in (("G", "module"), ("G", "average"), ("D", "module")):
         assert equal(state(trainer, player, part), state(parent, player, part))
 
 
 def test_other_widths_are_filled_as_far_as_both_reach(parent: Trainer, tmp_path: Path, capsys) -> None:
-    trainer = toy(tmp_path, width=24, batch_norm=True, init_from=str(parent.run.folder))
+    trainer = declared(tmp_path, width=24, batch_norm=True, init_from=str(parent.run.folder))
     before = state(trainer, "G")
     trainer.start()
     after, theirs = state(trainer, "G"), state(parent, "G")
@@ -128,7 +111,7 @@ def test_every_pair_of_shapes_is_copied_where_they_overlap(shapes: tuple[list[in
 
 
 def test_frozen_layers_of_d_stay_and_everything_else_learns(tmp_path: Path) -> None:
-    trainer = toy(tmp_path, freeze_d=1)
+    trainer = declared(tmp_path, freeze_d=1)
     before = {name: state(trainer, name) for name in ("G", "D")}
     trainer.fit(steps=10, quiet=True)
     moved = {f"{p}.{n}" for p in before for n, t in state(trainer, p).items() if not torch.equal(t, before[p][n])}
@@ -138,7 +121,7 @@ def test_frozen_layers_of_d_stay_and_everything_else_learns(tmp_path: Path) -> N
 
 def test_a_factor_scales_adam_s_first_step(tmp_path: Path) -> None:
     def first_step(**given: object) -> dict[str, torch.Tensor]:
-        trainer = toy(tmp_path, **given)
+        trainer = declared(tmp_path, **given)
         before = state(trainer, "D")
         trainer.fit(steps=1, quiet=True)
         return {name: tensor - before[name] for name, tensor in state(trainer, "D").items()}
@@ -160,16 +143,16 @@ def test_resuming_is_exact_and_needs_the_file_no_more(parent: Trainer, tmp_path:
     file = tmp_path / "start.safetensors"
     safetensors.torch.save_file({f"G.{name}": tensor for name, tensor in state(parent, "G").items()}, file)
     given = {"init_from": str(file), "freeze_d": 1, "layer_rates": {"G.0": 0.5}}
-    whole = toy(tmp_path / "whole", **given)
+    whole = declared(tmp_path / "whole", **given)
     whole.fit(steps=16, quiet=True)
-    first = toy(tmp_path / "parts", **given)
+    first = declared(tmp_path / "parts", **given)
     first.fit(steps=7, quiet=True)
     file.unlink()
-    again = toy(tmp_path / "parts", **given, resume=str(first.run.folder))
+    again = declared(tmp_path / "parts", **given, resume=str(first.run.folder))
     assert Toy(**given, resume=str(first.run.folder)).on_this_machine()
     again.fit(steps=16, quiet=True)
     assert again.weights() == whole.weights() and len(again.run.events("initialised")) == 3
-    assert toy(tmp_path / "plain").start().weights() != whole.weights()
+    assert declared(tmp_path / "plain").start().weights() != whole.weights()
 
 
 # ------------------------------------------------------------------------------------------------ what is refused
@@ -227,7 +210,7 @@ def test_bad_files_are_named_before_a_folder_is_made_and_no_code_is_run(parent: 
 )
 def test_layers_that_are_not_there_are_named(given: dict, expected: str, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=expected):
-        toy(tmp_path, **given)
+        declared(tmp_path, **given)
 
 
 @pytest.mark.parametrize("rates", [{"G": 0.1}, {"G.0": -1}, {"G.0": float("nan")}, {"G.0": "fast"}, {"G.0": True}])
@@ -239,7 +222,7 @@ def test_bad_rates_are_refused_with_the_parameters(rates: dict) -> None:
 def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
     torch.save({"conv.weight": torch.ones(3)}, tmp_path / "other.pt")
     with pytest.raises(RunError, match=r"nothing in other\.pt matches .* such as conv\.weight, this run's"):
-        toy(tmp_path, init_from=str(tmp_path / "other.pt")).start()
+        declared(tmp_path, init_from=str(tmp_path / "other.pt")).start()
 
 
 def test_a_branch_brings_its_own_weights(tmp_path: Path) -> None:

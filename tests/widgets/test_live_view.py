@@ -18,13 +18,7 @@ from gannb.widgets.live_view import LiveView, live
 from gannb.widgets.picture import png
 from tests.training.regimes import open_run, sagan
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -17,12 +17,7 @@ WHERE = {"scarce": (20, 1.0, (0.1, 0.8)), "plenty": (400, 0.3, (1.0, 0.01))}
 EPOCHS = 100
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def outcome(folder, where, seed, variant):
