@@ -54,7 +54,12 @@ def writing(out: Path, origin: dict[str, Any]) -> Iterator[Path]:
         files.write_json(aside / MARK, origin)
         if out.exists():
             out.rename(old)
-        aside.rename(out)
+        try:
+            aside.rename(out)
+        except OSError:  # what was there stays there
+            if old.exists():
+                old.rename(out)
+            raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
