@@ -1,6 +1,7 @@
 """`gannb export`: a folder from which a fresh process, without the trainer, loads the same network."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,7 @@ CASES["sagan"] = lambda runs: images(runs, "sagan", network_options={"attention_
 CASES |= {"points": points, "gestures": gestures}
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("case", CASES)
 def test_a_fresh_process_loads_the_same_network_without_the_trainer(case: str, tmp_path: Path, monkeypatch) -> None:
     if case not in TRACED:
@@ -72,7 +74,8 @@ def test_a_fresh_process_loads_the_same_network_without_the_trainer(case: str, t
     network = Trained.of(run.folder).network()
     inputs = network.inputs(5, generator("test"))
     torch.save(inputs, tmp_path / "inputs.pt")
-    done = subprocess.run([sys.executable, "-c", LOAD], cwd=out, capture_output=True, text=True)
+    one_thread_too = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", LOAD], cwd=out, env=one_thread_too, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with torch.no_grad():
         expected = network.module(*inputs)
