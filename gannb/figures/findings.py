@@ -67,7 +67,7 @@ class Finding:
         low, high = found.interval or (float(found),) * 2
         sign = -1 if (self.better or self.measured.better) == "high" else 1
         seeds = found.protocol["seeds"]
-        concluded = f"{ours if sign * float(found) < 0 else theirs} is better"
+        concluded = f"in favour of {ours if sign * float(found) < 0 else theirs}"
         if low <= 0 <= high:
             concluded = "no difference is shown"
         elif seeds < ENOUGH:

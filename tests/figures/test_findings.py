@@ -22,9 +22,10 @@ def measured(monkeypatch):
 
 def test_the_sentence_says_what_the_interval_allows(measured):
     assert (
-        "First against second: -" in measured.sentence and "(95 % over 6 seeds); first is better." in measured.sentence
+        "First against second: -" in measured.sentence
+        and "(95 % over 6 seeds); in favour of first." in measured.sentence
     )
-    assert "second is better" in replace(measured, better="high").sentence, "the direction is the declared one"
+    assert "in favour of second" in replace(measured, better="high").sentence, "the direction is the declared one"
     assert replace(measured, compare=[["b", "c"]]).sentence.endswith("no difference is shown.")
     assert replace(measured, note="Small.").sentence.endswith("better. Small.")
 
