@@ -27,7 +27,7 @@ def test_the_sentence_says_what_the_interval_allows(measured):
     )
     assert "in favour of second" in replace(measured, better="high").sentence, "the direction is the declared one"
     assert replace(measured, compare=[["b", "c"]]).sentence.endswith("no difference is shown.")
-    assert replace(measured, note="Small.").sentence.endswith("better. Small.")
+    assert replace(measured, note="Small.").sentence.endswith("in favour of first. Small.")
 
 
 def test_few_seeds_decide_nothing(measured, monkeypatch):
