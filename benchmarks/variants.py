@@ -86,7 +86,8 @@ def main() -> None:
     path, options = plan.find(args.sweep), dict(each.split("=", 1) for each in args.options)
     sweep, name = plan.read(path), device.named(path.stem, card)
     kept = result(name)
-    shown = {name: Path(value).name for name, value in options.items()}  # no path of this machine
+    parts = {name: value.split("=") for name, value in options.items()}  # such as resnet56=FILE
+    shown = {name: "=".join(Path(part).name for part in each) for name, each in parts.items()}  # no path of a machine
     flags = [f"-p {name}={value}" for name, value in shown.items()]
     flags += ["--curves", *args.curves] if args.curves else []
     options["device"] = str(card)
