@@ -24,6 +24,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gannb.data.arrays import ArrayError, Arrays
 from gannb.data.decoder import Page, decode
+from gannb.data.formats import Size, sides
 from gannb.tables import ShownAsTable, Table
 
 DEPTHS = (8, 10, 12, 14, 16)
@@ -314,13 +315,31 @@ def to_channels(values: np.ndarray, channels: int) -> np.ndarray:
     return red + GREEN * (green - red) + BLUE * (blue - red)
 
 
-def resized(values: np.ndarray, size: int) -> np.ndarray:
-    """Images `[H, W, C]` in [0, 1] brought to `[size, size, C]`: bicubic, antialiased, in single precision."""
-    if values.shape[:2] == (size, size):
+def resized(values: np.ndarray, size: Size) -> np.ndarray:
+    """Images `[H, W, C]` in [0, 1] brought to `[height, width, C]`: bicubic, antialiased, in single precision."""
+    height, width = sides(size)
+    if values.shape[:2] == (height, width):
         return np.ascontiguousarray(values)
     bands = [Image.fromarray(np.ascontiguousarray(values[..., band])) for band in range(values.shape[2])]
-    smaller = [np.asarray(band.resize((size, size), Image.Resampling.BICUBIC)) for band in bands]
+    smaller = [np.asarray(band.resize((width, height), Image.Resampling.BICUBIC)) for band in bands]
     return np.stack(smaller, axis=2).clip(0, 1)
+
+
+def padded(values: np.ndarray, size: Size) -> np.ndarray:
+    """Images `[H, W, C]` in [0, 1], resized until they fit into `[height, width, C]`, on the mean colour of their edge.
+
+    Args:
+        values: the image.
+        size: that is wanted.
+    """
+    (height, width), (tall, wide) = sides(size), values.shape[:2]
+    scale = min(height / tall, width / wide)
+    inner = resized(values, (max(1, round(tall * scale)), max(1, round(wide * scale))))
+    edge = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean(0)
+    whole = np.broadcast_to(edge, (height, width, values.shape[2])).copy()
+    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
+    whole[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return whole
 
 
 def _range(values: np.ndarray) -> tuple[float, float, bool]:

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gannb.data.image_files import ImageFiles, NoUsableImages, Report, resized, to_channels
+from gannb.data.formats import FITS, Size, middle, sides
+from gannb.data.image_files import ImageFiles, NoUsableImages, Report, padded, resized, to_channels
 from gannb.random import key
 from gannb.tables import ShownAsTable, Table
 
-Fit = Literal["crop", "resize"]
-_WANTED = 300  # images that a folder of large frames is cropped into
+CROPPED = 300
+"""Images that a folder of large frames is cropped into."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,25 +111,28 @@ class Images(ShownAsTable):
 
 def read_images(
     path: str | Path,
-    size: int = 64,
+    size: Size = 64,
     *,
     channels: int = 1,
-    fit: Fit = "resize",
+    fit: str = "resize",
+    cropped: int = CROPPED,
     seed: int = 0,
 ) -> Images:
     """Read a folder or an `.npz` file, as `ImageFiles` does; what cannot be used is named in the report and skipped.
 
     Args:
         path: the folder, the file, or `file.npz:array` where it holds several.
-        size: height and width of the images in pixels.
+        size: height and width of the images in pixels, one number for a square.
         channels: 1 makes colour grey, 3 repeats grey.
-        fit: "resize" shrinks or enlarges the middle square; "crop" keeps the pixels as they are, and cuts out of each
-            picture as many places as give 300 images in all, but no more than would fit side by side: the middle, or
-            random places that follow from `seed`.
+        fit: "resize" shrinks or enlarges the largest middle part of these proportions. "pad" shrinks or enlarges the
+            whole picture until it fits, and fills the rest with the mean colour of its edge. "crop" keeps the pixels
+            as they are, and cuts out of each picture as many places as give `cropped` images in all, but no more than
+            would fit side by side: the middle, or random places that follow from `seed`.
+        cropped: images that "crop" makes of all pictures; 0 for one of each.
         seed: of the random places.
 
     Returns:
-        Images `[N, channels, size, size]`.
+        Images `[N, channels, height, width]`.
 
     Raises:
         FileNotFoundError: no such folder or file.
@@ -138,18 +141,20 @@ def read_images(
     """
     if channels not in (1, 3):
         raise ValueError(f"channels={channels}; allowed are 1 (grey) and 3 (colour)")
-    if fit not in ("crop", "resize"):
-        raise ValueError(f"fit={fit!r}; allowed are 'crop' and 'resize'")
-    files = ImageFiles(path)
+    if fit not in FITS:
+        raise ValueError(f"fit={fit!r}; allowed are {', '.join(map(repr, FITS))}")
+    files, (height, width) = ImageFiles(path), sides(size)
+    bring = padded if fit == "pad" else resized
     skipped, names, used = list(files.skipped), list[str](), list[tuple[str, str]]()
     images: list[np.ndarray] = []
     for picture, values in files.read():
         name, what = picture.name, files.what(picture)
-        if fit == "crop" and min(picture.shape[:2]) < size:
-            skipped.append((name, f"{what} is smaller than {size}×{size}; fit='resize' would take it"))
+        if fit == "crop" and (picture.shape[0] < height or picture.shape[1] < width):
+            skipped.append((name, f"{what} is smaller than {width}×{height}; fit='resize' would take it"))
             continue
-        tiles = list(_tiles(values, size, fit, len(files), key(seed, "crops", name)))
-        images += [resized(to_channels(files.unit(picture, tile), channels), size) for tile in tiles]
+        crops = max(1, math.ceil(cropped / len(files))) if fit == "crop" else 0
+        tiles = list(_tiles(values, (height, width), crops, key(seed, "crops", name))) if fit != "pad" else [values]
+        images += [bring(to_channels(files.unit(picture, tile), channels), size) for tile in tiles]
         names += [name if len(tiles) == 1 else f"{name}#{i}" for i in range(len(tiles))]
         used.append((name, what))
     if not images:
@@ -158,15 +163,14 @@ def read_images(
     return Images(pixels, tuple(names), files.path.name, Report(tuple(used), tuple(skipped)))
 
 
-def _tiles(values: np.ndarray, size: int, fit: Fit, pictures: int, seed: int) -> Iterator[np.ndarray]:
-    """The middle square of a picture, or its share of the crops."""
+def _tiles(values: np.ndarray, size: tuple[int, int], most: int, seed: int) -> Iterator[np.ndarray]:
+    """At most so many crops of a picture, as many as fit side by side; with 0, the largest middle part to resize."""
     height, width = values.shape[:2]
-    side, crops = min(height, width), 1
-    if fit == "crop":
-        side, crops = size, max(1, min((height // size) * (width // size), math.ceil(_WANTED / pictures)))
-    places = [((height - side) // 2, (width - side) // 2)]
+    tall, wide = size if most else middle(values.shape, size)
+    crops = min((height // tall) * (width // wide), most)
+    places = [((height - tall) // 2, (width - wide) // 2)]
     if crops > 1:
         rng = np.random.default_rng(seed)
-        places = [(rng.integers(height - side + 1), rng.integers(width - side + 1)) for _ in range(crops)]
+        places = [(rng.integers(height - tall + 1), rng.integers(width - wide + 1)) for _ in range(crops)]
     for top, left in places:
-        yield values[top : top + side, left : left + side]
+        yield values[top : top + tall, left : left + wide]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gannb.data.images import Fit, Images, Report, read_images
+from gannb.data.formats import Size, sides
+from gannb.data.images import Images, Report, read_images
 from gannb.random import key
 from gannb.tables import ShownAsTable, Table
 
@@ -20,18 +21,18 @@ RENDERED = "rendered"
 
 def load(
     data: str = RENDERED,
-    size: int = 64,
+    size: Size = 64,
     seed: int = 0,
     *,
     count: int = 300,
-    fit: Fit = "crop",
+    fit: str = "crop",
 ) -> Images:
-    """Load grey particle images `[N, 1, size, size]`.
+    """Load grey particle images `[N, 1, height, width]`.
 
     Args:
         data: "rendered", or a folder or `.npz` file for `gannb.data.images.read_images`, which says what `fit` and
             its errors mean.
-        size: height and width in pixels.
+        size: height and width in pixels, one number for a square.
         seed: of the rendering, or of random crops.
         count: how many images are rendered.
         fit: see `read_images`.
@@ -42,57 +43,58 @@ def load(
 # ---- rendering -------------------------------------------------------------------------------------------------
 
 
-def render(count: int = 300, size: int = 64, seed: int = 0) -> Images:
+def render(count: int = 300, size: Size = 64, seed: int = 0) -> Images:
     """Render particle images; image i is the same whatever `count` is. A pixel is about 0.2 µm, whatever `size` is.
 
     Args:
         count: how many.
-        size: height and width in pixels.
+        size: height and width in pixels, one number for a square.
         seed: of everything random in them.
 
     Raises:
         ValueError: fewer than one image, or fewer than 16 pixels.
     """
-    if count < 1 or size < 16:
+    shape = sides(size)
+    if count < 1 or min(shape) < 16:
         raise ValueError(f"count={count}, size={size}; allowed are at least 1 image of at least 16 pixels")
-    pictures = np.stack([_picture(size, np.random.default_rng(key(seed, "rendered", i))) for i in range(count)])
+    pictures = np.stack([_picture(shape, np.random.default_rng(key(seed, "rendered", i))) for i in range(count)])
     names = tuple(f"rendered_{i:03d}" for i in range(count))
-    report = Report(used=tuple((name, f"{size}×{size} rendered") for name in names))
+    report = Report(used=tuple((name, f"{shape[1]}×{shape[0]} rendered") for name in names))
     return Images(torch.from_numpy(pictures)[:, None].float(), names, RENDERED, report)
 
 
-def _picture(size: int, rng: np.random.Generator) -> np.ndarray:
-    """One image `[size, size]` in [-1, 1]."""
-    transmitted = _background(size, rng)
+def _picture(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """One image `[height, width]` in [-1, 1]."""
+    transmitted, (height, width) = _background(shape, rng), shape
     density = rng.gamma(8.0, 18.0 / 8.0) / 64**2  # particles a pixel: about 18 on 64×64, more unequal than Poisson
     margin = 6  # particles outside reach in
-    for _ in range(rng.poisson(density * (size + 2 * margin) ** 2)):
-        row, column = rng.uniform(-margin, size + margin, 2)
-        transmitted += _particle(size, row, column, rng)
+    for _ in range(rng.poisson(density * ((height + 2 * margin) * (width + 2 * margin)))):
+        row, column = rng.uniform(-margin, (height + margin, width + margin))
+        transmitted += _particle(shape, row, column, rng)
     photons = 9000.0
     counted = rng.poisson(transmitted.clip(0.01) * photons) / photons
     return (counted * 2 - 1).clip(-1, 1)
 
 
-def _background(size: int, rng: np.random.Generator) -> np.ndarray:
+def _background(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """Uneven light: a level, a slope, clouds of what floats far out of focus, and the camera's grain."""
     from scipy.ndimage import gaussian_filter  # type: ignore[attr-defined]
 
-    rows, columns = np.mgrid[:size, :size] / 64 - 0.5
+    rows, columns = np.mgrid[: shape[0], : shape[1]] / 64 - 0.5
     light = rng.normal(0.655, 0.012) + rng.normal(0, 0.01) * rows + rng.normal(0, 0.01) * columns
     for smooth, spread in ((7.0, 0.010), (2.2, 0.010), (0.9, 0.012)):
-        clouds = gaussian_filter(rng.normal(0, 1, (size, size)), smooth, mode="reflect")
+        clouds = gaussian_filter(rng.normal(0, 1, shape), smooth, mode="reflect")
         light += clouds * spread * 2 * np.sqrt(np.pi) * smooth  # filtering leaves 1 / (2 √π smooth) of the deviation
     return light
 
 
-def _particle(size: int, row: float, column: float, rng: np.random.Generator) -> np.ndarray:
+def _particle(shape: tuple[int, int], row: float, column: float, rng: np.random.Generator) -> np.ndarray:
     """What one sphere takes from the light, by its distance from the focal plane (in depths of field)."""
     distance = rng.normal(0, 2.2)
     radius = rng.normal(1.5, 0.12)
     wide = radius * np.sqrt(1 + (0.5 * distance) ** 2)
     depth = rng.uniform(0.45, 0.62) / (1 + 0.7 * distance**2) + 0.06
-    rows, columns = np.ogrid[:size, :size]
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
     square = (rows - row) ** 2 + (columns - column) ** 2
     spot = np.exp(-square / (2 * wide**2))
     # Above the focal plane the sphere is a lens: a bright middle, and a dark ring around it.

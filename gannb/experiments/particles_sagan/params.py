@@ -12,6 +12,7 @@ from gannb.config.fields import execution, param
 from gannb.config.registered import registered
 from gannb.config.rules import rule, unknown
 from gannb.config.sources import Source
+from gannb.data.formats import FITS
 from gannb.metrics.feature_names import FEATURES
 from gannb.networks import registry
 
@@ -44,7 +45,7 @@ class ParticlesSagan(Experiment):
     data: str = _data("rendered", '"rendered", or a folder of grey images, or an .npz', source=DATA)
     seed: int = param(0, "every random draw follows from it", low=0)
     image_size: int = _data(32, "height and width", unit="px", low=16, high=256)
-    fit: str = _data("crop", "crop or resize larger images", choices=("crop", "resize"))
+    fit: str = _data("crop", "how images of other sizes are fitted", choices=FITS)
     exclude_worst: int = _data(0, "exclude so many of the poorest images (blur, contrast, saturation)", low=0)
     held_out: float = _data(0.2, "share held out for the final scores, by file order", low=0.05, high=0.5)
 

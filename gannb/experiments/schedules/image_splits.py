@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gannb.data import particles
 from gannb.data.arrays import Arrays
+from gannb.data.formats import Size, middle, sides
 from gannb.data.images import Images, read_images
 from gannb.data.labels import check, of_names
 from gannb.random import generator
@@ -64,7 +65,7 @@ class ImageSplits:
 
 def load(
     data: str = DIGITS,
-    size: int = 32,
+    size: Size = 32,
     *,
     seed: int = 0,
     validation: float = 0.1,
@@ -72,10 +73,11 @@ def load(
     count: int = 0,
     root: str | Path = "datasets",
     channels: int = 3,
+    fit: str = "resize",
     conditional: bool = False,
     labels: str = "",
 ) -> ImageSplits:
-    """Load images `[N, C, size, size]` in three parts.
+    """Load images `[N, C, height, width]` in three parts.
 
     Where the data has a test part of its own, that is `test`. Parts are drawn at random from `seed`, class by class,
     so that each holds every class; images without classes are split by file order, as neighbours may be alike.
@@ -85,13 +87,15 @@ def load(
             (torchvision's, from `root`, downloaded where they are missing and may be); or the folder of CIFAR-10's own
             batch files, a folder of images, or an `.npz` with `x_train` (and `x_test`, `y_train`, `y_test`) or one
             array of images.
-        size: height and width.
+        size: height and width, one number for a square; data sets by name give their largest middle part of these
+            proportions.
         seed: of the split.
         validation: shares of all, each above 0; together below 1.
         test: shares of all, each above 0; together below 1.
         count: at most so many images for training and validation; 0 for all.
         root: the folder of torchvision's data.
         channels: of folders and of arrays that could be read either way; digits have 1.
+        fit: of folders and arrays, as `read_images` says; "crop" takes the middle of each picture alone.
         conditional: whether classes are needed: of a folder, its subfolders are its classes.
         labels: a CSV with the classes of a folder's files instead.
 
@@ -101,9 +105,9 @@ def load(
     """
     if min(validation, test) <= 0 or validation + test >= 1:
         raise ValueError(f"validation={validation}, test={test}; allowed are shares above 0, together below 1")
-    if size < 8 or count < 0:
+    if min(sides(size)) < 8 or count < 0:
         raise ValueError(f"size={size}, count={count}; allowed are size ≥ 8 and count ≥ 0")
-    rest, tested = _read(data, size, count, Path(root).expanduser(), channels)
+    rest, tested = _read(data, size, count, Path(root).expanduser(), {"channels": channels, "fit": fit, "cropped": 0})
     if conditional or labels:
         rest = _with_classes(rest, labels, data)
     if tested is None:
@@ -158,7 +162,7 @@ def _split(whole: _Labelled, share: float, seed: int, stream: str) -> tuple[_Lab
     return whole[~held], whole[held]
 
 
-def _read(data: str, size: int, count: int, root: Path, channels: int) -> tuple[_Labelled, _Labelled | None]:
+def _read(data: str, size: Size, count: int, root: Path, how: dict[str, Any]) -> tuple[_Labelled, _Labelled | None]:
     """All images of a source; its own test part apart, where it has one."""
     if data in DATA_SETS:
         return DATA_SETS[data](size, count, root)
@@ -168,8 +172,8 @@ def _read(data: str, size: int, count: int, root: Path, channels: int) -> tuple[
     if (path / CIFAR10_FILE).is_file():
         return _cifar10(path, size)
     if path.suffix == ".npz" and "x_train" in (arrays := Arrays(path)):
-        return _parts(arrays, size, channels)
-    return _Labelled(read_images(path, size, channels=channels)), None
+        return _parts(arrays, size, how)
+    return _Labelled(read_images(path, size, **how)), None
 
 
 def _with_classes(whole: _Labelled, labels: str, data: str) -> _Labelled:
@@ -181,7 +185,7 @@ def _with_classes(whole: _Labelled, labels: str, data: str) -> _Labelled:
     return _Labelled(whole.images, *of_names(whole.images.names, labels))
 
 
-def _digits(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
+def _digits(size: Size, count: int, root: Path) -> tuple[_Labelled, None]:
     """1,797 written digits, 8×8 in 17 grey levels, enlarged (Alpaydin & Kaynak 1998)."""
     from sklearn.datasets import load_digits
 
@@ -190,7 +194,7 @@ def _digits(size: int, count: int, root: Path) -> tuple[_Labelled, None]:
     return _labelled(grey, size, DIGITS, torch.from_numpy(found.target).long()), None
 
 
-def _celeba(size: int, count: int, root: Path) -> tuple[_Labelled, _Labelled]:
+def _celeba(size: Size, count: int, root: Path) -> tuple[_Labelled, _Labelled]:
     train, valid, test = (
         _torchvision("CelebA", root, size, count, split=part, download=True) for part in ("train", "valid", "test")
     )
@@ -198,18 +202,18 @@ def _celeba(size: int, count: int, root: Path) -> tuple[_Labelled, _Labelled]:
     return _Labelled(Images(torch.cat([a.pixels, b.pixels]), a.names + b.names, a.source)), test
 
 
-def _parts(arrays: Arrays, size: int, channels: int) -> tuple[_Labelled, _Labelled | None]:
+def _parts(arrays: Arrays, size: Size, how: dict[str, Any]) -> tuple[_Labelled, _Labelled | None]:
     """`x_train`, and `x_test` where the file has it; with `y_train` and `y_test` where it has those."""
 
     def part(x: str, y: str) -> _Labelled:
-        images = read_images(f"{arrays.path}:{x}", size, channels=channels)
+        images = read_images(f"{arrays.path}:{x}", size, **how)
         return _Labelled(images, arrays.classes(y, len(images)) if y in arrays else None)
 
     return part("x_train", "y_train"), part("x_test", "y_test") if "x_test" in arrays else None
 
 
-def _torchvision(kind: str, root: Path, size: int, count: int, **options: Any) -> _Labelled:
-    """Images of a torchvision data set, the middle square of each; at most `count` of them are read."""
+def _torchvision(kind: str, root: Path, size: Size, count: int, **options: Any) -> _Labelled:
+    """Images of a torchvision data set, the middle part of each; at most `count` of them are read."""
     from torchvision import datasets
     from torchvision.transforms import functional as transform
 
@@ -224,12 +228,12 @@ def _torchvision(kind: str, root: Path, size: int, count: int, **options: Any) -
     rows = []
     for place in places.tolist():
         picture = found[place][0].convert("RGB")
-        square = transform.center_crop(picture, min(picture.size))
-        rows.append(transform.to_tensor(transform.resize(square, [size, size])) * 2 - 1)
+        part = transform.center_crop(picture, [*middle((picture.height, picture.width), size)])
+        rows.append(transform.to_tensor(transform.resize(part, [*sides(size)])) * 2 - 1)
     return _labelled(torch.stack(rows), size, kind.lower())
 
 
-def _cifar10(folder: Path, size: int, *, download: bool = False) -> tuple[_Labelled, _Labelled]:
+def _cifar10(folder: Path, size: Size, *, download: bool = False) -> tuple[_Labelled, _Labelled]:
     """CIFAR-10 from its official Python batch files, whose checksums torchvision verifies (Krizhevsky 2009)."""
     from torchvision.datasets import CIFAR10
 
@@ -251,15 +255,18 @@ def _cifar10(folder: Path, size: int, *, download: bool = False) -> tuple[_Label
     return labelled(train, "cifar10"), labelled(test, "cifar10_test")
 
 
-def _labelled(pixels: Tensor, size: int, source: str, classes: Any = None) -> _Labelled:
-    """Bicubic with antialiasing to `size`, kept within [-1, 1]."""
-    if pixels.shape[-1] != size:
-        pixels = F.interpolate(pixels, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
+def _labelled(pixels: Tensor, size: Size, source: str, classes: Any = None) -> _Labelled:
+    """The middle part, bicubic with antialiasing to `size`, kept within [-1, 1]."""
+    if pixels.shape[2:] != sides(size):
+        (height, width), (tall, wide) = pixels.shape[2:], middle(pixels.shape[2:], size)
+        top, left = (height - tall) // 2, (width - wide) // 2
+        part = pixels[:, :, top : top + tall, left : left + wide]
+        pixels = F.interpolate(part, sides(size), mode="bicubic", antialias=True).clamp(-1, 1)
     images = Images(pixels, tuple(f"{source}[{i}]" for i in range(len(pixels))), source)
     return _Labelled(images, None if classes is None else torch.as_tensor(classes))
 
 
-DATA_SETS: dict[str, Callable[[int, int, Path], tuple[_Labelled, _Labelled | None]]] = {
+DATA_SETS: dict[str, Callable[[Size, int, Path], tuple[_Labelled, _Labelled | None]]] = {
     DIGITS: _digits,
     particles.RENDERED: lambda size, count, root: (_Labelled(particles.load(particles.RENDERED, size)), None),
     "cifar10": lambda size, count, root: _cifar10(root / "cifar-10-batches-py", size, download=True),

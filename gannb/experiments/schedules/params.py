@@ -15,6 +15,7 @@ from gannb.config.registered import registered
 from gannb.config.rules import among, rule, unknown
 from gannb.config.sources import Source
 from gannb.control.schedules import SHAPES
+from gannb.data.formats import FITS
 from gannb.experiments.schedules.drivers import DRIVEN
 from gannb.experiments.schedules.meta.control_space import DOCUMENT_FEATURES, FEATURES, Range
 from gannb.metrics.feature_names import FEATURES as FEATURE_SPACES
@@ -77,6 +78,11 @@ _LATENT_VARIANCE = replace(_VARIANCE, acts_when=lambda v: not registry.NETWORKS[
 _AUGMENTATION = replace(PROBABILITY, acts_when=lambda v: bool(v.policy))
 
 
+def _of_files(v: Any) -> bool:
+    """Whether images come from a folder or an `.npz`."""
+    return any(data not in _MAYBE_DATA.words for data in (v.data, v.transfer_to))
+
+
 class Schedules(Experiment):
     """Parameters of `03_schedules`."""
 
@@ -89,6 +95,7 @@ class Schedules(Experiment):
     labels: str = _data(
         "", "a CSV (file name, class) of a folder; empty: its subfolders", source=Source(("",), (".csv",))
     )
+    fit: str = _data("resize", "how images of files are fitted", choices=FITS, optional=True, acts_when=_of_files)
     count: int = _data(0, "at most so many images for training; 0: all", low=0)
     validation: float = _data(0.1, "share held out for the controller's objective (ours; S3)", _SHARE)
     test: float = _data(0.2, "share for the scores, where the data has no test part", _SHARE)
@@ -192,6 +199,10 @@ class Schedules(Experiment):
         used = (v.data, v.transfer_to if v.variant == "learned" else "")
         lacking = [name for name in used if v.conditional and name in UNCLASSED]
         return f"{' and '.join(lacking)}: images without classes; take others, or transfer to none" if lacking else None
+
+    @rule("fit", "data", reads=("transfer_to",))
+    def _files(v: Any) -> str | None:
+        return None if v.fit == "resize" or _of_files(v) else f"fit is for files, and {v.data} is a data set by name"
 
     @rule("validation", "test")
     def _parts(v: Any) -> str | None:

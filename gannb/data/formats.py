@@ -1,0 +1,30 @@
+"""What images are brought to before they are learned: size, channels, and how they are fitted; known without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Size = int | Sequence[int]
+"""The side of a square, or height and width, in pixels."""
+
+FITS = ("crop", "pad", "resize")
+"""How pictures of other sizes are fitted (`gannb.data.images.read_images`)."""
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
+def middle(shape: Sequence[int], size: Size) -> tuple[int, int]:
+    """Height and width of the largest part of a picture that has the proportions of a size.
+
+    Args:
+        shape: height and width of the picture.
+        size: whose proportions.
+    """
+    (tall, wide), (height, width) = shape[:2], sides(size)
+    if tall * width > wide * height:
+        return max(1, round(wide * height / width)), wide
+    return tall, max(1, round(tall * width / height))
