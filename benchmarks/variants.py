@@ -59,10 +59,11 @@ def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) 
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     scores, history = Scores.from_dict(summary), History(folder / "metrics.jsonl")
     paths = {name: list(zip(history[name].steps.tolist(), history[name].values.tolist())) for name in curves}
+    own = ("this run", trial.variant, getattr(trial.params, "variant", ""))  # how a notebook may call the run itself
     seed, cost = trial.seed or 0, (summary["steps"], summary["seconds"], round(spent, 1))
     found = {added: list(Comparison.read(folder / file)) for file, added in FILES.items()}
     for i, kept in enumerate(found[""]):
-        if kept.variant in ("this run", trial.variant) and kept.seed == seed:
+        if kept.variant in own and kept.seed == seed:
             found[""][i] = replace(kept, variant=trial.variant, scores=kept.scores | scores, paths=kept.paths | paths)
             break
     else:
