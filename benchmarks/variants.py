@@ -19,6 +19,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import device
 
@@ -71,6 +72,11 @@ def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) 
     return {added: trials for added, trials in found.items() if trials}
 
 
+def deciding(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that decide what a trial gives: which variants a notebook trains beside it does not."""
+    return {name: value for name, value in settings.items() if name != "compared"}
+
+
 def main() -> None:
     """Run what is not there yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -98,7 +104,7 @@ def main() -> None:
         "hardware": hardware(card),
         "settings": read_yaml(path).get("values", {}) | shown,
     }
-    if len(kept) and kept.head.get("settings") != head["settings"] and not args.again:
+    if len(kept) and deciding(kept.head.get("settings", {})) != deciding(head["settings"]) and not args.again:
         parser.error(f"results/{name}.json was measured with other settings: --again measures anew")
     there = set() if args.again else {(trial.variant, trial.seed) for trial in kept}
     wanted = [

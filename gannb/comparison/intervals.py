@@ -139,6 +139,12 @@ def detectable(spread: float, n: int, power: float = 0.8, level: float = 0.05) -
     return spread / math.sqrt(n) * float(effect)
 
 
+def power_text(difference: Score) -> str:
+    """How large a mean difference the seeds of a paired difference would have shown (power 0.8, level 0.05)."""
+    least = detectable(difference.protocol["spread"], difference.protocol["seeds"])
+    return f"so many seeds show one of {least:.2g} in four of five cases"
+
+
 def concluded(difference: Score, enough: int = ENOUGH) -> str:
     """What a paired difference (`variant − other`, lower is better) allows to say: a sentence."""
     if not difference.available:
@@ -148,10 +154,7 @@ def concluded(difference: Score, enough: int = ENOUGH) -> str:
     if seeds < enough:
         return f"{difference.name} = {shown}: undecided, {seeds} seeds of at least {enough}"
     if low <= 0 <= high:
-        least = detectable(difference.protocol["spread"], seeds)
-        return (
-            f"{difference.name} = {shown} over {seeds} seeds: a null result, no difference is shown; "
-            f"so many seeds show one of {least:.2g} in four of five cases"
-        )
+        null = f"a null result, no difference is shown; {power_text(difference)}"
+        return f"{difference.name} = {shown} over {seeds} seeds: {null}"
     variant, other = difference.name.split(" − ")
     return f"{difference.name} = {shown} over {seeds} seeds: {variant if high < 0 else other} is better"

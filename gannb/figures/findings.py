@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from gannb.comparison.intervals import ENOUGH
+from gannb.comparison.intervals import ENOUGH, power_text
 from gannb.comparison.results import result
 from gannb.comparison.trials import Comparison
 from gannb.config.yaml_files import read_yaml
@@ -69,7 +69,7 @@ class Finding:
         seeds = found.protocol["seeds"]
         concluded = f"in favour of {ours if sign * float(found) < 0 else theirs}"
         if low <= 0 <= high:
-            concluded = "no difference is shown"
+            concluded = f"no difference is shown; {power_text(found)}"
         elif seeds < ENOUGH:
             concluded = f"too few seeds to decide ({ENOUGH} would)"
         shown = f"{found.ranged(signed=True)} in {self.axis.partition(' (')[0]} (95 % over {seeds} seeds)"

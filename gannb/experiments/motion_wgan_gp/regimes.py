@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 from gannb.experiments.motion.collapse import DIVERSITY
 from gannb.metrics.score import Score
 from gannb.runs.folder import Run
+from gannb.training.trainer import Trainer
 
 ASKED = (
     "collapsed", "fgd", "fgd_over_floor", "maje", "bc_stroke_over_shuffled", "diversity_share", "jerk", "bone_frames",
@@ -41,6 +42,12 @@ def training_of(run: Run, scores: Mapping[str, Score]) -> dict[str, float]:
     if (rank := w_follows_fgd(run)) is not None:
         found["w_follows_fgd"] = rank
     return found
+
+
+def fit_as_long(trainer: Trainer, processor_seconds: float) -> None:
+    """Train, epoch by epoch, until training has taken this much processor time in all, or an alarm stopped it."""
+    while trainer.processor_seconds < processor_seconds and not trainer.session.stopped:
+        trainer.fit(steps=trainer.step + trainer.batches.per_epoch, quiet=True)
 
 
 def w_follows_fgd(run: Run) -> float | None:

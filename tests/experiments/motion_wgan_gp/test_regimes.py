@@ -6,9 +6,9 @@ from gannb.experiments.motion.data.corpus import Corpus
 from gannb.experiments.motion.metrics.evaluation import evaluate
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.experiments.motion_wgan_gp.params import MotionWganGp
-from gannb.experiments.motion_wgan_gp.regimes import ASKED, LOOKS, training_of, w_follows_fgd
+from gannb.experiments.motion_wgan_gp.regimes import ASKED, LOOKS, fit_as_long, training_of, w_follows_fgd
 from gannb.runs.folder import Run
-from tests.training.regimes import open_run
+from tests.training.regimes import declared, open_run
 
 
 def test_turns_and_collapse(tmp_path) -> None:
@@ -56,3 +56,17 @@ def test_short_clips_do_not_count(tmp_path) -> None:
     run = looked_at(tmp_path, [32, 64], [float(s) for s in range(5)] + [50.0 - s for s in range(LOOKS)])
     run.event("move", 6, name="frames", old=32, new=64, by="growing", outcome="applied")
     assert w_follows_fgd(run) == 1
+
+
+def test_the_other_regime_trains_for_as_long(tmp_path) -> None:
+    trainer = declared(tmp_path)
+    trainer.fit(steps=1, quiet=True)
+    goal = 3 * trainer.processor_seconds
+    fit_as_long(trainer, goal)
+    step, spent = trainer.step, trainer.processor_seconds
+    assert spent >= goal and step % trainer.batches.per_epoch == 1, "whole epochs, until the time is spent"
+    fit_as_long(trainer, goal)
+    assert (trainer.step, trainer.processor_seconds) == (step, spent), "there already"
+    trainer.session.stopped = True
+    fit_as_long(trainer, 10 * spent)
+    assert trainer.step == step, "an alarm stopped it"
