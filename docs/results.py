@@ -46,8 +46,8 @@ def section(name: str) -> str:
         shown = found.table()
     says = f"{head['question']} Data: {head['data']}." if head.get("data") else head["question"]
     better = f"{found.better} is better; " if found.metric and found.better else ""
-    where = [f"`{head['command']}`", head.get("hardware", ""), f"commit {head['commit']}" if head.get("commit") else ""]
-    return "\n\n".join([f"## {name}", says, shown.markdown, f"{better}{', '.join(filter(None, where))}."])
+    where = f"{head.get('hardware') or 'hardware not recorded'}, commit {head.get('commit') or 'not recorded'}"
+    return "\n\n".join([f"## {name}", says, shown.markdown, f"{better}`{head['command']}`, {where}."])
 
 
 def _page_of(finding: Finding) -> str:

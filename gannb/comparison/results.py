@@ -74,7 +74,10 @@ def keep(name: str, trials: Iterable[Trial], *, metric: str = "", better: str = 
 
 
 def index(folder: Path = RESULTS) -> Table:
-    """One table of all results: a row per file and variant with the deciding score, or with each score without one."""
+    """One table of all results: a row per file and variant with the deciding score, or with each score without one.
+
+    What a measurement of software has not (data, a floor, an interval of one seed) is empty.
+    """
     rows = [row for path in sorted(folder.glob("*.json")) for row in _rows(path.stem, Comparison.read(path))]
     return Table(COLUMNS, rows)
 
@@ -94,6 +97,6 @@ def _rows(name: str, found: Comparison) -> Iterator[tuple[Any, ...]]:
             shown = ("" if number is None else f"{number:.6g}" for number in measured)
             seeds, where = (
                 " ".join(str(trial.seed) for trial in trials if trial.seed in values or not score),
-                (head.get(n, "") for n in ("hardware", "command", "commit")),
+                (head.get(n) or "not recorded" for n in ("hardware", "command", "commit")),
             )
             yield (name, head["question"], head.get("data", ""), variant, score, *shown, seeds, *where)
