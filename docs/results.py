@@ -6,6 +6,7 @@ python docs/results.py
 import csv
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from gannb.comparison.results import RESULTS, index, result
@@ -56,10 +57,26 @@ def _page_of(finding: Finding) -> str:
     return document if (README.parent / document).is_file() else f"results/README.md#{finding.result}"
 
 
+def _rows(finding: Finding) -> Iterator[tuple[str, ...]]:
+    """A row per comparison; the question stands in the first, and what limits the finding in the last."""
+    question = f"{finding.question} [{finding.name}]({_page_of(finding)})"
+    for number, (pair, found) in enumerate(zip(finding.compare, finding.differences()), 1):
+        seeds = f"<sub>{finding.axis}; {found.protocol['seeds']} seeds</sub>"
+        concluded, *limits = finding.conclusion(pair, found).split("; ", 1)
+        limits += [finding.note.strip()] if finding.note and number == len(finding.compare) else []
+        difference = found.ranged(signed=True).replace("-", "−")
+        yield (
+            question if number == 1 else "",
+            finding.compared(pair),
+            f"{difference}<br>{seeds}",
+            "<br>".join([f"**{concluded}**", *(f"<sub>{each}</sub>" for each in limits)]),
+        )
+
+
 def readme(text: str) -> str:
     """A README with its table of findings, which stands between two comments."""
-    rows = [(f"[`{each.name}`]({_page_of(each)})", each.question, each.sentence) for each in findings()]
-    shown = Table(("experiment", "question", "measured"), rows).markdown
+    rows = [row for each in findings() for row in _rows(each)]
+    shown = Table(("question", "compared", "difference [95 %]", "conclusion"), rows).markdown
     return re.sub(
         "(<!-- findings -->).*?(<!-- /findings -->)",
         lambda marks: f"{marks[1]}\n{shown}\n{marks[2]}",

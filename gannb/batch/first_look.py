@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from gannb.batch.html_export import Aside, figure
 from gannb.metrics.long_names import long_name
 from gannb.runs.history import History
 
-SAMPLES, WIDEST, LARGEST = 3, 480, 4_000_000
-"""Pictures shown of a run: the first, one in the middle, the newest; their largest width and size, pixels."""
+SAMPLES, WIDEST, LARGEST, LEAST = 3, 480, 4_000_000, 240
+"""Pictures shown of a run: the first, one in the middle, the newest; their largest width and size, and the width from
+which what is wider than high is cropped, so that the samples in it stay large enough to look at; pixels."""
 POINTS = 150
 LOSSES = ("D/loss", "G/loss", "model/loss")
 
@@ -56,7 +58,7 @@ def curves_of(folder: Path, aside: Aside) -> Markup:
 
 
 def _copy(path: Path) -> bytes:
-    """A picture as a PNG of at most `WIDEST` pixels across; nothing where it is none."""
+    """A picture as a PNG of at most `WIDEST` pixels across, of a wide one the left part; nothing where it is none."""
     try:
         with Image.open(path) as given:
             if given.width * given.height > LARGEST:
@@ -64,6 +66,7 @@ def _copy(path: Path) -> bytes:
             shown = given.convert("RGBA" if "A" in given.getbands() else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return b""
+    shown = shown.crop((0, 0, min(shown.width, max(shown.height, LEAST)), shown.height))
     shown.thumbnail((WIDEST, 4 * WIDEST))
     buffer = io.BytesIO()
     shown.save(buffer, "PNG")
@@ -77,6 +80,9 @@ def _number(path: Path) -> int:
 
 
 def _readable(name: str) -> str:
+    """A picture's name in words: "fake_samples_epoch_040" is "generated samples, epoch 40"."""
     if name.isascii() and name.isdigit():
         return f"step {int(name[:18])}"
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("_", " ")
+    words = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("_", " ")
+    counted = re.sub(r"[ ,]*\b(epoch|step)[ -]0*([0-9])", r", \1 \2", words).lstrip(", ")
+    return re.sub(r"\bfake\b", "generated", counted)

@@ -153,7 +153,9 @@ def _shown(cell: NotebookNode, aside: Aside) -> NotebookNode:
     kept.outputs = [_lighter(output, aside) for output in cell.outputs if WIDGET not in output.get("data", {})]
     if cell.metadata.get("jupyter", {}).get("source_hidden"):  # folded in JupyterLab, so folded here
         kept.metadata = from_dict(cell.metadata | {"transient": {"remove_source": True}})
-        folded = f"<details><summary>code</summary>{_highlighted(cell.source)}</details>"
+        first, _, _ = cell.source.partition("\n")
+        says = f"code: {escape(first.removeprefix('# '))}" if first.startswith("# ") else "code"
+        folded = f"<details><summary>{says}</summary>{_highlighted(cell.source)}</details>"
         kept.outputs = [_as_html(folded), *kept.outputs]
     return kept
 

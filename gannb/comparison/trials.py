@@ -283,7 +283,7 @@ class Comparison(ShownAsTable):
             means = [self.mean(variant, name) for name in also]
             rows.append((variant, len(self.of(variant)), self.mean(variant), *apart, cost, *means))
         columns = ("variant", "seeds", self.metric, *(f"Δ {name}" for name in names), "processor time", *also)
-        note = f"Δ: less {over}, seed by seed, 95 %; an interval that holds 0 shows nothing"
+        note = f"Δ: difference from {over}, seed by seed, 95 %; an interval that holds 0 shows nothing"
         return Table(columns, rows, note="\n".join(filter(None, [note, self.head.get("command")])))
 
     def tested(self) -> Table:
@@ -295,7 +295,7 @@ class Comparison(ShownAsTable):
             rows.append((variant, len(self.values(variant)), self._interval(variant, self.metric), test))
         note = f"{self.better} is better; " if self.better else ""
         note += "mean [95 % over seeds]; p of sign flips, seed by seed"
-        return Table(("variant", "seeds", self.metric, f"less {first}"), rows, note=note)
+        return Table(("variant", "seeds", self.metric, f"difference from {first}"), rows, note=note)
 
     def save(self, path: Path) -> None:
         """Write as JSON: the head, then a line per trial."""

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from gannb.figures.template import INK, colour_of, figure, single
 
 Series = ArrayLike | tuple[ArrayLike, ArrayLike]
+FEW = 12
+"""Points of a line up to which each is marked, so that a line of one point is seen too."""
 
 
 def curves(
@@ -57,16 +59,25 @@ def curves(
         x_title += f"<br>line: mean over {seeds} seeds; band: lowest to highest"
     drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=y_title)
     drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)
+    drawn.update_layout(yaxis_tickformat="~g" if log_y else "")  # 0.05 and 1e-6, where plotly writes a small 5, and 1μ
     if right:
         beside = {"overlaying": "y", "side": "right", "showgrid": False, "title": {"text": ", ".join(right)}}
-        drawn.update_layout(yaxis2=beside, legend={"x": 1.12})
+        drawn.update_layout(yaxis2=beside | {"tickmode": "auto"}, legend={"x": 1.12})  # round numbers of its own
     for name, y in (levels or {}).items():
         place = {"annotation_y": math.log10(y)} if log_y else {}  # annotations count in powers of ten
+        place["annotation_position"] = f"top {_clear_side(traces, y)}"
         drawn.add_hline(y, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name, **place)
     above = {} if title else {"annotation_yanchor": "bottom"}  # the names above the plot, clear of its lines
     for name, x in (marks or {}).items():
         drawn.add_vline(x, line={"color": INK, "dash": "dot", "width": 1}, annotation_text=name, **above)
     return drawn
+
+
+def _clear_side(traces: list[go.Scatter], y: float) -> str:
+    """The side at which a horizontal line's name is farther from the other lines."""
+    ends = [np.abs([trace.y[0] - y, trace.y[-1] - y]) for trace in traces if trace.fill is None and len(trace.y)]
+    left, right = np.min(ends, axis=0) if ends else (0.0, 0.0)
+    return "left" if left > right else "right"
 
 
 def _read(name: str, given: Series) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +97,8 @@ def _traces(name: str, steps: np.ndarray, values: np.ndarray, colour: str, max_p
     mean = values.mean(axis=0)
     kept = _thin(mean, max_points)
     x = steps[kept]
-    line = go.Scatter(x=x, y=single(mean[kept]), name=name, mode="lines", line={"color": colour, "width": 1.6})
+    mode, look = "lines+markers" if len(x) <= FEW else "lines", {"color": colour, "width": 1.6}
+    line = go.Scatter(x=x, y=single(mean[kept]), name=name, mode=mode, line=look)
     if len(values) == 1:
         return [line]
     low, high = values.min(axis=0), values.max(axis=0)
@@ -95,6 +107,7 @@ def _traces(name: str, steps: np.ndarray, values: np.ndarray, colour: str, max_p
         y=single(np.concatenate([high[kept], low[kept][::-1]])),
         name=f"{name}, {len(values)} seeds",
         fill="toself",
+        mode="lines",
         fillcolor=colour,
         opacity=0.2,
         line={"width": 0},

@@ -61,19 +61,34 @@ class Finding:
         return " ".join([*said, *filter(None, [self.note])])
 
     def _says(self, pair: list[str], found: Score) -> str:
-        ours, theirs = (self.variants.get(name, name) for name in pair)
+        named, concluded = self.compared(pair), self.conclusion(pair, found)
         if not found.available:
-            return f"{ours} against {theirs}: undecided, {found.reason}."
+            return f"{named}: {concluded}."
+        shown = f"{found.ranged(signed=True)} in {self.axis.partition(' (')[0]}"
+        return f"{named}: {shown} (95 % over {found.protocol['seeds']} seeds); {concluded}."
+
+    def compared(self, pair: list[str]) -> str:
+        """A pair of variants in words."""
+        ours, theirs = (self.variants.get(name, name) for name in pair)
+        return f"{ours[:1].upper()}{ours[1:]} against {theirs}"
+
+    def conclusion(self, pair: list[str], found: Score) -> str:
+        """What the difference of a pair allows to conclude.
+
+        Args:
+            pair: of variants.
+            found: the first less the second.
+        """
+        if not found.available:
+            return f"undecided, {found.reason}"
         low, high = found.interval or (float(found),) * 2
         sign = -1 if (self.better or self.measured.better) == "high" else 1
-        seeds = found.protocol["seeds"]
-        concluded = f"in favour of {ours if sign * float(found) < 0 else theirs}"
         if low <= 0 <= high:
-            concluded = f"no difference is shown; {power_text(found)}"
-        elif seeds < ENOUGH:
-            concluded = f"too few seeds to decide ({ENOUGH} would)"
-        shown = f"{found.ranged(signed=True)} in {self.axis.partition(' (')[0]} (95 % over {seeds} seeds)"
-        return f"{ours[:1].upper()}{ours[1:]} against {theirs}: {shown}; {concluded}."
+            return f"no difference is shown; {power_text(found)}"
+        if found.protocol["seeds"] < ENOUGH:
+            return f"too few seeds to decide ({ENOUGH} would)"
+        ours, theirs = (self.variants.get(name, name) for name in pair)
+        return f"in favour of {ours if sign * float(found) < 0 else theirs}"
 
     def figure(self, *, answered: bool = False) -> Figure:
         """One row per variant: a dot per seed, the mean, and its 95 % interval over seeds.

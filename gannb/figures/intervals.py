@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from gannb.comparison.trials import Comparison
 from gannb.figures.template import COLOURS, INK, figure
+from gannb.metrics.long_names import long_name
 from gannb.metrics.score import Score
 
 
@@ -78,12 +79,12 @@ def difference_figure(
         over: the variant that all are compared with.
         without: variants to leave out, such as one so far off that the others look alike.
         name: of the score; the deciding one by default.
-        x_title: the score in words; its name by default.
+        x_title: the score in words; its long name by default.
         scale: what values are multiplied by.
     """
     apart = {v: comparison.difference(v, over, name) for v in comparison.variants if v not in (over, *without)}
-    said = x_title or name or comparison.metric
-    return interval_figure(apart, f"{said}, less {over}; bars: 95 % over seeds", level=0.0, scale=scale)
+    said = x_title or long_name(name or comparison.metric)
+    return interval_figure(apart, f"{said}<br>difference from {over}; bars: 95 % over seeds", level=0.0, scale=scale)
 
 
 def _by_error(score: Score) -> tuple[float, float]:

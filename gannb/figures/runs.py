@@ -16,7 +16,7 @@ from gannb.figures.template import COLOURS, INK, LINE, figure
 from gannb.runs import files
 from gannb.runs.history import History
 
-MOST_MARKS = 40
+MOST_MARKS, MOST_NAMED = 40, 4
 
 
 def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), points: int = 300) -> go.Figure:
@@ -39,15 +39,18 @@ def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), po
         own = [move for move in moves if move["name"] == name]
         traces.append(_path(name, start.get(name), own, end, COLOURS[(len(names) + i) % len(COLOURS)], points))
     drawn = figure(traces, xaxis_title="step", height=460 if shown else 300)
-    drawn.update_layout(yaxis_title="measured", hovermode="x unified")
+    drawn.update_layout(yaxis_title=names[0] if len(names) == 1 else "measured", hovermode="x unified")
+    below = shown[0] if len(shown) == 1 else "numbers"
     if shown:  # a plot of its own for them, and one axis for both, below both
         drawn.update_layout(
             xaxis_anchor="y2",
             yaxis_domain=[0.45, 1],
-            yaxis2={"domain": [0, 0.36], "title": "numbers", "anchor": "x", "gridcolor": LINE, "automargin": True},
+            yaxis2={"domain": [0, 0.36], "title": below, "anchor": "x", "gridcolor": LINE, "automargin": True},
         )
-    for move in requested_moves_of(folder)[:MOST_MARKS]:
-        drawn.add_vline(move["step"], line={"color": INK, "dash": "dot", "width": 1})
+    marked = requested_moves_of(folder)[:MOST_MARKS]
+    for move in marked:
+        said = f"{move['name']} → {move['new']:.4g}" if len(marked) <= MOST_NAMED else ""
+        drawn.add_vline(move["step"], line={"color": INK, "dash": "dot", "width": 1}, annotation_text=said)
     return drawn
 
 
@@ -62,17 +65,19 @@ def side_by_side(pictures: Mapping[str, Mapping[int, Path]], height: int = 120, 
     Raises:
         ValueError: no pictures.
     """
-    rows = {variant: list(own.values())[:most] for variant, own in pictures.items() if own}
+    rows = {variant: dict(list(own.items())[:most]) for variant, own in pictures.items() if own}
     if not rows:
         raise ValueError("no run here has a picture in samples/")
     columns = max(map(len, rows.values()))
-    opened = [[_opened(path, height) for path in own] for own in rows.values()]
+    opened = [[_opened(path, height) for path in own.values()] for own in rows.values()]
     width = max(one.width for own in opened for one in own)
     tiles = np.full((len(rows) * columns, height, width, 3), 24, dtype=np.uint8)
     for row, own in enumerate(opened):
         for column, one in enumerate(own):
             tiles[row * columns + column, :, : one.width] = np.asarray(one)
-    return ImageGrid(tiles, columns, "one row per variant, one column per seed", tuple(rows))
+    labels = [[f"seed {seed}" for seed in own] + ["no run"] * (columns - len(own)) for own in rows.values()]
+    titles = [label for own in labels for label in own]
+    return ImageGrid(tiles, columns, "one row per variant, one column per seed", tuple(rows), titles=titles)
 
 
 def _opened(path: Path, height: int) -> Image.Image:

@@ -10,11 +10,12 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from gannb.metrics.long_names import long_name
 from gannb.runs.files import write_text
 from gannb.tables import ShownAsTable, Table
 
@@ -193,13 +194,19 @@ class Scores(ShownAsTable, Mapping[str, Score]):
         available = [score for score in self.values() if score.available]
         protocol = ("n_real", "n_fake", "split", "features")
         rows = [(score.name, score.text, score.floor, *map(score.protocol.get, protocol)) for score in available]
-        columns = ("score", "value", "floor", "real", "fake", "split", "features")
+        columns = ("score", "value", "floor", "real", "generated", "split", "features")
         reasons: dict[str, list[str]] = {}
         for score in self.values():
             if score.reason is not None:
                 reasons.setdefault(score.reason, []).append(score.name)
         unavailable = [f"unavailable: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
         return Table(columns, rows, note="\n".join([*self.notes, *unavailable]))
+
+    def _repr_html_(self) -> str:
+        """The table, with the names in words: a page has room for them."""
+        table = self.table()
+        rows = [(name, long_name(name), *rest) for name, *rest in table.rows]
+        return replace(table, columns=("score", "in words", *table.columns[1:]), rows=rows)._repr_html_()
 
     def as_dict(self) -> dict[str, Any]:
         """`{"metrics": {name: {value, error, interval, floor, protocol, reason}}, "notes": […]}`."""

@@ -75,7 +75,7 @@ def test_the_overview_lists_runs_newest_first_with_scores_and_ledger(runs: list[
     shown = index.read_text()
     assert "Report of 2 runs" in shown and shown.index("20260102") < shown.index("20260101")
     table = shown.split('id="runs-table"')[1].split("</table>")[0]
-    assert '<abbr title="Fréchet distance on autoencoder features">faed</abbr> 1.235' in table
+    assert '<abbr title="faed">Fréchet distance on autoencoder features</abbr> 1.235' in table
     assert ">fid<" not in table, "a score without a value is not listed"
     assert "1 contradicted" in shown and "reproduced" not in shown, "the newer run settled it"
     assert "below 50" in shown and "needs a GPU" in shown
@@ -113,7 +113,8 @@ def test_a_page_opens_with_samples_and_curves_and_the_overview_with_those_of_the
     pictures = re.findall(r'<img src="(looks/[^"]+)"', page)
     captions = re.findall("<figcaption>(.*?)</figcaption>", page)
     assert captions == ["step 5", "step 300"], "over time, by number; what is no picture is left out"
-    assert Image.open(index.parent / pictures[0]).size == (480, 24) and page.index("samples") < page.index("Scores")
+    assert Image.open(index.parent / pictures[0]).size == (240, 30), "the left part of what is wider than high"
+    assert page.index("samples") < page.index("Scores")
     assert page.index('<h2 id="curves">') < page.index("Summary") and page.count('<div class="figure"') >= 2
     overview = index.read_text()
     assert re.findall(r'<img src="(looks/[^"]+)"', overview) == pictures, "those of the newest run"
@@ -224,7 +225,7 @@ def test_a_damaged_run_is_a_line_and_the_others_are_shown(
     else:
         damaged.write_bytes(DAMAGES[damage])
     shown = write(runs, tmp_path / "report").read_text()
-    assert "Report of 2 runs" in shown and "faed</abbr> 1.235" in shown and runs[1].name in shown
+    assert "Report of 2 runs" in shown and "features</abbr> 1.235" in shown and runs[1].name in shown
     assert "Errno" not in shown
 
 

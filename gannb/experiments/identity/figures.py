@@ -81,12 +81,13 @@ def what_if(model: nn.Module, faces: Faces, face: int, *, removal: float, blend:
     removed = ((raw - result).norm(dim=1) / raw.norm()).numpy()
     before = cosine_similarity(raw, target, dim=0).item()
     yaw, true = yaws[:-1].numpy(), yaws[-1:].numpy()
-    dot = {"size": 10, "color": GENERATED}
+    dot, level = {"size": 10, "color": GENERATED}, {"color": REAL, "dash": "dash"}
     traces = [
-        go.Scatter(x=yaw[[0, -1]], y=[before, before], name="raw", mode="lines", line={"color": REAL, "dash": "dash"}),
-        go.Scatter(x=yaw, y=similarity[:-1], name="result", mode="lines", line={"color": GENERATED}),
-        go.Scatter(x=yaw, y=removed[:-1], name="removed (of its length)", mode="lines", line={"color": COLOURS[4]}),
-        go.Scatter(x=true, y=similarity[-1:], name="at its yaw", mode="markers", marker=dot),
+        go.Scatter(x=yaw[[0, -1]], y=[before, before], name="cosine, raw", mode="lines", line=level),
+        go.Scatter(x=yaw, y=similarity[:-1], name="cosine, cleaned", mode="lines", line={"color": GENERATED}),
+        go.Scatter(x=yaw, y=removed[:-1], name="share of the length removed", mode="lines", line={"color": COLOURS[4]}),
+        go.Scatter(x=true, y=similarity[-1:], name="at its true yaw", mode="markers", marker=dot),
     ]
     title = f"person {int(faces.identity[face])}, yaw {float(pose[0]):.0f}°: removal {removal:g}, blend {blend:g}"
-    return figure(traces, title=title, xaxis_title="yaw given to the model, degrees", yaxis_title="cosine, share")
+    axes = {"xaxis_title": "yaw given to the model, degrees", "yaxis_title": "cosine to the target; share"}
+    return figure(traces, title=title, **axes)

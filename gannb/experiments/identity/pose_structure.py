@@ -40,12 +40,12 @@ def pose_structure(faces: Faces) -> Table:
     columns = (
         "yaw",
         "people",
-        "length",
+        "displacement",
         "cosine to others",
         "share in others",
-        "frontal to others",
-        "frontal in others",
-        "to last band",
+        "frontal: cosine to others",
+        "frontal: share in others",
+        "cosine to last band",
     )
     return Table(columns, rows)
 
