@@ -142,7 +142,7 @@ def detectable(spread: float, n: int, power: float = 0.8, level: float = 0.05) -
 def power_text(difference: Score) -> str:
     """How large a mean difference the seeds of a paired difference would have shown (power 0.8, level 0.05)."""
     least = detectable(difference.protocol["spread"], difference.protocol["seeds"])
-    return f"so many seeds show one of {least:.2g} in four of five cases"
+    return f"{difference.protocol['seeds']} seeds would detect a difference of {least:.2g} with 80 % power"
 
 
 def concluded(difference: Score, enough: int = ENOUGH) -> str:
