@@ -64,7 +64,7 @@ def _rows(finding: Finding) -> Iterator[tuple[str, ...]]:
         seeds = f"<sub>{finding.axis}; {found.protocol['seeds']} seeds</sub>"
         concluded, *limits = finding.conclusion(pair, found).split("; ", 1)
         limits += [finding.note.strip()] if finding.note and number == len(finding.compare) else []
-        difference = found.ranged(signed=True).replace("-", "−")
+        difference = found.ranged(signed=True).replace("-", "−").replace(" ", "&nbsp;")  # on one line
         yield (
             question if number == 1 else "",
             finding.compared(pair),
