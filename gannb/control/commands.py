@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
-ACTIONS = ("move", "hold", "release", "pause", "resume", "step", "stop", "checkpoint", "rollback")
+ACTIONS = ("move", "hold", "release", "pause", "resume", "step", "stop", "checkpoint", "rollback", "delete")
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Command:
     Attributes:
         do: one of `ACTIONS`. "move" also holds the number; "rollback" takes the weights of a checkpoint back while
             the step goes on, so that a log stays one line through time.
-        name: the number ("move", "hold", "release"), or the checkpoint's name ("checkpoint", "rollback", which also
-            takes "best", "last" or a step).
+        name: the number ("move", "hold", "release"), or the checkpoint's name ("checkpoint", "delete", and "rollback",
+            which also takes "best", "last" or a step).
         value: the value requested ("move").
         by: who gave it: "person", an alarm's name, or why a call ended ("interrupted", "paused", "stopped").
         step: the boundary at which it was applied; -1 while it waits.

@@ -18,7 +18,13 @@ _REAL, _GENERATED = (np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], f
 
 
 def clouds(
-    generated: Mapping[object, Tensor], real: Tensor, *, size: int = 80, columns: int = 6, caption: str = ""
+    generated: Mapping[object, Tensor],
+    real: Tensor,
+    *,
+    size: int = 80,
+    columns: int = 6,
+    caption: str = "",
+    names: tuple[str, str] = ("real", "generated"),
 ) -> ImageGrid:
     """One picture per time or variant: generated points (orange) over real ones (blue), x and y to one scale.
 
@@ -28,6 +34,7 @@ def clouds(
         size: of a picture, pixels.
         columns: pictures per row.
         caption: one line below, before what the colours mean.
+        names: of the points in blue and of those in orange.
 
     Raises:
         ValueError: nothing to show, or no points in the plane.
@@ -42,7 +49,7 @@ def clouds(
     for points in generated.values():
         glow = _light(points, reach, size)[..., None]
         pixels.append((ground + glow * (_GENERATED - ground)).round().astype(np.uint8))
-    caption = ", ".join(filter(None, [caption, "blue: real, orange: generated"]))
+    caption = ", ".join(filter(None, [caption, f"blue: {names[0]}, orange: {names[1]}"]))
     titles = [str(label) for label in generated]
     return ImageGrid(np.stack(pixels), min(columns, len(pixels)), caption, scale=scale, titles=titles)
 

@@ -17,11 +17,12 @@ INK = "#7a7a7a"  # text: contrast above 4.2 on white and on JupyterLab's dark pa
 LINE = "rgba(128,128,128,0.25)"
 COLOURS = ("#3d85c6", "#d0701c", "#2f9466", "#c4568a", "#8c6fd6", "#8a7f2c")
 REAL, GENERATED = COLOURS[:2]  # the same in every figure; D's numbers are blue like what is real, G's orange
+OTHERS = (*COLOURS[2:], *COLOURS[:2])  # of series that are neither: blue and orange come last
 MEANING = {
     "real": REAL, "D/real": REAL, "D/loss": REAL, "generated": GENERATED, "D/fake": GENERATED, "G/loss": GENERATED,
     "document": COLOURS[5], "fixed": INK, "learned": COLOURS[3], "tuned": COLOURS[3], "adaptive": COLOURS[2],
 }  # fmt: skip
-"""The colour of what has the same one in every figure; all else takes the next of `COLOURS`."""
+"""The colour of what has the same one in every figure; all else takes the next of `OTHERS`."""
 
 _AXIS = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
 TEMPLATE = go.layout.Template(
@@ -51,7 +52,7 @@ class Figure(go.Figure):
 
 def colour_of(name: str, index: int = 0) -> str:
     """The colour of a series: its own where it has one in every figure, else that of its place in this one."""
-    return MEANING.get(name) or COLOURS[index % len(COLOURS)]
+    return MEANING.get(name) or OTHERS[index % len(OTHERS)]
 
 
 def figure(traces: list[go.Scatter] | None = None, **layout: object) -> Figure:

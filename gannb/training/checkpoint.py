@@ -126,8 +126,18 @@ class Checkpoints:
         return ""
 
     def write_named(self, checkpoint: Checkpoint, name: str) -> Path:
-        """Write a checkpoint that stays until a person deletes its file."""
+        """Write a checkpoint that stays until a person deletes it."""
         return checkpoint.write(self.folder / f"{name}.safetensors")
+
+    def delete_named(self, name: str) -> None:
+        """Delete a checkpoint that a person named; nothing happens where it is gone already.
+
+        Raises:
+            CheckpointError: a name of gannb's own checkpoints, which resuming needs.
+        """
+        if not NAME.fullmatch(name):
+            raise CheckpointError(f"{name!r} is not a checkpoint that a person named; only those can be deleted")
+        (self.folder / f"{name}.safetensors").unlink(missing_ok=True)
 
     def named(self) -> dict[str, int]:
         """Names and steps of the checkpoints that a person named, in the order of their steps."""

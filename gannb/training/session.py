@@ -186,6 +186,8 @@ class Session(Stateful):
                 return self._roll_back(command)
             case "checkpoint":
                 return self._checkpoint(command)
+            case "delete":
+                return self._delete(command)
             case "hold" | "release":
                 if command.name not in self.state.numbers.parameters:
                     return self._log(command, f"refused: no number is called {command.name!r}")
@@ -215,6 +217,21 @@ class Session(Stateful):
             self.state.checkpoint(name, by=command.by)
         except CheckpointError as error:
             self._log(command, f"refused: {error}")
+
+    def _delete(self, command: Command) -> None:
+        """Delete a person's checkpoint, unless a resume or a replay still goes back to it."""
+        state, name = self.state, command.name
+        resumed = min((step for step, _ in state.checkpoints.by_step()), default=0)
+        ahead = [c for c in self.log.commands if c.step > resumed] if self.log else []
+        ahead += [planned for planned, _ in self._planned]
+        if any((c.do, c.name) == ("rollback", name) for c in ahead):
+            return self._log(command, "refused: resuming may still roll back to it; delete it two checkpoints later")
+        try:
+            if state.run.writes:
+                state.checkpoints.delete_named(name)
+        except CheckpointError as error:
+            return self._log(command, f"refused: {error}")
+        return self._log(command, "applied")
 
     def _roll_back(self, command: Command) -> None:
         try:

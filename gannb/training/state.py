@@ -78,7 +78,7 @@ class TrainingState:
         A kill between the two leaves a checkpoint that `start` adds the event of; no event is without its checkpoint.
 
         Args:
-            name: keeps it until its file is deleted by hand. Without a name it goes when two newer ones are there.
+            name: keeps it until a person deletes it. Without a name it goes when two newer ones are there.
             by: who asked for it; empty: nobody.
 
         Raises:

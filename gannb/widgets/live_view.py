@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gannb.control.commands import Command
 from gannb.training.interrupt import Paused
 from gannb.training.trainer import Trainer
 from gannb.widgets import controls, frontend
@@ -134,8 +135,15 @@ class LiveView:
             self.clock.limit = float(message["value"])
         elif do == "resume" and not session.running:
             frontend.run_between_cells(self._go_on)
+        elif do == "delete" and not session.running:
+            frontend.run_between_cells(lambda: self._delete(controls.command(message)))
         elif do != "hello":
             session.inbox.put(controls.command(message))
+
+    def _delete(self, command: Command) -> None:
+        """Delete a checkpoint of a run that does not train, which takes no command from its inbox."""
+        self.trainer.session.execute(command)
+        self._refresh(self.trainer)
 
     def _go_on(self) -> None:
         """Train on after an interrupt or a stop, as the cell would if it was run again."""

@@ -356,16 +356,30 @@ function bar(send) {
   const stop = button("Stop", "End training after this step; the cells below go on", () => send({ do: "stop" }));
   const speed = make("select", { ...OWN_KEYS, "aria-label": "Speed", title: "Slow motion: the same steps with time between them", onchange: () => send({ do: "limit", value: Number(speed.value) }) });
   const name = make("input", { ...OWN_KEYS, type: "text", "aria-label": "Name of the checkpoint", placeholder: "name", maxlength: 80, spellcheck: "false", title: "Letters, digits, spaces and -._; empty: kept-STEP" });
-  const save = button("Checkpoint", "Write a checkpoint at the next step; it stays until you delete its file", () => {
+  const save = button("Checkpoint", "Write a checkpoint at the next step; it stays until you delete it", () => {
     ask({ do: "checkpoint", name: name.value.trim() });
     name.value = "";
   });
   const which = make("select", { ...OWN_KEYS, "aria-label": "Checkpoint to roll back to" });
   const back = button("Roll back", "Restore the weights of this checkpoint; the step count goes on", () => ask({ do: "rollback", name: which.value }));
+  const remove = make("button", { type: "button", class: "gannb-delete", onblur: () => confirmed(""), onclick: () => {
+    if (asked !== which.value) return confirmed(which.value);
+    send({ do: "delete", name: asked });
+    confirmed("");
+  } });
+  which.addEventListener("change", () => confirmed(""));
+  let asked = "", own = []; // the checkpoint whose deletion waits for a second press, and those that may be deleted
+  const confirmed = (name) => {
+    asked = name;
+    setText(remove, asked ? "Sure?" : "Delete");
+    remove.setAttribute("aria-label", asked ? `Delete ${asked} for good` : "Delete checkpoint");
+    remove.title = asked ? `Press again to delete “${asked}” for good` : "Delete the chosen checkpoint, if it has a name of yours; press twice";
+    remove.disabled = !own.includes(which.value);
+  };
   const element = make("header", {},
     make("span", { class: "gannb-dot", "aria-hidden": "true" }), state, where, progress,
     make("span", { class: "gannb-buttons" }, go, step, stop, speed,
-      make("span", { class: "gannb-joined" }, name, save), make("span", { class: "gannb-joined" }, which, back)));
+      make("span", { class: "gannb-joined" }, name, save), make("span", { class: "gannb-joined" }, which, back, remove)));
 
   const MAIN = {
     ready: ["start", "Start", "Begin to train; the cells below wait until it ends"],
@@ -407,6 +421,8 @@ function bar(send) {
       which.replaceChildren(...frame.checkpoints.map(([value, text]) => make("option", { value, selected: value === chosen }, text)));
     }
     back.disabled = which.disabled = !frame.checkpoints.length;
+    own = frame.checkpoints.filter(([, , named]) => named).map(([value]) => value);
+    confirmed(own.includes(asked) && asked === which.value ? asked : "");
   };
   return { element, update };
 }

@@ -16,7 +16,7 @@ REFUSAL_SECONDS = 15.0
 MOST_PATHS = 6
 ACTIONS = {
     "hold": "held", "release": "released", "rollback": "rolled back to", "stop": "stopped", "checkpoint": "kept",
-    "pause": "paused", "resume": "resumed", "step": "one step",
+    "delete": "deleted checkpoint", "pause": "paused", "resume": "resumed", "step": "one step",
 }  # fmt: skip
 """How the messages name what a person or an alarm did."""
 MARKED = {"rollback": "rollback", "resume": "resume", "resumed": "resume", "branched": "resume"}
@@ -32,7 +32,7 @@ class RunLog:
     Attributes:
         messages: alarms, refusals and actions, `{"kind", "step", "text"}`.
         marks: what the charts mark, `{"kind": "move" | "rollback" | "alarm" | "resume", "step", "text"}`.
-        checkpoints: what a run can be rolled back to, as `[name, label]`.
+        checkpoints: what a run can be rolled back to, as `[name, label, whether a person named it]`.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -42,7 +42,7 @@ class RunLog:
         self.messages: deque[dict[str, Any]] = deque(maxlen=40)
         self.marks: deque[dict[str, Any]] = deque(maxlen=200)
         self.refused: dict[str, tuple[str, float]] = {}
-        self.checkpoints: list[tuple[str, str]] = []
+        self.checkpoints: list[tuple[str, str, bool]] = []
         self._metrics, self._events = (Tail(trainer.run.folder / f"{n}.jsonl") for n in ("metrics", "events"))
         self._written_at = 0.0
         for name, path in self.paths.items():
@@ -96,7 +96,7 @@ class RunLog:
         kind, step, by = event["kind"], event["step"], event.get("by", "")
         if kind == "move":
             return self._move(event)
-        if kind == "checkpoint":
+        if kind in ("checkpoint", "delete"):
             self.checkpoints = checkpoints(self.trainer)
         outcome = event.get("outcome", "applied")
         if outcome != "applied":
@@ -133,9 +133,9 @@ def who(by: str) -> str:
     return {"person": "by you", "": ""}.get(by, f"by {by}")
 
 
-def checkpoints(trainer: Trainer) -> list[tuple[str, str]]:
-    """Names and labels of what a run can be rolled back to: the best, those with a name, and the last steps."""
+def checkpoints(trainer: Trainer) -> list[tuple[str, str, bool]]:
+    """What a run can be rolled back to: the best, those that a person named, and the last steps."""
     kept = trainer.checkpoints
-    best = [("best", "best")] if kept.find("best").is_file() else []
-    named = [(name, f"{name} (step {step})") for name, step in kept.named().items()]
-    return [*best, *reversed(named), *((str(step), f"step {step}") for step, _ in kept.by_step())]
+    best = [("best", "best", False)] if kept.find("best").is_file() else []
+    named = [(name, f"{name} (step {step})", True) for name, step in kept.named().items()]
+    return [*best, *reversed(named), *((str(step), f"step {step}", False) for step, _ in kept.by_step())]

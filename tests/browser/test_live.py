@@ -286,6 +286,31 @@ def test_a_checkpoint_has_a_name_and_stays_and_is_rolled_back_to(session):
     assert (session.folder / "checkpoints" / "before the fall.safetensors").is_file()
 
 
+def test_a_persons_checkpoint_is_deleted_by_two_presses(session):
+    which = session.panel.get_by_label("Checkpoint to roll back to")
+    remove = session.panel.get_by_role("button", name=re.compile("^Delete "))
+    which.select_option(index=which.locator("option").count() - 1)  # the oldest by its step: resuming needs it
+    until(lambda: remove.is_disabled())
+    session.panel.get_by_label("Name of the checkpoint").fill("a spare")
+    session.button("Checkpoint").click()
+    session.event(kind="checkpoint", name="a spare")
+    file = session.folder / "checkpoints" / "a spare.safetensors"
+    which.locator("option", has_text="a spare").wait_for(state="attached")
+    which.select_option("a spare")
+    until(lambda: remove.is_enabled())
+    remove.click()
+    until(lambda: remove.inner_text() == "Sure?")
+    session.page.keyboard.press("Tab")  # to leave it is to refuse
+    until(lambda: remove.inner_text() == "Delete")
+    assert file.is_file() and not session.events(kind="delete")
+    remove.click()
+    session.shot("delete")
+    remove.click()
+    assert session.event(kind="delete", name="a spare")["outcome"] == "applied"
+    assert not file.exists()
+    which.locator("option", has_text="a spare").wait_for(state="detached")
+
+
 def test_charts_tell_values_and_marks_and_zoom(session):
     chart = session.panel.get_by_role("img", name=re.compile("^loss: "))
     plot, step = chart.locator(".u-over"), chart.locator(".u-legend .u-value").first
@@ -402,7 +427,7 @@ def test_stop_and_replay_without_a_browser(session, tmp_path, capsys):
     session.shot("stopped")
     log = session.folder / "interventions.yaml"
     done = [command["do"] for command in yaml.safe_load(log.read_text())["commands"]]
-    assert {"move", "release", "pause", "resume", "checkpoint", "rollback", "stop"} <= set(done)
+    assert {"move", "release", "pause", "resume", "checkpoint", "rollback", "delete", "stop"} <= set(done)
 
     threads = torch.get_num_threads()
     place = {"__name__": "replay"}

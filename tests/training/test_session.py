@@ -146,6 +146,27 @@ def test_a_persons_checkpoints_are_kept_and_rolled_back_to_by_name(trainer, tmp_
     assert replay.weights() == trainer.weights() and "warm" in replay.checkpoints.named()
 
 
+def test_a_person_deletes_checkpoints_that_they_named_and_no_others(trainer, tmp_path):
+    trainer.checkpoint_every = 0
+    at(trainer, s2=[Command("checkpoint", "warm"), Command("checkpoint", "spare")])
+    at(trainer, s4=[Command("rollback", "warm")])
+    at(trainer, s5=[Command("delete", name) for name in ("spare", "warm", "best", "5", "../spots")])
+    trainer.fit(steps=8)
+    outcomes = {event["name"]: event["outcome"] for event in trainer.run.events("delete")}
+    assert outcomes.pop("spare") == "applied"
+    assert "resuming may still roll back to it" in outcomes.pop("warm"), "a damaged newest checkpoint would need it"
+    assert all("only those can be deleted" in outcome for outcome in outcomes.values()) and len(outcomes) == 3
+    assert trainer.checkpoints.named() == {"warm": 3} and trainer.checkpoints.by_step()
+    trainer.fit(steps=9)
+    trainer.session.inbox.put(Command("delete", "warm"))
+    trainer.fit(steps=10)
+    assert trainer.run.events("delete")[-1]["outcome"] == "applied" and trainer.checkpoints.named() == {}
+    replay = REGIMES["balance"](open_run(tmp_path / "again", replay=str(trainer.run.folder / "interventions.yaml")))
+    replay.checkpoint_every = 0
+    replay.fit(steps=10)
+    assert replay.weights() == trainer.weights() and replay.checkpoints.named() == {}
+
+
 def test_an_interrupt_is_no_checkpoint_of_a_person(trainer):
     at(trainer, s3=[Command("pause")])
     trainer.watchers.append(lambda t: t.step == 6 and signal.raise_signal(signal.SIGINT))

@@ -279,6 +279,24 @@ def test_an_interrupted_run_goes_on_from_the_panel(trainer):
     assert [mark["kind"] for mark in view.panel.frame["marks"]] == ["resume"]
 
 
+def test_a_checkpoint_is_deleted_while_it_trains_and_afterwards(trainer):
+    view = LiveView(trainer, version="7.3.0")
+    trainer.watchers.append(view)
+    at(trainer, 2, lambda: [act(view, do="checkpoint", name=name) for name in ("one", "two")])
+    at(trainer, 4, lambda: act(view, do="delete", name="one"))
+    trainer.fit(steps=8)
+    offered = [(name, own) for name, _, own in view.panel.frame["checkpoints"]]
+    assert ("two", True) in offered and ("8", False) in offered and "one" not in dict(offered)
+    act(view, do="delete", name="8")
+    act(view, do="delete", name="two")
+    assert [name for name, _, own in view.panel.frame["checkpoints"] if own] == []
+    assert trainer.checkpoints.named() == {} and trainer.checkpoints.find("8").is_file()
+    assert [text for text in messages(view, "note") if "deleted" in text] == [
+        f"deleted checkpoint {name} by you" for name in ("one", "two")
+    ]
+    assert len(messages(view, "refused")) == 1
+
+
 def test_what_happened_leaves_marks(trainer):
     trainer.alarms.append(Lasting("high", lambda seen: True, "it is high", patience=8))
     view = LiveView(trainer, version="7.3.0")
@@ -290,7 +308,7 @@ def test_what_happened_leaves_marks(trainer):
     marks = view.panel.frame["marks"]
     assert [mark["kind"] for mark in marks] == ["move", "rollback", "alarm"]
     assert marks[1]["text"] == "rolled back to before by you"
-    assert ("before", "before (step 4)") in [tuple(kept) for kept in view.panel.frame["checkpoints"]]
+    assert ("before", "before (step 4)", True) in [tuple(kept) for kept in view.panel.frame["checkpoints"]]
     assert "kept before by you" in messages(view, "note")
     (path,) = [path for path in view.panel.frame["paths"] if path["name"] == "real_label"]
     assert np.frombuffer(path["y"], np.float32)[-1] == np.float32(0.7)

@@ -15,7 +15,7 @@ from gannb.experiments.motion.metrics.speakers import TRAITS, SpeakerStyles
 from gannb.experiments.motion.skeleton import BODY, INDEX, PARENTS, SIDES
 from gannb.figures.curves import curves
 from gannb.figures.intervals import score_figure
-from gannb.figures.template import COLOURS, GENERATED, REAL, figure, single, with_uids
+from gannb.figures.template import GENERATED, REAL, colour_of, figure, single, with_uids
 from gannb.runs.folder import Run
 
 
@@ -57,12 +57,12 @@ def strip(
     """Draw motions as stick figures from the front, at evenly spaced moments; broken bones are red.
 
     Args:
-        motions: name → pose `[F, 52, 3]` in metres, a row each: "real" is blue, all that is generated orange.
+        motions: name → pose `[F, 52, 3]` in metres, a row each below its name: "real" is blue, the rest orange.
         moments: how many.
         lengths: the speaker's bones `[51]`; those that are drawn and off by more than 5 % are red. None: no check.
         columns: what stands below each column; its time by default.
     """
-    drawn, step = figure(height=40 + 240 * len(motions), margin={"t": 10, "b": 30}), 0.95
+    drawn, step = figure(height=60 + 250 * len(motions), margin={"l": 10, "t": 10, "b": 30}), 0.8
     for row, (name, pose) in enumerate(motions.items()):
         pose = torch.as_tensor(np.asarray(pose))
         frames = np.linspace(0, len(pose) - 1, moments).round().astype(int)
@@ -83,8 +83,10 @@ def strip(
     ticks = {"tickvals": [column * step for column in range(moments)], "ticktext": list(times)}
     ticks["range"] = [-step / 2, (moments - 0.5) * step]
     with_uids(drawn).update_xaxes(**ticks, showgrid=False, zeroline=False)
-    drawn.update_yaxes(tickvals=[-row for row in range(len(motions))], ticktext=list(motions), scaleanchor="x")
-    drawn.update_yaxes(range=[0.25 - len(motions), 0.35])
+    for row, name in enumerate(motions):
+        place = {"xref": "paper", "x": 0, "xanchor": "left", "y": 0.3 - row, "yanchor": "middle"}
+        drawn.add_annotation(text=name, showarrow=False, **place)
+    drawn.update_yaxes(range=[0.25 - len(motions), 0.4], scaleanchor="x", showticklabels=False)
     return drawn.update_yaxes(showgrid=False, zeroline=False).update_layout(showlegend=False)
 
 
@@ -107,8 +109,8 @@ def style_figure(styles: SpeakerStyles, x: str = TRAITS[2], y: str = TRAITS[0]) 
     drawn = []
     for i, who in enumerate(styles.speakers):
         ends = single([styles.real[i, columns], styles.generated[i, columns]])
-        look = {"size": 11, "symbol": ["circle", "circle-open"], "color": COLOURS[i % len(COLOURS)]}
-        line = {"color": COLOURS[i % len(COLOURS)], "dash": "dot", "width": 1}
+        look = {"size": 11, "symbol": ["circle", "circle-open"], "color": colour_of(who, i)}
+        line = {"color": colour_of(who, i), "dash": "dot", "width": 1}
         drawn.append(go.Scatter(x=ends[:, 0], y=ends[:, 1], name=who, mode="lines+markers", marker=look, line=line))
     return figure(drawn, xaxis_title=f"{x}, m/s" if "speed" in x else f"{x}, m", yaxis_title=f"{y}, m")
 

@@ -54,7 +54,7 @@ def curriculum_figure(
     for trace in shown.data:
         trace.line.dash = "dot" if "smooth" in trace.name else "solid"
         trace.line.shape = "hv" if "document" in trace.name else "linear"  # it moves once an epoch
-        trace.line.color = COLOURS[0 if "detail" in trace.name else 1 if "physics" in trace.name else 5]
+        trace.line.color = COLOURS[2 if "detail" in trace.name else 4 if "physics" in trace.name else 5]
     return shown
 
 
