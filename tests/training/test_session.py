@@ -164,7 +164,7 @@ def test_a_person_deletes_checkpoints_that_they_named_and_no_others(trainer, tmp
     replay = REGIMES["balance"](open_run(tmp_path / "again", replay=str(trainer.run.folder / "interventions.yaml")))
     replay.checkpoint_every = 0
     replay.fit(steps=10)
-    assert replay.weights() == trainer.weights() and replay.checkpoints.named() == {}
+    assert replay.weights() == trainer.weights() and "spare" not in replay.checkpoints.named()
 
 
 def test_an_interrupt_is_no_checkpoint_of_a_person(trainer):
