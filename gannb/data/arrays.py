@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -65,15 +68,7 @@ class Arrays:
         Raises:
             ArrayError: no such array, another type, NaN or infinity, or damage.
         """
-        if name not in self:
-            raise ArrayError(f"{self.path.name} has no array {name!r}; it holds {self}")
-        if (dtype := self.headers[name][1]).hasobject:
-            raise ArrayError(
-                f"{self.path.name}: {name} holds Python objects; write numbers, not objects, with np.savez"
-            )
-        if dtype.kind not in kinds:
-            needed = "real numbers" if kinds == NUMBERS else "numbers or text"
-            raise ArrayError(f"{self.path.name}: {name} holds {dtype}; {needed} are needed")
+        self.check(name, kinds)
         try:
             with np.load(self.path, allow_pickle=False) as stored:
                 values = stored[name]
@@ -83,6 +78,57 @@ class Arrays:
             where = f"{len(bad)} of {values.size} values, first at {bad[0].tolist()}"
             raise ArrayError(f"{self.path.name}: {name} holds NaN or infinity ({where})")
         return values
+
+    def check(self, name: str, kinds: str = NUMBERS) -> None:
+        """Check the type of one array by its header.
+
+        Raises:
+            ArrayError: no such array, or another type than `kinds`.
+        """
+        if name not in self:
+            raise ArrayError(f"{self.path.name} has no array {name!r}; it holds {self}")
+        if (dtype := self.headers[name][1]).hasobject:
+            raise ArrayError(
+                f"{self.path.name}: {name} holds Python objects; write numbers, not objects, with np.savez"
+            )
+        if dtype.kind not in kinds:
+            needed = "real numbers" if kinds == NUMBERS else "numbers or text"
+            raise ArrayError(f"{self.path.name}: {name} holds {dtype}; {needed} are needed")
+
+    def rows(self, name: str, count: int, kinds: str = NUMBERS) -> Iterator[np.ndarray]:
+        """Read one array `[N, …]` in blocks of rows, in the memory of a block (of all, where it is in Fortran order).
+
+        Args:
+            name: of the array.
+            count: rows per block; the last block may have fewer.
+            kinds: as `read` takes them.
+
+        Raises:
+            ArrayError: no such array, another type, NaN or infinity, or damage.
+        """
+        self.check(name, kinds)
+        shape, dtype = self.headers[name]
+        done = 0
+        for block in self._blocks(name, count, shape, dtype):
+            if block.dtype.kind == "f" and len(bad := np.argwhere(~np.isfinite(block))):
+                first = [done + int(bad[0][0]), *map(int, bad[0][1:])]
+                raise ArrayError(f"{self.path.name}: {name} holds NaN or infinity (first at {first})")
+            yield block
+            done += len(block)
+
+    def _blocks(self, name: str, count: int, shape: tuple[int, ...], dtype: np.dtype) -> Iterator[np.ndarray]:
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(f"{name}.npy") as file:
+                if _read_header(file)[1]:
+                    whole = self.read(name, ANY, finite=False)
+                    yield from (whole[i : i + count] for i in range(0, len(whole), count))
+                    return
+                size = math.prod(shape[1:]) * dtype.itemsize
+                for start in range(0, shape[0], count):
+                    n = min(count, shape[0] - start)
+                    yield np.frombuffer(file.read(n * size), dtype).reshape(n, *shape[1:])
+        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as fault:
+            raise ArrayError(f"{self.path.name}: {name} cannot be read ({fault})") from fault
 
     def classes(self, name: str, count: int) -> Tensor:
         """Read class numbers `[N]` (or `[N, 1]`, as Keras stores them) as int64.
@@ -106,9 +152,7 @@ class Arrays:
     def _header(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype]:
         where = f"{self.path.name}: {member.filename.removesuffix('.npy')}"
         with archive.open(member) as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
+            shape, _, dtype = _read_header(file)
             start = file.tell()
         if dtype.hasobject:
             return shape, dtype
@@ -116,3 +160,10 @@ class Arrays:
         if needed != there or member.file_size > INFLATED * (member.compress_size + 64):
             raise ArrayError(f"{where} says that it is {list(shape)} {dtype} ({needed} bytes); {there} bytes follow")
         return shape, dtype
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The shape of an array, whether it is in Fortran order, and its type; what follows are its values."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import mmap
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from gannb.config.yaml_files import dump_yaml
 from gannb.runs.leftovers import hidden
@@ -25,12 +24,12 @@ class WriteError(OSError):
         return [f"{type(self).__name__}: {self}"]
 
 
-def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> Path:
-    """Write a file atomically, in a folder that is made if needed: readers see the old content or the new.
+@contextmanager
+def writing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """A hidden file to write to, which takes its place as a whole: readers see the old content or the new.
 
     Args:
-        path: the file.
-        content: all of it.
+        path: the file; its folder is made if needed.
         sync: have it on disk before returning; off for what is written often and worth little.
 
     Raises:
@@ -40,18 +39,32 @@ def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with aside.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             if sync:
                 os.fsync(file.fileno())
         aside.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):  # of a vanished folder
             aside.unlink(missing_ok=True)
-        message = f"could not write {path} ({error.strerror}); the file before it is untouched"
+        if not isinstance(error, OSError):
+            raise
+        message = f"could not write {path} ({error.strerror or error}); the file before it is untouched"
         raise WriteError(error.errno, message) from error
     if sync:
         sync_folder(path.parent)
+
+
+def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> Path:
+    """Write a file atomically, in a folder that is made if needed.
+
+    Args:
+        path: the file.
+        content: all of it.
+        sync: as `writing` takes it.
+    """
+    with writing(path, sync=sync) as file:
+        file.write(content)
     return path
 
 
@@ -65,11 +78,11 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def write_with(path: Path, save: Callable[[io.BytesIO], object]) -> Path:
-    """Write atomically what another library saves into a file object: `write_with(path, lambda f: np.savez(f, …))`."""
-    content = io.BytesIO()
-    save(content)
-    return write_bytes(path, content.getvalue())
+def write_with(path: Path, save: Callable[[BinaryIO], object]) -> Path:
+    """Write atomically what another library saves into a file: `write_with(path, lambda file: np.savez(file, …))`."""
+    with writing(path) as file:
+        save(file)
+    return path
 
 
 def write_text(path: Path, text: str) -> Path:

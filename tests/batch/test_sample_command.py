@@ -16,7 +16,7 @@ from gannb import cli
 from gannb.batch import samples
 from gannb.experiments.motion.data import recordings
 from gannb.experiments.motion.data.clips import FPS
-from gannb.experiments.motion.inference import save_speakers
+from gannb.experiments.motion.inference import GestureModel, save_speakers
 from gannb.experiments.motion.networks import building
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.experiments.particles_sagan.params import ParticlesSagan
@@ -193,6 +193,20 @@ def test_what_ends_half_way_leaves_the_old_folder_alone(runs, tmp_path, monkeypa
     argv = ["sample", str(runs["points"].folder), "-n", "100", "--out", str(out), "--overwrite"]
     assert cli.main(argv) == code
     assert (array(out, "points") == before).all() and [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_interrupted_gesture_leaves_nothing(runs, tmp_path, monkeypatch) -> None:
+    voice = tmp_path / "voice.wav"
+    soundfile.write(voice, 0.3 * np.sin(np.arange(3 * 16_000) / 9), 16_000)
+    stream = GestureModel.stream
+
+    def end(*given):
+        yield next(stream(*given))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GestureModel, "stream", end)
+    argv = ["sample", str(runs["gestures"].folder), "--speech", str(voice), "--out", str(tmp_path / "out")]
+    assert cli.main(argv) == 130 and [path.name for path in tmp_path.iterdir()] == ["voice.wav"]
 
 
 # ---------------------------------------------------------------------------------------------- bad input

@@ -49,6 +49,32 @@ def test_what_an_array_holds_is_checked(tmp_path, values, kinds, message):
         Arrays(stored(tmp_path, a=values)).read("a", kinds)
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_in_blocks_are_the_array(tmp_path, save, order):
+    values = np.arange(7 * 3 * 2, dtype=np.float64).reshape(7, 3, 2)
+    save(tmp_path / "x.npz", a=np.asarray(values, order=order))
+    blocks = list(Arrays(tmp_path / "x.npz").rows("a", 3))
+    assert [len(block) for block in blocks] == [3, 3, 1] and np.array_equal(np.concatenate(blocks), values)
+
+
+def test_rows_are_checked_as_they_come(tmp_path):
+    values = np.zeros((9, 2))
+    values[7, 1] = np.nan
+    arrays = Arrays(stored(tmp_path, a=values, b=np.array(["x"])))
+    rows = arrays.rows("a", 4)
+    next(rows)
+    with pytest.raises(ArrayError, match=r"x\.npz: a holds NaN or infinity \(first at \[7, 1\]\)"):
+        next(rows)
+    with pytest.raises(ArrayError, match="b holds <U1; real numbers"):
+        next(arrays.rows("b", 4))
+    whole = bytearray((tmp_path / "x.npz").read_bytes())
+    whole[whole.index(b"NUMPY") + 140] ^= 1
+    (tmp_path / "x.npz").write_bytes(whole)
+    with pytest.raises(ArrayError, match=r"x\.npz: a cannot be read \(Bad CRC"):
+        list(arrays.rows("a", 4))
+
+
 def test_nan_may_be_left_to_who_knows_more(tmp_path):
     assert np.isnan(Arrays(stored(tmp_path, a=np.array([np.nan]))).read("a", finite=False)).all()
 

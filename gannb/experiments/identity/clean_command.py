@@ -63,16 +63,19 @@ def _clean(source: Path, run: Path, out: Path, pose_unit: Any) -> tuple[int, flo
     """Write the cleaned copy; returns how many faces changed, their mean cosine to the raw ones, and all faces."""
     import torch
 
-    from gannb.experiments.identity import files
-    from gannb.experiments.identity.cleaning import Cleaner
+    from gannb.experiments.identity.cleaning import clean_file
 
-    given = files.load(source, pose_unit=pose_unit, need_identity=False)
-    with torch.inference_mode():
-        cleaned = Cleaner.of(run)(given.features, given.pose)
-    files.save_cleaned(source, cleaned, out)
-    cosine = torch.cosine_similarity(given.features.double(), cleaned.double())
-    changed = cosine < 1 - 1e-7
-    return int(changed.sum()), float(cosine[changed].mean()) if changed.any() else 1.0, len(cosine)
+    count = changed = 0
+    total = 0.0
+
+    def watch(raw: torch.Tensor, cleaned: torch.Tensor) -> None:
+        nonlocal count, changed, total
+        cosine = torch.cosine_similarity(raw.double(), cleaned.double())
+        moved = cosine < 1 - 1e-7
+        count, changed, total = count + len(raw), changed + int(moved.sum()), total + float(cosine[moved].sum())
+
+    clean_file(source, run, out, pose_unit=pose_unit, watch=watch)
+    return changed, total / changed if changed else 1.0, count
 
 
 def _price(folder: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from gannb.experiments.identity import files, networks
 from gannb.experiments.identity.files import PoseUnit
@@ -49,15 +51,35 @@ class Cleaner:
         return networks.clean(features, pose, self.model, removal=self.removal, blend=self.blend)
 
 
-def clean_file(path: str | Path, run: str | Path, out: str | Path, *, pose_unit: PoseUnit = "auto") -> Path:
-    """Clean an `.npz` with a trained run and write a copy of it with the cleaned features.
+def clean_file(
+    path: str | Path,
+    run: str | Path,
+    out: str | Path,
+    *,
+    pose_unit: PoseUnit = "auto",
+    watch: Callable[[Tensor, Tensor], object] = lambda raw, cleaned: None,
+) -> Path:
+    """Clean an `.npz` of any size with a trained run and write a copy of it with the cleaned features.
 
     Args:
         path: holds at least `features [N, 512]` and `pose [N, 3]`; `identity` is not needed.
         run: a run folder, its name, or `last`.
         out: the `.npz` to write; every other array of `path` is carried over.
         pose_unit: see `gannb.experiments.identity.files.load`.
+        watch: is given the features `[n, 512]` of every block, raw and cleaned.
+
+    Raises:
+        ValueError, FileNotFoundError: a file or a run that cannot be used; nothing was written.
     """
-    given = files.load(path, pose_unit=pose_unit, need_identity=False)
-    with torch.inference_mode():
-        return files.save_cleaned(path, Cleaner.of(run)(given.features, given.pose), out)
+    given, cleaner = files.FaceFile(path, pose_unit=pose_unit), Cleaner.of(run)
+
+    @torch.inference_mode()
+    def cleaned() -> Iterator[Tensor]:
+        with tqdm(total=len(given), desc="cleaned", unit="face", delay=2, disable=None) as bar:
+            for features, pose in given.blocks():
+                clean = cleaner(features, pose)
+                watch(features, clean)
+                yield clean
+                bar.update(len(features))
+
+    return files.save_cleaned(path, cleaned(), out)

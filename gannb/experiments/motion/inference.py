@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
+import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from gannb.experiments.motion.data import recordings, speech
+from gannb.experiments.motion.data.clips import FPS
 from gannb.experiments.motion.data.speech import Speech
+from gannb.experiments.motion.data.speech_file import SpeechFile
 from gannb.experiments.motion.networks import building
 from gannb.experiments.motion.networks.audio_encoder import MEL_FRAMES
 from gannb.experiments.motion.networks.generator import Generator
-from gannb.experiments.motion.synthesis import WINDOW, Controls, Gesture, generate
+from gannb.experiments.motion.skeleton import ANGLES, JOINTS
+from gannb.experiments.motion.synthesis import WINDOW, Controls, Gesture, generate, shaped, stream
 from gannb.experiments.motion.widgets.skeleton_player import SkeletonPlayer
 from gannb.runs import files
 from gannb.runs.folder import Run, RunError
 from gannb.training.trained import Network, Trained
 
 SPEAKERS = "speakers.json"
+PIECE = 1024
+"""Pose frames of speech that are in memory at a time: 68 s."""
+PAGE = 9000
+"""Pose frames of an HTML player: ten minutes, about 11 MB."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +70,35 @@ class GestureModel:
         Raises:
             ValueError: a speaker that the generator does not know.
         """
-        speaker = speaker or self.speakers[0]
-        if speaker not in self.speakers:
-            raise ValueError(f"speaker {speaker!r}; this generator knows: {', '.join(self.speakers)}")
+        number = self.number(speaker)
         mel = torch.from_numpy(speech.log_mel(said, self.network.audio.n_mels))
-        return generate(self.network, mel, self.speakers.index(speaker), controls=controls or Controls())
+        return generate(self.network, mel, number, controls=controls or Controls())
+
+    def number(self, speaker: str | None) -> int:
+        """Which one a speaker is; the first one by default.
+
+        Raises:
+            ValueError: a speaker that the generator does not know.
+        """
+        if speaker is not None and speaker not in self.speakers:
+            raise ValueError(f"speaker {speaker!r}; this generator knows: {', '.join(self.speakers)}")
+        return 0 if speaker is None else self.speakers.index(speaker)
+
+    def stream(self, said: SpeechFile, speaker: str | None = None) -> Iterator[Gesture]:
+        """The gesture to a sound file of any length in pieces, in the memory of a piece.
+
+        Up to 68 s it is the one that a call gives; beyond, poses differ by the rounding of the spectra (below 0.01 mm).
+
+        Raises:
+            ValueError: a speaker that the generator does not know, or a motion that is not finite.
+        """
+        number, n_mels = self.number(speaker), self.network.audio.n_mels
+        mels = map(torch.from_numpy, speech.log_mels(said.pieces(PIECE / FPS), n_mels))
+        for motion in stream(self.network, mels, said.frames, number):
+            if not motion.isfinite().all():
+                raise ValueError("its generator gives NaN or infinity: the training diverged")
+            bones = self.network.bones[number]
+            yield shaped(motion, Controls(), bones) if self.network.head == "angles" else Gesture(motion)
 
 
 def gesture_file(
@@ -103,7 +138,7 @@ def network(run: Trained) -> Network:
 
 
 def write_gesture(run: Trained, sound: Path, speaker: str | None, out: Path) -> None:
-    """Write the gesture to a sound file of speech as BVH, npz and an HTML player.
+    """Write the gesture to a sound file of speech as BVH, npz and HTML players of ten minutes each.
 
     Args:
         run: a trained run on gesture.
@@ -114,12 +149,31 @@ def write_gesture(run: Trained, sound: Path, speaker: str | None, out: Path) -> 
     Raises:
         ValueError: a speaker that the run does not know, or sound that cannot be used.
     """
-    said, model = speech.read(sound), GestureModel.of(run)
-    gesture = model(said, speaker)
-    pose, angles = gesture.pose.numpy(), None if gesture.angles is None else gesture.angles.numpy()
-    for name in ("gesture.bvh", "gesture.npz"):
-        recordings.export(out / name, pose, angles)
-    SkeletonPlayer({speaker or model.speakers[0]: pose}, said).save(out / "gesture.html")
+    said, model = SpeechFile.of(sound), GestureModel.of(run)
+    name = speaker or model.speakers[0]
+    with TemporaryFile(dir=out) as poses, TemporaryFile(dir=out) as turns:
+        with tqdm(total=said.frames, desc="gesture", unit="frame", delay=2, disable=None) as bar:
+            for gesture in model.stream(said, speaker):
+                poses.write(gesture.pose.numpy().tobytes())
+                if gesture.angles is not None:
+                    turns.write(gesture.angles.numpy().tobytes())
+                bar.update(len(gesture.pose))
+        pose = _mapped(poses, said.frames, len(JOINTS), 3)
+        angles = _mapped(turns, said.frames, len(ANGLES)) if turns.tell() else None
+        for file in ("gesture.bvh", "gesture.npz"):
+            recordings.export(out / file, pose, angles)
+        for number, samples in enumerate(said.pieces(PAGE / FPS)):
+            part = pose[number * PAGE : (number + 1) * PAGE].copy()
+            minutes = f", from minute {10 * number}" if said.frames > PAGE else ""
+            page = out / (f"gesture_{number + 1:03d}.html" if number else "gesture.html")
+            if len(part):
+                SkeletonPlayer({name + minutes: part}, Speech(samples, said.path.name)).save(page)
+
+
+def _mapped(file: IO[bytes], *shape: int) -> np.ndarray:
+    """A file of float32 as a read-only array, whose pages the system takes back when it needs the memory."""
+    file.flush()
+    return np.memmap(file, np.float32, "r", shape=shape)
 
 
 def save_speakers(run: Run, speakers: Sequence[str]) -> None:

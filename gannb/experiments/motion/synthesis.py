@@ -7,6 +7,7 @@ sliders say, bones and joints hold.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import torch
@@ -18,6 +19,7 @@ from gannb.experiments.motion.networks.audio_encoder import MEL_FRAMES, check_me
 from gannb.experiments.motion.networks.generator import Generator
 
 WINDOW, HOP = 64, 32
+_TOGETHER = 32  # windows that the network takes at a time
 _HEIGHTS = 16  # steps in which hands are raised from 0 to 1
 
 
@@ -90,21 +92,43 @@ def generate(
     Raises:
         ValueError: a speaker the network does not know, or speech shorter than one pose frame.
     """
+    frames = len(mel) // MEL_FRAMES
+    with torch.inference_mode():
+        motion = torch.cat(list(stream(network, [mel[: frames * MEL_FRAMES]], frames, speaker)))
+        bones = network.bones[speaker] if bones is None else bones
+        if network.head == "angles":
+            return shaped(motion, controls, bones)
+        return Gesture(motion) if controls == Controls() else shaped(angles_of(motion), controls, bones)
+
+
+@torch.inference_mode()
+def stream(network: Generator, mel: Iterable[Tensor], frames: int, speaker: int) -> Iterator[Tensor]:
+    """The motion of `generate` in pieces, in the memory of a piece: angles `[f, 57]`, or coordinates `[f, 52, 3]`.
+
+    Args:
+        network: a generator.
+        mel: log-mel `[4·f, n_mels]`, piece by piece.
+        frames: how many pose frames these are together.
+        speaker: whose style.
+
+    Raises:
+        ValueError: a speaker the network does not know, or speech shorter than one pose frame.
+    """
     if not 0 <= speaker < network.speakers:
         raise ValueError(f"speaker {speaker}: this generator knows 0 to {network.speakers - 1}")
-    check_mel(mel[None, : len(mel) // MEL_FRAMES * MEL_FRAMES], network.audio.n_mels)
-    frames = len(mel) // MEL_FRAMES
     if not frames:
-        raise ValueError(f"speech of {len(mel)} mel frames is shorter than one pose frame ({MEL_FRAMES})")
-    with torch.inference_mode():
-        windows, starts = _windows(mel[: frames * MEL_FRAMES])
-        bones = network.bones[speaker] if bones is None else bones
-        who = torch.full((len(windows),), speaker, dtype=torch.long, device=mel.device)
-        draw = network.angles if network.head == "angles" else network
-        faded = fade(torch.cat([draw(w, s) for w, s in zip(windows.split(32), who.split(32))]), starts, frames)
-        if network.head == "angles":
-            return shaped(faded, controls, bones)
-        return Gesture(faded) if controls == Controls() else shaped(angles_of(faded), controls, bones)
+        raise ValueError(f"speech of less than {MEL_FRAMES} mel frames is shorter than one pose frame")
+    draw = network.angles if network.head == "angles" else network
+
+    def parts() -> Iterator[Tensor]:
+        for windows in _windows(mel, network.audio.n_mels):
+            yield draw(windows, torch.full((len(windows),), speaker, device=windows.device))
+
+    for piece in fade(parts()):
+        yield piece[:frames]
+        frames -= len(piece)
+        if frames <= 0:
+            return
 
 
 def shaped(angles: Tensor, controls: Controls, bones: Tensor | None = None) -> Gesture:
@@ -124,31 +148,49 @@ def angles_of(pose: Tensor) -> Tensor:
     return within(kinematics.joint_angles(pose))
 
 
-def fade(parts: Tensor, starts: list[int], frames: int) -> Tensor:
-    """Fade windows into one motion `[frames, …]`; weights sin², summing to 1.
+def fade(parts: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Fade windows that begin 32 frames apart into one motion, in pieces `[f, …]`; weights sin², summing to 1.
 
     Args:
-        parts: windows `[W, 64, …]`.
-        starts: the frames at which they begin.
-        frames: length of the motion.
+        parts: windows `[W, 64, …]`, in order.
     """
-    length = parts.shape[1]
-    weights = torch.sin(math.pi * (torch.arange(length, device=parts.device) + 0.5) / length).square()
-    total = torch.zeros(starts[-1] + length, *parts.shape[2:], device=parts.device)
-    share = torch.zeros(starts[-1] + length, device=parts.device)
-    for part, start in zip(parts, starts):
-        total[start : start + length] += part * weights.view(-1, *[1] * (part.ndim - 1))
-        share[start : start + length] += weights
-    return (total / share.view(-1, *[1] * (total.ndim - 1)))[:frames]
+    ahead: tuple[Tensor, Tensor] | None = None  # what the windows so far say of the frames that follow
+    for windows in parts:
+        weights = torch.sin(math.pi * (torch.arange(WINDOW, device=windows.device) + 0.5) / WINDOW).square()
+        weights = weights.view(-1, *[1] * (windows.ndim - 2))
+        done = len(windows) * HOP
+        total = windows.new_zeros(done + WINDOW - HOP, *windows.shape[2:])
+        share = windows.new_zeros(len(total), *weights.shape[1:])
+        if ahead is not None:
+            total[: WINDOW - HOP], share[: WINDOW - HOP] = ahead
+        for window, start in zip(windows, range(0, done, HOP)):
+            total[start : start + WINDOW] += window * weights
+            share[start : start + WINDOW] += weights
+        yield total[:done] / share[:done]
+        ahead = total[done:], share[done:]
+    if ahead is not None:
+        yield ahead[0] / ahead[1]
 
 
-def _windows(mel: Tensor) -> tuple[Tensor, list[int]]:
-    """Windows of speech `[W, 256, n_mels]` and the pose frames they begin at; the last frame is held to fill up."""
-    frames = len(mel) // MEL_FRAMES
-    starts = list(range(0, max(frames - WINDOW, 0) + HOP, HOP)) if frames > WINDOW else [0]
-    missing = (starts[-1] + WINDOW) * MEL_FRAMES - len(mel)
-    padded = torch.cat([mel, mel[-1:].expand(missing, -1)]) if missing > 0 else mel
-    return torch.stack([padded[s * MEL_FRAMES : (s + WINDOW) * MEL_FRAMES] for s in starts]), starts
+def _windows(mel: Iterable[Tensor], n_mels: int) -> Iterator[Tensor]:
+    """Windows of speech `[W, 256, n_mels]`, 32 at most at a time; the last frame is held to fill up the last one."""
+    length, step = WINDOW * MEL_FRAMES, HOP * MEL_FRAMES
+    rest, first = torch.zeros(0, n_mels), True
+    for piece in mel:
+        check_mel(piece[None], n_mels)
+        rest = torch.cat([rest.to(piece), piece])
+        while len(rest) >= length + (_TOGETHER - 1) * step:
+            yield _cut(rest, _TOGETHER)
+            rest, first = rest[_TOGETHER * step :], False
+    if first or len(rest) > step:  # else the last window covers it
+        count = max(0, math.ceil((len(rest) - length) / step)) + 1
+        missing = length + (count - 1) * step - len(rest)
+        yield _cut(torch.cat([rest, rest[-1:].expand(missing, -1)]), count)
+
+
+def _cut(mel: Tensor, count: int) -> Tensor:
+    """The first windows `[count, 256, n_mels]` of log-mel `[n, n_mels]`."""
+    return mel.unfold(0, WINDOW * MEL_FRAMES, HOP * MEL_FRAMES)[:count].transpose(1, 2).contiguous()
 
 
 # ----------------------------------------------------------------------------------------------------------------

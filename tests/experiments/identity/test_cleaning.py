@@ -9,7 +9,7 @@ import torch
 from gannb.config.faults import NotFound
 from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
-from gannb.experiments.identity import losses, networks
+from gannb.experiments.identity import files, losses, networks
 from gannb.experiments.identity.cleaning import Cleaner, clean_file
 from gannb.experiments.identity.params import Identity
 from gannb.experiments.identity.synthetic import synthesise
@@ -17,6 +17,7 @@ from gannb.random import seeded
 from gannb.runs.folder import Run, RunError
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
+from tests import memory
 
 
 def trained(runs: Path, **given: object) -> Trainer:
@@ -71,6 +72,51 @@ def test_a_cleaned_file_keeps_frontal_features_and_everything_else(trainer: Trai
         assert cleaned["features"].dtype == np.float32
         assert np.abs(cleaned["features"][::2] - 30 * data.features.numpy()[::2]).max() <= 1e-3
         assert np.abs(cleaned["features"][1::2] - 30 * data.features.numpy()[1::2]).max() > 0.1
+
+
+def test_blocks_are_cleaned_as_the_whole_is_and_a_wrong_number_of_rows_is_refused(
+    trainer: Trainer, tmp_path: Path, monkeypatch
+) -> None:
+    data, cleaner = synthesise(6, 8, seed=9), Cleaner.of(trainer.run.folder)
+    source, out = files.save(tmp_path / "mine.npz", data), tmp_path / "clean.npz"
+    monkeypatch.setattr(files, "BLOCK", 7)
+    seen = []
+    clean_file(source, trainer.run.folder, out, watch=lambda raw, cleaned: seen.append(len(raw)))
+    assert seen == [7] * 6 + [6]
+    with np.load(out) as cleaned:
+        wanted = cleaner(data.features, data.pose).numpy()
+        np.testing.assert_allclose(cleaned["features"], wanted, atol=1e-5, rtol=0)
+        assert all(np.array_equal(cleaned[name], getattr(data, name)) for name in ("identity", "pose"))
+    before = out.read_bytes()
+    with pytest.raises(ValueError, match="has 48 rows, there are 9 cleaned features"):
+        files.save_cleaned(source, [torch.zeros(9, 512)], out)
+    with pytest.raises(KeyboardInterrupt):
+        clean_file(source, trainer.run.folder, out, watch=_interrupted)
+    assert out.read_bytes() == before and len(list(tmp_path.iterdir())) == 2
+
+
+def _interrupted(*given: object) -> None:
+    raise KeyboardInterrupt
+
+
+_MANY = """
+import numpy as np
+from gannb.experiments.identity.cleaning import clean_file
+run, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+draw = np.random.default_rng(0)
+pose = np.zeros((count, 3), np.float32)
+pose[:, 0] = 80
+some = draw.normal(size=(1000, 512)).astype(np.float16)
+np.savez(folder / "many.npz", features=np.concatenate([some] * (count // 1000)), pose=pose)
+held.clear()
+clean_file(folder / "many.npz", run, folder / "clean.npz")
+"""
+
+
+@pytest.mark.skipif(not memory.is_told(), reason="reads memory as Linux tells it")
+def test_many_faces_take_the_memory_of_few(trainer: Trainer, tmp_path: Path) -> None:
+    few, many = (memory.peak(_MANY, trainer.run.folder, count, tmp_path) for count in (10_000, 100_000))
+    assert many < few + 50, "MiB; held as a whole, 90,000 more take over 500"
 
 
 def test_what_is_no_identity_run_is_named(trainer: Trainer, tmp_path: Path) -> None:

@@ -120,8 +120,36 @@ def test_single_images_are_left_out_when_said(tmp_path: Path) -> None:
 
 
 def test_features_that_are_only_to_be_cleaned_need_no_identity(tmp_path: Path) -> None:
-    assert len(files.load(written(tmp_path, identity=None), need_identity=False)) == 12
-    assert len(files.load(written(tmp_path, identity=np.zeros(12, int)), need_identity=False)) == 12
+    assert len(files.FaceFile(written(tmp_path, identity=None))) == 12
+    assert len(files.FaceFile(written(tmp_path, identity=np.zeros(12, int)))) == 12
+
+
+def test_blocks_of_a_file_are_what_is_loaded_and_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(files, "BLOCK", 5)
+    path = written(tmp_path, pose=np.radians(arrays()["pose"]))
+    whole = files.load(path, pose_unit="radians")
+    blocks = list(files.FaceFile(path, pose_unit="radians").blocks())
+    assert [len(features) for features, _ in blocks] == [5, 5, 2]
+    assert torch.equal(torch.cat([features for features, _ in blocks]), whole.features)
+    assert torch.equal(torch.cat([pose for _, pose in blocks]), whole.pose)
+    zero = arrays()["features"]
+    zero[[3, 11]] = 0
+    for says, changed in [
+        ("zero vectors in rows 3, 11 ", {"features": zero}),
+        (r"features holds NaN or infinity \(first at \[7, 0\]", with_value("features", 7, np.nan)),
+        (r"pose holds NaN or infinity \(first at \[10, 0\]", with_value("pose", 10, np.inf)),
+        ("pose reaches 400", with_value("pose", 11, 400)),
+        ("looks like radians", {"pose": np.radians(arrays()["pose"])}),
+        (r"features is \[12, 256\]", {"features": np.ones((12, 256), np.float32)}),
+        (r"features is \[\]", {"features": np.float32(1)}),
+        (r"features is \[0, 512\]", {"features": np.ones((0, 512)), "pose": np.ones((0, 3))}),
+        (r"pose is \[11, 3\]", {"pose": np.ones((11, 3))}),
+        (r"identity is \[11\]", {"identity": np.arange(11)}),
+        ("has no array 'pose'", {"pose": None}),
+        ("holds bool", {"features": np.ones((12, 512), bool)}),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            files.FaceFile(written(tmp_path, **changed))
 
 
 @pytest.mark.skipif(not UMIST.is_file(), reason="the real face features are not here")

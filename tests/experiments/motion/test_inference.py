@@ -1,5 +1,7 @@
 """A sound file in, a motion out: from a run folder, in any speaker's style, at any length."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -8,13 +10,17 @@ import torch
 from gannb.experiments.motion import kinematics
 from gannb.experiments.motion.data import recordings, speech
 from gannb.experiments.motion.data.clips import FPS
-from gannb.experiments.motion.inference import GestureModel, gesture_file, save_speakers
+from gannb.experiments.motion.inference import GestureModel, gesture_file, save_speakers, write_gesture
 from gannb.experiments.motion.networks import building
 from gannb.experiments.motion.synthesis import Controls
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.random import seeded
 from gannb.runs.folder import Run, RunError
 from gannb.training.checkpoint import Checkpoint
+from gannb.training.trained import Trained
+from tests import memory
+
+SOUND = re.compile(r'"audio":"data:audio/ogg;base64,([^"]*)"')
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +61,55 @@ def test_the_average_speaks_and_speakers_differ(run: Run, voice) -> None:
     assert not torch.equal(gesturer(said, "ada").pose, gesturer(said, "ben").pose)
     still = gesturer(said, "ada", Controls(amplitude=0.0)).pose
     assert still.std(0).max() < 1e-5
+
+
+def test_a_sound_file_in_pieces_gives_the_gesture_of_the_whole(run: Run, voice, tmp_path, monkeypatch) -> None:
+    gesturer, out = GestureModel.of(run.folder), tmp_path / "out"
+    out.mkdir()
+    whole = gesturer(speech.read(voice), "ben")
+    write_gesture(Trained.of(run.folder, "last"), voice, "ben", out)
+    assert {path.name for path in out.iterdir()} == {"gesture.bvh", "gesture.npz", "gesture.html"}
+    with np.load(out / "gesture.npz") as written:
+        assert np.array_equal(written["positions"], whole.pose) and np.array_equal(written["angles"], whole.angles)
+    before = (out / "gesture.bvh").read_text()
+    for where, name, value in [("inference", "PIECE", 32), ("inference", "PAGE", 45), ("data.bvh", "_TOGETHER", 20)]:
+        monkeypatch.setattr(f"gannb.experiments.motion.{where}.{name}", value)
+    write_gesture(Trained.of(run.folder, "last"), voice, "ben", out)
+    with np.load(out / "gesture.npz") as written:
+        assert np.abs(written["positions"] - whole.pose.numpy()).max() < 1e-5, "metres"
+    rows, same = (
+        (out / "gesture.bvh").read_text().split("Frame Time")[1].split()[2:],
+        before.split("Frame Time")[1].split()[2:],
+    )
+    np.testing.assert_allclose(np.array(rows, float), np.array(same, float), atol=0.02)
+    pages = {path.name: path.read_text() for path in out.glob("*.html")}
+    assert sorted(pages) == ["gesture.html", "gesture_002.html", "gesture_003.html"]
+    assert [len(SOUND.search(page)[1]) > 1000 for page in pages.values()] == [True] * 3
+
+
+_LONG = """
+import soundfile, numpy as np
+from gannb.experiments.motion import inference
+from gannb.training.trained import Trained
+inference.PAGE = 900
+run, seconds, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+second = np.sin(np.arange(16_000) / 9) * np.sin(np.arange(16_000) / 1300)
+with soundfile.SoundFile(folder / "long.wav", "w", 16_000, 1) as file:
+    for _ in range(seconds):
+        file.write(0.3 * second)
+held.clear()
+inference.write_gesture(Trained.of(run, "last"), folder / "long.wav", None, folder)
+"""
+
+
+@pytest.mark.skipif(not memory.is_told(), reason="reads memory as Linux tells it")
+def test_long_speech_takes_the_memory_of_short_speech(run: Run, tmp_path) -> None:
+    peaks = {}
+    for minutes in (2, 12):
+        (folder := tmp_path / str(minutes)).mkdir()
+        peaks[minutes] = memory.peak(_LONG, run.folder, 60 * minutes, folder)
+        assert len(list(folder.glob("*.html"))) == minutes
+    assert peaks[12] < peaks[2] + 50, "MiB; held as a whole, ten minutes more take 300"
 
 
 def test_real_speech_gives_a_motion(run: Run, shared_data, tmp_path) -> None:

@@ -57,7 +57,16 @@ def test_one_window_is_the_network_itself():
 def test_fading_leaves_what_agrees_as_it_is():
     line = torch.linspace(0, 1, 160)[:, None].expand(-1, 3)
     parts = torch.stack([line[s : s + 64] for s in (0, 32, 64, 96)])
-    torch.testing.assert_close(synthesis.fade(parts, [0, 32, 64, 96], 160), line, atol=1e-6, rtol=0)
+    for sizes in ([4], [1, 3], [2, 1, 1]):
+        torch.testing.assert_close(torch.cat(list(synthesis.fade(parts.split(sizes)))), line, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("frames", [1, 64, 65, 96, 97, 1056, 1057, 1088, 1200, 2081])
+def test_speech_in_pieces_gives_the_motion_of_the_whole_bit_for_bit(frames):
+    G, mel = network(), speech(frames)
+    whole = synthesis.generate(G, mel, 1)
+    pieces = list(synthesis.stream(G, mel.split(4 * 200), frames, 1))
+    assert torch.equal(torch.cat(pieces), whole.angles) and max(map(len, pieces)) <= 1024
 
 
 def jerk_at_and_off(pose, seams):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import torch
@@ -19,9 +20,11 @@ from gannb.experiments.motion.data.clips import FPS, MotionDataError
 from gannb.experiments.motion.data.retarget import check_finite, check_rate, onto_joints, standardise
 from gannb.experiments.motion.kinematics import bone_lengths, forward_kinematics
 from gannb.experiments.motion.skeleton import JOINTS, PARENTS
+from gannb.runs.files import writing
 
 POSITIONS = ("Xposition", "Yposition", "Zposition")
 ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")
+_TOGETHER = 4096  # frames that are written at a time
 
 Lines = Iterator[tuple[int, list[str]]]
 """Numbers and words of the lines, braces on lines of their own."""
@@ -185,27 +188,45 @@ def write(path: str | Path, positions: np.ndarray, fps: float = FPS) -> Path:
         ValueError: another shape.
         MotionDataError: values that are not finite.
     """
-    positions = np.asarray(positions, dtype=np.float64)
-    if positions.ndim != 3 or positions.shape[1:] != (len(JOINTS), 3):
+    positions = np.asarray(positions)
+    if positions.ndim != 3 or positions.shape[1:] != (len(JOINTS), 3) or not len(positions):
         raise ValueError(f"positions: shape {positions.shape}, expected [F, {len(JOINTS)}, 3]")
     check_finite(positions, Path(path).name)
-    writer = _Writer(positions)
-    writer.joint(0, 0, np.tile(np.eye(3), (len(positions), 1, 1)))
-    rows = np.concatenate(writer.columns, axis=1)
-    motion = ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.8f}"]
-    motion += [" ".join(f"{value:.5f}" for value in row) for row in rows]
-    Path(path).write_text("\n".join(["HIERARCHY", *writer.hierarchy, *motion, ""]), encoding="ascii")
+    with writing(Path(path)) as file, TemporaryFile(dir=Path(path).parent) as scratch:
+        lengths = np.memmap(scratch, np.float64, "w+", shape=(len(PARENTS) - 1, len(positions)))
+        for block, part in _blocks(positions):
+            lengths[:, part] = bone_lengths(torch.from_numpy(block)).numpy().T
+        medians = np.array([np.median(bone) for bone in lengths])
+        for block, part in _blocks(positions):
+            writer = _Writer(block, medians)
+            writer.joint(0, 0, np.tile(np.eye(3), (len(block), 1, 1)))
+            if not part.start:
+                head = ["MOTION", f"Frames: {len(positions)}", f"Frame Time: {1 / fps:.8f}", ""]
+                file.write("\n".join(["HIERARCHY", *writer.hierarchy, *head]).encode("ascii"))
+            rows = np.concatenate(writer.columns, axis=1)
+            file.writelines((" ".join(f"{value:.5f}" for value in row) + "\n").encode("ascii") for row in rows)
     return Path(path)
 
 
-class _Writer:
-    """Walks down the skeleton, collecting the hierarchy's lines and the motion's columns in one order."""
+def _blocks(positions: np.ndarray) -> Iterator[tuple[np.ndarray, slice]]:
+    """Positions of `_TOGETHER` frames at a time in double precision, and which frames these are."""
+    for start in range(0, len(positions), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        yield positions[part].astype(np.float64), part
 
-    def __init__(self, positions: np.ndarray) -> None:
+
+class _Writer:
+    """Walks down the skeleton, collecting the hierarchy's lines and the motion's columns in one order.
+
+    Args:
+        positions: `[F, 52, 3]`, metres.
+        lengths: of the bones `[51]`.
+    """
+
+    def __init__(self, positions: np.ndarray, lengths: np.ndarray) -> None:
         neutral = forward_kinematics(torch.zeros(57, dtype=torch.float64)).numpy()
-        self.positions, self.hierarchy = positions, []
+        self.positions, self.lengths, self.hierarchy = positions, lengths, []
         self.columns = [100 * positions[:, 0]]
-        self.lengths = np.median(bone_lengths(torch.from_numpy(positions)).numpy(), axis=0)
         bones = {j: neutral[j] - neutral[p] for j, p in enumerate(PARENTS) if p >= 0}
         self.rest = {j: bone / np.linalg.norm(bone) for j, bone in bones.items()}
 

@@ -178,8 +178,8 @@ def export(path: str | Path, pose: np.ndarray, angles: np.ndarray | None = None)
         return bvh.write(path, pose)
     if path.suffix.lower() != ".npz":
         raise MotionDataError(f"{path.name}: motion is written as {' or '.join(SUFFIXES)}")
-    extra = {} if angles is None else {"angles": np.asarray(angles, dtype=np.float32)}
-    arrays = {"positions": pose.astype(np.float32), "joints": np.array(JOINTS), "fps": FPS, **extra}
+    extra = {} if angles is None else {"angles": np.asarray(angles, np.float32)}
+    arrays = {"positions": np.asarray(pose, np.float32), "joints": np.array(JOINTS), "fps": FPS, **extra}
     return write_with(path, lambda file: np.savez_compressed(file, **arrays))
 
 

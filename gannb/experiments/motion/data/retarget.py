@@ -27,6 +27,7 @@ REACH = 10.0
 """Metres from the neck beyond which no joint lies: further away is a glitch, or an overflow."""
 FAR = 1e5
 """Metres from the origin beyond which positions have no precision left for a finger."""
+_TOGETHER = 4096  # frames that are checked at a time
 _SHORTEST = 1e-9  # metres; a shorter bone has no direction
 
 
@@ -99,7 +100,10 @@ def check_finite(values: np.ndarray, name: str) -> None:
     Raises:
         MotionDataError: it names the frames that hold NaN or infinity.
     """
-    _refuse(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))), "NaN or infinite values", name)
+    bad = [
+        ~np.isfinite(values[i : i + 4096]).all(axis=tuple(range(1, values.ndim))) for i in range(0, len(values), 4096)
+    ]
+    _refuse(np.concatenate(bad or [np.zeros(0, bool)]), "NaN or infinite values", name)
 
 
 def _refuse(bad: np.ndarray, what: str, name: str) -> None:

@@ -10,6 +10,8 @@ import hashlib
 import importlib
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -33,6 +35,8 @@ RATES = (4_000, 768_000)  # samples per second of sound files; others would size
 SHORTEST = 0.5  # seconds: less holds no syllable
 SILENCE = 10 ** (-60 / 20)  # peak below -60 dB of full scale
 FLOOR = 1e-5  # added to the mel power before the logarithm
+_BEFORE = np.zeros(WINDOW // 2 + HOP * (MELS_PER_FRAME - 1) // 2, np.float32)
+"""What comes before a speech: puts the four windows of a pose frame around its time."""
 
 
 class SpeechError(ValueError):
@@ -81,13 +85,27 @@ def read(path: str | Path) -> Speech:
     import soundfile
 
     path = Path(path)
+    with readable(path):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return from_samples(samples, rate, path.name)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Name a sound file that is missing or cannot be read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        SpeechError: not a sound file.
+    """
+    import soundfile
+
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such sound file; give a {', '.join(SUFFIXES)} file of speech")
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        yield
     except soundfile.LibsndfileError as fault:
         raise SpeechError(f"{path.name}: cannot be read as sound ({fault}); convert it to WAV, OGG or FLAC") from fault
-    return from_samples(samples, rate, path.name)
 
 
 def from_samples(samples: np.ndarray, rate: int, name: str = "speech") -> Speech:
@@ -105,7 +123,7 @@ def from_samples(samples: np.ndarray, rate: int, name: str = "speech") -> Speech
     if samples.ndim == 2 and samples.shape[1] > 1:
         notes.append(f"{samples.shape[1]} channels mixed down to one")
     samples = samples.mean(axis=1) if samples.ndim == 2 else samples
-    _check(samples, rate, name)
+    check([samples], rate, name)
     if rate < 16_000:
         notes.append(
             f"recorded at {rate} Hz: nothing above {rate // 2} Hz, those mel bands are empty; 16 kHz is better"
@@ -116,23 +134,38 @@ def from_samples(samples: np.ndarray, rate: int, name: str = "speech") -> Speech
     return Speech(np.ascontiguousarray(samples, dtype=np.float32), name, tuple(notes))
 
 
-def _check(samples: np.ndarray, rate: int, name: str) -> None:
+def check(blocks: Iterable[np.ndarray], rate: int, name: str) -> int:
+    """Check a recording, and return how many samples it has.
+
+    Args:
+        blocks: its mono samples `[n]`, in order.
+        rate: samples per second.
+        name: where they come from, for messages.
+
+    Raises:
+        SpeechError: a rate that is not allowed; silent; shorter than half a second; values that are not finite.
+    """
     if not RATES[0] <= rate <= RATES[1]:
         low, high = RATES
         raise SpeechError(f"{name}: {rate:g} samples per second; allowed: {low} to {high}; mend its header")
-    seconds = len(samples) / rate
-    if seconds < SHORTEST:
+    count, peak, bad, first = 0, 0.0, 0, 0
+    for block in blocks:
+        wrong = ~np.isfinite(block)
+        first = first if bad else count + int(wrong.argmax())
+        bad += int(wrong.sum())
+        peak = max(peak, float(np.abs(block).max(initial=0.0)))
+        count += len(block)
+    if count < SHORTEST * rate:
         raise SpeechError(
-            f"{name}: {1000 * seconds:.0f} ms of audio, at least {1000 * SHORTEST:.0f} ms are needed; "
+            f"{name}: {1000 * count / rate:.0f} ms of audio, at least {1000 * SHORTEST:.0f} ms are needed; "
             "give a longer recording"
         )
-    bad = ~np.isfinite(samples)
-    if bad.any():
-        raise SpeechError(f"{name}: {bad.sum()} samples are NaN or infinite, the first at {bad.argmax() / rate:.2f} s")
-    peak = float(np.abs(samples).max())
+    if bad:
+        raise SpeechError(f"{name}: {bad} samples are NaN or infinite, the first at {first / rate:.2f} s")
     if peak < SILENCE:
         level = "digital silence" if peak == 0 else f"peak at {20 * np.log10(peak):.0f} dB"
         raise SpeechError(f"{name}: silent ({level}, needs more than -60 dB); check the microphone or the channel")
+    return count
 
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -157,10 +190,22 @@ def log_mel(speech: Speech, n_mels: int = N_MELS, cache: Path | None = None) -> 
     return np.load(path)
 
 
-def _log_mel(samples: np.ndarray, n_mels: int) -> np.ndarray:
+def log_mels(pieces: Iterable[np.ndarray], n_mels: int = N_MELS) -> Iterator[np.ndarray]:
+    """Compute the log-mel features `[4 * F, n_mels]` of each piece of a speech.
+
+    Args:
+        pieces: mono 24 kHz samples `[n]`, in order; each but the last one whole pose frames (1600 samples) long.
+        n_mels: mel bands between 0 and 12 kHz.
+    """
+    before = _BEFORE
+    for piece in pieces:
+        yield _log_mel(piece, n_mels, before)
+        before = np.concatenate([before, piece])[-len(_BEFORE) :]
+
+
+def _log_mel(samples: np.ndarray, n_mels: int, before: np.ndarray = _BEFORE) -> np.ndarray:
     frames = int(len(samples) // (HOP * MELS_PER_FRAME)) * MELS_PER_FRAME
-    before = WINDOW // 2 + HOP * (MELS_PER_FRAME - 1) // 2  # puts the four windows of a pose frame around its time
-    padded = np.pad(samples, (before, WINDOW))
+    padded = np.concatenate([before, samples, np.zeros(WINDOW, samples.dtype)])
     power = load_librosa().feature.melspectrogram(
         y=padded, sr=SAMPLE_RATE, n_fft=WINDOW, hop_length=HOP, n_mels=n_mels, center=False, power=2.0
     )
