@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "gannb"
 
 CORE = ("config", "control", "losses", "networks", "data", "training")
-LIMITS = {"core": 4560, "general": 12000, "experiments": 8020}
+LIMITS = {"core": 4560, "general": 12035, "experiments": 8228}
 """What the package may not exceed: lower them as it shrinks (goal before captured turns, sampling, export, statistics
 and classes came in: 3300, 8000, 6500)."""
 FILE, FUNCTION = 350, 50
