@@ -26,6 +26,7 @@ def curves(
     levels: Mapping[str, float] | None = None,
     marks: Mapping[str, float] | None = None,
     right: Collection[str] = (),
+    right_title: str = "",
     max_points: int = 500,
 ) -> go.Figure:
     """Draw time series.
@@ -40,6 +41,7 @@ def curves(
         levels: name → y of a dashed horizontal line, such as a floor or a goal.
         marks: name → x of a dotted vertical line, such as an event.
         right: names of those that are drawn dotted, with an axis of their own at the right.
+        right_title: of that axis; their names by default.
         max_points: longer series are thinned, keeping the extremes of each interval, so that notebooks stay small.
 
     Raises:
@@ -61,8 +63,9 @@ def curves(
     drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)
     drawn.update_layout(yaxis_tickformat="~g" if log_y else "")  # 0.05 and 1e-6, where plotly writes a small 5, and 1μ
     if right:
-        beside = {"overlaying": "y", "side": "right", "showgrid": False, "title": {"text": ", ".join(right)}}
-        drawn.update_layout(yaxis2=beside | {"tickmode": "auto"}, legend={"x": 1.12})  # round numbers of its own
+        named = {"text": right_title or ", ".join(right)}
+        beside = {"overlaying": "y", "side": "right", "showgrid": False, "title": named, "tickmode": "auto"}
+        drawn.update_layout(yaxis2=beside, legend={"x": 1.12})  # round numbers of its own
     for name, y in (levels or {}).items():
         place = {"annotation_y": math.log10(y)} if log_y else {}  # annotations count in powers of ten
         place["annotation_position"] = f"top {_clear_side(traces, y)}"
