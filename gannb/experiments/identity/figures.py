@@ -14,7 +14,7 @@ from torch.nn.functional import cosine_similarity
 from gannb.experiments.identity.faces import Faces
 from gannb.experiments.identity.metrics import Comparison, improvement
 from gannb.experiments.identity.networks import clean
-from gannb.figures.template import COLOURS, GENERATED, INK, REAL, figure, single
+from gannb.figures.template import COLOURS, GENERATED, INK, OTHERS, REAL, figure, single
 from gannb.metrics.score import Score
 
 
@@ -45,7 +45,7 @@ def variants_by_yaw(variants: Mapping[str, Comparison]) -> go.Figure:
     """
     traces = []
     for index, (name, comparison) in enumerate(variants.items()):
-        style = {"color": COLOURS[index % len(COLOURS)], "dash": "solid" if index < len(COLOURS) else "dot"}
+        style = {"color": OTHERS[index % len(OTHERS)], "dash": "solid" if index < len(OTHERS) else "dot"}
         gains = score_by_yaw(comparison, improvement)
         traces.append(go.Scatter(**gains, name=name, mode="lines+markers", line=style))
     shown = figure(traces, xaxis_title="|yaw|, degrees", yaxis_title="change of the cosine", xaxis_type="category")
