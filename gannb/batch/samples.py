@@ -19,6 +19,8 @@ from torch import Tensor
 
 from gannb.batch import whole_folder
 from gannb.config.faults import BadInput
+from gannb.data.pixels import on_white
+from gannb.data.transparency import levels
 from gannb.figures.grids import image_grid
 from gannb.figures.points import clouds
 from gannb.metrics.score_folders import stacked
@@ -103,6 +105,7 @@ class RunImages:
         self.name, self.n = trained.folder.name, n
         self.note = f"{self.name}: {n} images of its generator at step {trained.step}, seed {seed}"
         self._network, self._seed, self._how = trained.network(), seed, (resize, channels)
+        self.note += ", transparent on white" if self._network.arguments.get("channels") == 4 else ""
         self.shape = tuple(next(self._images(1)).shape[1:])
 
     def batches(self) -> Iterator[Tensor]:
@@ -118,7 +121,7 @@ class RunImages:
 
     def _images(self, n: int) -> Iterator[Tensor]:
         for batch in batches(self._network, self._network.module, n, self._seed):
-            yield stacked(_pixels(batch).astype(np.float32) / 255, *self._how)
+            yield stacked(_seen(batch), *self._how)
 
 
 @torch.no_grad()
@@ -201,6 +204,12 @@ def _write_samples(folder: Path, samples: Iterator[Tensor], count: int, kind: st
     picture.save(folder / "grid.png")
 
 
+def _seen(images: Tensor) -> np.ndarray:
+    """Images `[N, C, H, W]` in [-1, 1] as the reader of their files gives them, `[N, H, W, C]` in [0, 1]."""
+    stored = _pixels(images).astype(np.float32) / 255
+    return on_white(stored[..., :3], stored[..., 3:]) if stored.shape[-1] == 4 else stored
+
+
 def _pixels(images: Tensor) -> np.ndarray:
-    """Images `[N, C, H, W]` in [-1, 1] as uint8 `[N, H, W, C]`."""
-    return ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+    """Images `[N, C, H, W]` in [-1, 1] as uint8 `[N, H, W, C]`, as files hold them."""
+    return levels(images).byte().permute(0, 2, 3, 1).contiguous().numpy()

@@ -3,6 +3,8 @@
 D cannot memorise images that it only sees augmented; what is applied to both does not leak into G (Zhao et al. 2020,
 DiffAugment; Karras et al. 2020, ADA). Applied to real images only, it leaks (claim S6).
 
+Of colour with transparency, brightness, contrast and saturation change the colours, as far as they are opaque.
+
 Everything that moves pixels does so by indexing: the backward of `grid_sample` and of reflection padding is not
 deterministic on CUDA, and `grid_sample` has no second derivative. Beyond its edges the image is mirrored.
 """
@@ -96,15 +98,26 @@ def _cutout(x: Tensor, uniform: Uniform, strength: Number) -> Tensor:
 
 
 def _brightness(x: Tensor, uniform: Uniform, strength: Number) -> Tensor:
-    return x + uniform("by") * strength * 0.5
+    by = uniform("by") * strength * 0.5
+    if x.shape[1] == 4:
+        return torch.cat([x[:, :3] + by * (x[:, 3:] + 1) / 2, x[:, 3:]], 1)
+    return x + by
 
 
 def _contrast(x: Tensor, uniform: Uniform, strength: Number) -> Tensor:
+    factor = 1 + uniform("by") * strength * 0.5
+    if x.shape[1] == 4:
+        alpha = x[:, 3:] + 1
+        grey = (x[:, :3] + 1).mean(dim=(1, 2, 3), keepdim=True) / alpha.mean(dim=(2, 3), keepdim=True).clamp_min(1e-6)
+        mean = grey * alpha - 1  # the mean colour, in units of 2, times alpha
+        return torch.cat([mean + (x[:, :3] - mean) * factor, x[:, 3:]], 1)
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    return mean + (x - mean) * (1 + uniform("by") * strength * 0.5)
+    return mean + (x - mean) * factor
 
 
 def _saturation(x: Tensor, uniform: Uniform, strength: Number) -> Tensor:
+    if x.shape[1] == 4:
+        return torch.cat([_saturation(x[:, :3], uniform, strength), x[:, 3:]], 1)
     grey = x.mean(dim=1, keepdim=True)
     return grey + (x - grey) * (1 + uniform("by") * strength * 0.5)
 

@@ -11,6 +11,15 @@ FITS = ("crop", "pad", "resize")
 """How pictures of other sizes are fitted (`gannb.data.images.read_images`)."""
 
 
+COLOURS = {"grey": 1, "rgb": 3, "rgba": 4}
+"""Channels by name; the fourth is transparency (`gannb.data.transparency`)."""
+
+
+def noted(channels: int) -> dict[str, str]:
+    """What users of a network have to know of its images' channels, in words."""
+    return {"channels": "red, green and blue multiplied by alpha, and alpha; each in [-1, 1]"} if channels == 4 else {}
+
+
 def sides(size: Size) -> tuple[int, int]:
     """Height and width."""
     height, width = (size, size) if isinstance(size, int) else size

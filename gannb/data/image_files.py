@@ -20,15 +20,14 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from gannb.data.arrays import ArrayError, Arrays
 from gannb.data.decoder import Page, decode
-from gannb.data.formats import Size, sides
+from gannb.data.pixels import on_white
 from gannb.tables import ShownAsTable, Table
 
 DEPTHS = (8, 10, 12, 14, 16)
-GREEN, BLUE = 0.587, 0.114  # what they add to grey; the rest is red (ITU-R 601)
 HUGE = 1e30
 
 
@@ -73,7 +72,8 @@ class Picture:
         high: its highest value.
         whole: whether all are whole numbers.
         white: the value of white, where the file says it.
-        notes: what was done to it.
+        transparent: whether it has transparency.
+        turned: whether it was turned or mirrored to stand upright.
     """
 
     name: str
@@ -85,7 +85,8 @@ class Picture:
     high: float
     whole: bool
     white: int | None = None
-    notes: str = ""
+    transparent: bool = False
+    turned: bool = False
 
     @classmethod
     def of(cls, name: str, path: Path, page: Page) -> Picture:
@@ -101,11 +102,9 @@ class Picture:
         """
         height, width, channels = page.values.shape
         colours = 1 if channels < 3 else 3
-        notes = (", transparent on white" if channels > colours else "") + (", turned upright" if page.turned else "")
-        shape = (height, width, colours)
-        return cls(
-            name, path, page.index, shape, page.values.dtype, *_range(page.values[..., :colours]), page.white, notes
-        )
+        shape, found = (height, width, colours), _range(page.values[..., :colours])
+        dtype = page.values.dtype
+        return cls(name, path, page.index, shape, dtype, *found, page.white, channels > colours, page.turned)
 
 
 class ImageFiles:
@@ -149,11 +148,14 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def what(self, picture: Picture) -> str:
-        """Size, channels, depth, and what was done, in words."""
+    def what(self, picture: Picture, *, transparency: bool = False) -> str:
+        """Size, channels, depth, and what was done, in words; whether transparency is kept."""
         height, width, channels = picture.shape
         depth = self._scales[self._kind(picture)][2]
-        return f"{width}×{height} {'grey' if channels == 1 else 'colour'}, {depth}{picture.notes}"
+        notes = ("" if not picture.transparent else ", transparent" if transparency else ", transparent on white") + (
+            ", turned upright" if picture.turned else ""
+        )
+        return f"{width}×{height} {'grey' if channels == 1 else 'colour'}, {depth}{notes}"
 
     def report(self) -> Report:
         """What is used, and what is skipped and why."""
@@ -208,12 +210,13 @@ class ImageFiles:
         depth = next(depth for depth in (1, *DEPTHS) if high < 2**depth)
         return 0, 2**depth - 1, f"{depth}-bit in {alike[0].dtype}"
 
-    def unit(self, picture: Picture, values: np.ndarray) -> np.ndarray:
-        """Stored values as float32 in [0, 1], transparency on white.
+    def unit(self, picture: Picture, values: np.ndarray, *, transparency: bool = False) -> np.ndarray:
+        """Stored values as float32 in [0, 1].
 
         Args:
             picture: whose values they are.
             values: `[H, W, C]` as stored, or a part of them.
+            transparency: whether the last channel is alpha, which the others are multiplied by; else it lies on white.
         """
         black, white, _ = self._scales[self._kind(picture)]
         channels = picture.shape[2]
@@ -222,10 +225,12 @@ class ImageFiles:
         if black:
             unit -= black
         unit /= white - black
+        alpha = np.ones((*values.shape[:2], 1), np.float32) if transparency else None
         if values.shape[2] > channels:
             full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
             alpha = values[..., channels:].astype(np.float32) / np.float32(full)
-            unit = unit * alpha + (1 - alpha)
+            unit = unit * alpha if transparency else on_white(unit, alpha)
+        unit = np.concatenate([unit, alpha], 2) if transparency else unit
         return unit.clip(0, 1).astype(np.float32) if values.dtype.kind == "f" else unit
 
     # ---- the first pass ------------------------------------------------------------------------------------------
@@ -290,56 +295,29 @@ class ImageFiles:
             )
         name = name or fitting[0]
         values, where = arrays.read(name), f"{self.path.name}: {name}"
-        if values.ndim == 4 and values.shape[-1] not in (1, 3) and values.shape[1] in (1, 3):
-            values = values.transpose(0, 2, 3, 1)
-        values = values[..., None] if values.ndim == 3 else values
-        if values.ndim != 4 or values.shape[-1] not in (1, 3):
+        values = _channels_last(values)
+        if values.ndim != 4 or values.shape[-1] not in (1, 3, 4):
             raise ArrayError(f"{where} has shape {arrays.headers[name][0]}; [N, H, W, C] or [N, H, W] is needed")
         try:
             found = _range(values)
         except ValueError as fault:
             raise ArrayError(f"{where}: {fault}") from fault
-        self._array, shape, white = values, values.shape[1:], 255 if values.dtype == np.uint8 else None
-        self.pictures = [
-            Picture(f"{name}[{i}]", self.path, i, shape, values.dtype, *found, white) for i in range(len(values))
-        ]
+        transparent, white = values.shape[-1] == 4, 255 if values.dtype == np.uint8 else None
+        if transparent and not white and not (values.dtype.kind == "f" and 0 <= found[0] <= found[1] <= 1):
+            raise ArrayError(f"{where} has four channels, the last alpha: uint8 or floats 0 … 1 are needed")
+        height, width, channels = values.shape[1:]
+        facts = ((height, width, min(channels, 3)), values.dtype, *found, white, transparent)
+        self._array = values
+        self.pictures = [Picture(f"{name}[{i}]", self.path, i, *facts) for i in range(len(values))]
 
 
-def to_channels(values: np.ndarray, channels: int) -> np.ndarray:
-    """Images `[H, W, C]` in [0, 1] with 1 (grey) or 3 channels; the grey of equal channels is exactly theirs."""
-    if channels == values.shape[2]:
+def _channels_last(values: np.ndarray) -> np.ndarray:
+    """Arrays `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]` with their channels last; any other as it is."""
+    if values.ndim == 3:
+        return values[..., None]
+    if values.ndim != 4 or values.shape[-1] in (1, 3) or (values.shape[-1] == 4 and values.shape[1] not in (1, 3)):
         return values
-    if channels == 3:
-        return np.repeat(values, 3, axis=2)
-    red, green, blue = (values[..., band : band + 1] for band in range(3))
-    return red + GREEN * (green - red) + BLUE * (blue - red)
-
-
-def resized(values: np.ndarray, size: Size) -> np.ndarray:
-    """Images `[H, W, C]` in [0, 1] brought to `[height, width, C]`: bicubic, antialiased, in single precision."""
-    height, width = sides(size)
-    if values.shape[:2] == (height, width):
-        return np.ascontiguousarray(values)
-    bands = [Image.fromarray(np.ascontiguousarray(values[..., band])) for band in range(values.shape[2])]
-    smaller = [np.asarray(band.resize((width, height), Image.Resampling.BICUBIC)) for band in bands]
-    return np.stack(smaller, axis=2).clip(0, 1)
-
-
-def padded(values: np.ndarray, size: Size) -> np.ndarray:
-    """Images `[H, W, C]` in [0, 1], resized until they fit into `[height, width, C]`, on the mean colour of their edge.
-
-    Args:
-        values: the image.
-        size: that is wanted.
-    """
-    (height, width), (tall, wide) = sides(size), values.shape[:2]
-    scale = min(height / tall, width / wide)
-    inner = resized(values, (max(1, round(tall * scale)), max(1, round(wide * scale))))
-    edge = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean(0)
-    whole = np.broadcast_to(edge, (height, width, values.shape[2])).copy()
-    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
-    whole[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
-    return whole
+    return values.transpose(0, 2, 3, 1) if values.shape[1] in (1, 3, 4) else values
 
 
 def _range(values: np.ndarray) -> tuple[float, float, bool]:

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gannb.data.formats import FITS, Size, middle, sides
-from gannb.data.image_files import ImageFiles, NoUsableImages, Report, padded, resized, to_channels
+from gannb.data.formats import COLOURS, FITS, Size, middle, sides
+from gannb.data.image_files import ImageFiles, NoUsableImages, Report
+from gannb.data.pixels import padded, resized, to_channels
 from gannb.random import key
 from gannb.tables import ShownAsTable, Table
 
@@ -43,8 +44,8 @@ class Images(ShownAsTable):
     report: Report = field(default_factory=Report, compare=False)
 
     def __post_init__(self) -> None:
-        if self.pixels.ndim != 4 or self.pixels.shape[1] not in (1, 3):
-            raise ValueError(f"images have shape {tuple(self.pixels.shape)}; allowed is [N, C, H, W] with C 1 or 3")
+        if self.pixels.ndim != 4 or self.pixels.shape[1] not in (1, 3, 4):
+            raise ValueError(f"images have shape {tuple(self.pixels.shape)}; allowed is [N, C, H, W] with C 1, 3 or 4")
         if len(self.names) != len(self.pixels):
             raise ValueError(f"{len(self.names)} names for {len(self.pixels)} images")
 
@@ -123,11 +124,12 @@ def read_images(
     Args:
         path: the folder, the file, or `file.npz:array` where it holds several.
         size: height and width of the images in pixels, one number for a square.
-        channels: 1 makes colour grey, 3 repeats grey.
+        channels: 1 makes colour grey, 3 repeats grey; with 4 transparency is kept (`gannb.data.transparency`), else it
+            lies on white.
         fit: "resize" shrinks or enlarges the largest middle part of these proportions. "pad" shrinks or enlarges the
-            whole picture until it fits, and fills the rest with the mean colour of its edge. "crop" keeps the pixels
-            as they are, and cuts out of each picture as many places as give `cropped` images in all, but no more than
-            would fit side by side: the middle, or random places that follow from `seed`.
+            whole picture until it fits, and fills the rest with the mean colour of its edge, or with full transparency.
+            "crop" keeps the pixels as they are, and cuts out of each picture as many places as give `cropped` images
+            in all, but no more than would fit side by side: the middle, or random places that follow from `seed`.
         cropped: images that "crop" makes of all pictures; 0 for one of each.
         seed: of the random places.
 
@@ -139,22 +141,23 @@ def read_images(
         NoUsableImages: nothing in it can be used.
         ValueError: another value of `fit` or `channels`.
     """
-    if channels not in (1, 3):
-        raise ValueError(f"channels={channels}; allowed are 1 (grey) and 3 (colour)")
+    if channels not in COLOURS.values():
+        raise ValueError(f"channels={channels}; allowed are 1 (grey), 3 (colour) and 4 (colour with transparency)")
     if fit not in FITS:
         raise ValueError(f"fit={fit!r}; allowed are {', '.join(map(repr, FITS))}")
-    files, (height, width) = ImageFiles(path), sides(size)
+    files, (height, width), transparency = ImageFiles(path), sides(size), channels == 4
     bring = padded if fit == "pad" else resized
     skipped, names, used = list(files.skipped), list[str](), list[tuple[str, str]]()
     images: list[np.ndarray] = []
     for picture, values in files.read():
-        name, what = picture.name, files.what(picture)
+        name, what = picture.name, files.what(picture, transparency=transparency)
         if fit == "crop" and (picture.shape[0] < height or picture.shape[1] < width):
             skipped.append((name, f"{what} is smaller than {width}×{height}; fit='resize' would take it"))
             continue
         crops = max(1, math.ceil(cropped / len(files))) if fit == "crop" else 0
         tiles = list(_tiles(values, (height, width), crops, key(seed, "crops", name))) if fit != "pad" else [values]
-        images += [bring(to_channels(files.unit(picture, tile), channels), size) for tile in tiles]
+        units = [files.unit(picture, tile, transparency=transparency) for tile in tiles]
+        images += [bring(to_channels(unit, channels), size) for unit in units]
         names += [name if len(tiles) == 1 else f"{name}#{i}" for i in range(len(tiles))]
         used.append((name, what))
     if not images:

@@ -13,6 +13,7 @@ import torch
 
 from gannb.data.formats import Size, sides
 from gannb.data.images import Images, Report, read_images
+from gannb.data.transparency import opaque
 from gannb.random import key
 from gannb.tables import ShownAsTable, Table
 
@@ -26,8 +27,9 @@ def load(
     *,
     count: int = 300,
     fit: str = "crop",
+    channels: int = 1,
 ) -> Images:
-    """Load grey particle images `[N, 1, height, width]`.
+    """Load particle images `[N, channels, height, width]`.
 
     Args:
         data: "rendered", or a folder or `.npz` file for `gannb.data.images.read_images`, which says what `fit` and
@@ -36,8 +38,11 @@ def load(
         seed: of the rendering, or of random crops.
         count: how many images are rendered.
         fit: see `read_images`.
+        channels: see `read_images`; rendered ones are grey.
     """
-    return render(count, size, seed) if data == RENDERED else read_images(data, size, fit=fit, seed=seed)
+    if data == RENDERED:
+        return render(count, size, seed)
+    return read_images(data, size, channels=channels, fit=fit, seed=seed)
 
 
 # ---- rendering -------------------------------------------------------------------------------------------------
@@ -136,8 +141,8 @@ class Quality(ShownAsTable):
 
 
 def quality(images: Images) -> Quality:
-    """Rank images by blur, contrast and saturation (colour is averaged to grey)."""
-    grey = (images.pixels.mean(dim=1).double().cpu().numpy() + 1) * 127.5
+    """Rank images by blur, contrast and saturation (colour, on white, is averaged to grey)."""
+    grey = (opaque(images.pixels).mean(dim=1).double().cpu().numpy() + 1) * 127.5
     laplacian = (
         grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:] - 4 * grey[:, 1:-1, 1:-1]
     )

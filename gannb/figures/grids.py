@@ -124,8 +124,9 @@ def image_grid(
     """Lay out images as a grid.
 
     Args:
-        images: `[N, C, H, W]` in [-1, 1], C 1 or 3 (a tensor, an array, or `gannb.data.images.Images`);
-            values outside are clipped, and images that are not finite are shown black and counted in the caption.
+        images: `[N, C, H, W]` in [-1, 1], C 1, 3, or 4, which lie on a checkerboard (a tensor, an array, or
+            `gannb.data.images.Images`); values outside are clipped, and images that are not finite are shown black
+            and counted in the caption.
         columns: images per row.
         caption: one line below the images.
         rows: one label per row, drawn to its left.
@@ -135,8 +136,8 @@ def image_grid(
         ValueError: no images, another shape, or another number of labels than rows.
     """
     values = _array(images)
-    if values.ndim != 4 or values.shape[1] not in (1, 3) or not len(values):
-        raise ValueError(f"images have shape {values.shape}; allowed is [N, C, H, W] with N ≥ 1 and C 1 or 3")
+    if values.ndim != 4 or values.shape[1] not in (1, 3, 4) or not len(values):
+        raise ValueError(f"images have shape {values.shape}; allowed is [N, C, H, W] with N ≥ 1 and C 1, 3 or 4")
     columns = min(columns, len(values))
     lines = math.ceil(len(values) / columns)
     if rows and len(rows) != lines:
@@ -145,6 +146,7 @@ def image_grid(
     if broken:
         caption = f"{caption} ({broken} not finite)".strip()
     values = np.nan_to_num(values, nan=-1.0)
+    values = _on_checkerboard(values) if values.shape[1] == 4 else values
     pixels = ((values.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(0, 2, 3, 1)
     return ImageGrid(pixels, columns, caption, tuple(rows), scale or max(1, math.ceil(64 / values.shape[3])))
 
@@ -177,6 +179,15 @@ def growing_grid(
         raise ValueError(f"times hold different numbers of images: {[len(images) for images in kept]}")
     rows = [f"{unit} {time}".strip() for time in times]
     return image_grid(np.concatenate(kept), len(kept[0]), caption=caption, rows=rows, scale=scale)
+
+
+def _on_checkerboard(values: np.ndarray) -> np.ndarray:
+    """Colours multiplied by alpha, and alpha, `[N, 4, H, W]`, on eight squares a row, white and light grey."""
+    values = (values.clip(-1, 1) + 1) / 2
+    rows, columns = (np.arange(side) // max(1, values.shape[3] // 8) for side in values.shape[2:])
+    board = np.where((rows[:, None] + columns) % 2, 0.8, 1.0)
+    colours, alpha = values[:, :3], values[:, 3:]
+    return (np.minimum(colours, alpha) + (1 - alpha) * board) * 2 - 1
 
 
 def _array(images: Any) -> np.ndarray:

@@ -55,6 +55,7 @@ class Evaluator:
         if seen is not None and not _alike(_shape(seen), self.shape):
             raise ValueError(f"real images are {_size(self.shape)}, training images {_size(_shape(seen))}")
         self.progress, self.requested = progress, features
+        self.transparent = getattr(given, "transparent", False)
         self.extractor = choose(features, *[s for s in (seen, given) if s and not isinstance(s, Statistics)])
         self.real = self._sample(given, "real images")
         self.train = None if seen is None else self._sample(seen, "training images")
@@ -136,6 +137,8 @@ class Evaluator:
         notes = [line for line in self.extractor.note.splitlines() if line.startswith("FAED")]
         if channels < self.extractor.channels:
             notes.append("grey images: the channel is repeated three times")
+        if self.transparent:
+            notes.append("transparent images lie on white")
         if generated.alike:
             notes.append(f"all {generated.n} generated images are alike: the generator has collapsed to one image")
         return notes

@@ -1,7 +1,7 @@
 """A feature extractor: a network, the size and channels it takes, and the names of the scores on its features.
 
 Images come in as float `[N, C, H, W]` in [-1, 1] and are first rounded to the 8 bits that a PNG would hold, so that a
-tensor and the folder it is saved to score the same.
+tensor and the folder it is saved to score the same. Transparency lies on white, of real and generated images alike.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gannb.data.transparency import opaque
 
 Precision = Literal["fp32", "bf16"]
 
@@ -77,7 +79,7 @@ class FeatureExtractor:
         return Activations(torch.cat(features), None if logits[0] is None else torch.cat(logits))
 
     def _batch(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        x = self.prepare(as_8_bit(images.to(self.device)).expand(-1, self.channels, -1, -1))
+        x = self.prepare(as_8_bit(opaque(images.to(self.device))).expand(-1, self.channels, -1, -1))
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             features, logits = self.network(x)
@@ -90,15 +92,15 @@ def as_8_bit(images: Tensor) -> Tensor:
 
 
 def check_images(images: Any, which: str) -> None:
-    """Check that images are floats `[N, C, H, W]` in [-1, 1] with 1 or 3 channels, all finite.
+    """Check that images are floats `[N, C, H, W]` in [-1, 1] with 1, 3 or 4 channels, all finite.
 
     Raises:
         ValueError: they are not; the message says whose images (`which`).
     """
     if not isinstance(images, Tensor):
         raise ValueError(f"{which} images: a tensor [N, C, H, W] is needed; found {type(images).__name__}")
-    if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(f"{which} images: [N, C, H, W] with 1 or 3 channels is needed; found {tuple(images.shape)}")
+    if images.ndim != 4 or images.shape[1] not in (1, 3, 4):
+        raise ValueError(f"{which} images: [N, C, H, W] with 1, 3 or 4 channels is needed; found {tuple(images.shape)}")
     if not images.is_floating_point():
         raise ValueError(f"{which} images: floats in [-1, 1] are needed; found {images.dtype}")
     if not len(images):

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.data.transparency import opaque
 from gannb.metrics.autoencoder import Autoencoder
 from gannb.metrics.extractor import FeatureExtractor, as_8_bit, check_images, to_size
 from gannb.metrics.feature_cache import content_hash, load_weights, store_weights, weights_hash
@@ -58,6 +59,7 @@ def faed(real: Tensor, steps: int = FIT_STEPS, seed: int = 0, device: torch.devi
         ValueError: fewer than 2 images, images below 8×8, or images that are all alike.
     """
     check_images(real, "real")
+    real = opaque(real)
     if len(real) < 2 or bool((real == real[:1]).all()):
         raise ValueError(f"an autoencoder needs real images that differ; found {len(real)}, all alike")
     size = _size(tuple(real.shape[-2:]))

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gannb.data.image_files import ImageFiles, resized, to_channels
+from gannb.data.image_files import ImageFiles
+from gannb.data.pixels import resized, to_channels
 from gannb.metrics.evaluator import Evaluator
 from gannb.metrics.extractor import FeatureExtractor
 from gannb.metrics.score import Scores

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from gannb.data.transparency import opaque
 from gannb.metrics.extractor import as_8_bit, check_images
 from gannb.metrics.feature_cache import content_hash
 from gannb.random import generator as random_generator
@@ -18,7 +19,10 @@ BATCH = 50
 
 
 class ImageSource(Protocol):
-    """Images to be scored: float32 `[n, C, H, W]` in [-1, 1], in batches, the same ones each time."""
+    """Images to be scored: float32 `[n, C, H, W]` in [-1, 1], in batches, the same ones each time.
+
+    Transparency lies on white.
+    """
 
     n: int
 
@@ -41,12 +45,16 @@ class TensorImages:
     Args:
         images: `[N, C, H, W]` in [-1, 1], or data that hold them as `pixels`.
         which: `real`, `training` or `generated`, for error messages.
+
+    Attributes:
+        transparent: whether they had transparency.
     """
 
     def __init__(self, images: Tensor, which: str) -> None:
         images = getattr(images, "pixels", images)
         check_images(images, which)
-        self.images, self.n = images, len(images)
+        self.transparent = images.shape[1] == 4
+        self.images, self.n = opaque(images), len(images)
 
     def batches(self) -> Iterator[Tensor]:
         """All images `[b, C, H, W]`."""
@@ -106,7 +114,7 @@ class GeneratedImages:
             check_images(images, "generated")
             if len(images) != size:
                 raise ValueError(f"generator: {size} images were requested, {len(images)} came")
-            yield images.detach().float().cpu()
+            yield opaque(images.detach().float().cpu())
 
     def some(self, most: int) -> Tensor:
         """At most `most` images `[n, C, H, W]`, evenly spread."""

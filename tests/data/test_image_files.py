@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from gannb.comparison.results import hardware, keep, numbers
-from gannb.data.image_files import ImageFiles, to_channels
+from gannb.data.image_files import ImageFiles
 from gannb.data.images import read_images
+from gannb.data.pixels import to_channels
 from gannb.metrics.score_folders import FileImages
 
 

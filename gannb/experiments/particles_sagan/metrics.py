@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
+from gannb.data.transparency import opaque
 from gannb.metrics.score import Score, Scores
 from gannb.random import key
 from gannb.tables import ShownAsTable, Table
@@ -160,4 +161,4 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _grey(images: Tensor) -> np.ndarray:
-    return images.detach().mean(dim=1).double().cpu().numpy()
+    return opaque(images.detach()).mean(dim=1).double().cpu().numpy()

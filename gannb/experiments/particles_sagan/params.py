@@ -12,7 +12,7 @@ from gannb.config.fields import execution, param
 from gannb.config.registered import registered
 from gannb.config.rules import rule, unknown
 from gannb.config.sources import Source
-from gannb.data.formats import FITS
+from gannb.data.formats import COLOURS, FITS
 from gannb.metrics.feature_names import FEATURES
 from gannb.networks import registry
 
@@ -42,10 +42,11 @@ class ParticlesSagan(Experiment):
     name: ClassVar[str] = "particles_sagan"
     generates: ClassVar[str] = "images"
 
-    data: str = _data("rendered", '"rendered", or a folder of grey images, or an .npz', source=DATA)
+    data: str = _data("rendered", '"rendered", or a folder of images, or an .npz', source=DATA)
     seed: int = param(0, "every random draw follows from it", low=0)
     image_size: int = _data(32, "height and width", unit="px", low=16, high=256)
     fit: str = _data("crop", "how images of other sizes are fitted", choices=FITS)
+    colour: str = _data("grey", "channels of the images; rendered ones are grey", choices=tuple(COLOURS), optional=True)
     exclude_worst: int = _data(0, "exclude so many of the poorest images (blur, contrast, saturation)", low=0)
     held_out: float = _data(0.2, "share held out for the final scores, by file order", low=0.05, high=0.5)
 
@@ -107,6 +108,10 @@ class ParticlesSagan(Experiment):
     def _network(v: Any) -> str | None:
         return registry.fault(v.network, v.image_size, v.network_options)
 
+    @rule("colour", "data")
+    def _colour(v: Any) -> str | None:
+        return "rendered images are grey" if v.data == "rendered" and v.colour != "grey" else None
+
     @rule("adaptive", "loss")
     def _certainty(v: Any) -> str | None:
         why = "only differences of D's outputs count, so their sign says nothing: adaptive needs another loss"
@@ -124,6 +129,11 @@ class ParticlesSagan(Experiment):
     @rule("d_steps", "g_steps")
     def _turns(v: Any) -> str | None:
         return "allowed: at least one turn per step" if v.d_steps + v.g_steps < 1 else None
+
+    @property
+    def channels(self) -> int:
+        """Of the images: 1, 3 or 4."""
+        return COLOURS[self.colour]
 
     @property
     def policy(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.data.transparency import opaque
 from gannb.experiments.schedules.image_splits import DIGITS, ImageSplits
 from gannb.metrics.extractor import FeatureExtractor, as_8_bit, check_images
 from gannb.metrics.feature_cache import content_hash, load_weights, store_weights
@@ -58,6 +59,7 @@ def fitted_classifier(
         ValueError: not one class per image, or one class alone.
     """
     check_images(images, "training")
+    images = opaque(images)
     if len(classes) != len(images) or int(classes.max()) < 1:
         raise ValueError(f"{len(classes)} classes up to {int(classes.max())} for {len(images)} images; wanted ≥ 2 each")
     pixels, size = as_8_bit(images).cpu(), images.shape[2]

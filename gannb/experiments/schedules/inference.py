@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gannb.data.formats import COLOURS, noted
 from gannb.experiments.schedules.image_splits import ImageSplits
 from gannb.networks import registry
 from gannb.networks.layers import recalibrate_batchnorm
@@ -15,8 +16,6 @@ from gannb.runs import files
 from gannb.runs.checks import CLASSES, classes_of
 from gannb.runs.folder import Run
 from gannb.training.trained import Network, Trained
-
-CHANNELS = (1, 3)
 
 
 def network(run: Trained) -> Network:
@@ -37,8 +36,9 @@ def network(run: Trained) -> Network:
 
     arguments = _arguments(run, {"classes": len(classes)} if classes else {})
     G = run.load("G", registry.generator(**arguments))
+    notes = noted(arguments["channels"]) | ({"classes": [*classes]} if classes else {})
     recalibrate_batchnorm(G, *inputs(256, generator(p.seed, "recalibrated")))
-    return Network(G, registry.generator, arguments, inputs, {"classes": [*classes]} if classes else {})
+    return Network(G, registry.generator, arguments, inputs, notes)
 
 
 def save_classes(run: Run, images: ImageSplits) -> None:
@@ -53,7 +53,7 @@ def _arguments(run: Trained, conditions: dict[str, int]) -> dict[str, Any]:
     p, saved = run.params, run.weights("G")
     options = {"spectral": p.d_norm == "spectral", **conditions, **p.network_options}
     sizes = {"network": p.network, "latent_dim": p.latent_dim, "width": p.width, "size": p.image_size}
-    for channels in CHANNELS:
+    for channels in COLOURS.values():
         arguments = {**sizes, "channels": channels, **options}
         with torch.device("meta"):
             built = registry.generator(**arguments).state_dict()

@@ -15,7 +15,7 @@ from gannb.config.registered import registered
 from gannb.config.rules import among, rule, unknown
 from gannb.config.sources import Source
 from gannb.control.schedules import SHAPES
-from gannb.data.formats import FITS
+from gannb.data.formats import COLOURS, FITS
 from gannb.experiments.schedules.drivers import DRIVEN
 from gannb.experiments.schedules.meta.control_space import DOCUMENT_FEATURES, FEATURES, Range
 from gannb.metrics.feature_names import FEATURES as FEATURE_SPACES
@@ -96,6 +96,9 @@ class Schedules(Experiment):
         "", "a CSV (file name, class) of a folder; empty: its subfolders", source=Source(("",), (".csv",))
     )
     fit: str = _data("resize", "how images of files are fitted", choices=FITS, optional=True, acts_when=_of_files)
+    colour: str = _data(
+        "rgb", "channels of images of files", choices=tuple(COLOURS), optional=True, acts_when=_of_files
+    )
     count: int = _data(0, "at most so many images for training; 0: all", low=0)
     validation: float = _data(0.1, "share held out for the controller's objective (ours; S3)", _SHARE)
     test: float = _data(0.2, "share for the scores, where the data has no test part", _SHARE)
@@ -200,9 +203,11 @@ class Schedules(Experiment):
         lacking = [name for name in used if v.conditional and name in UNCLASSED]
         return f"{' and '.join(lacking)}: images without classes; take others, or transfer to none" if lacking else None
 
-    @rule("fit", "data", reads=("transfer_to",))
+    @rule("fit", "colour", "data", reads=("transfer_to",))
     def _files(v: Any) -> str | None:
-        return None if v.fit == "resize" or _of_files(v) else f"fit is for files, and {v.data} is a data set by name"
+        if (v.fit, v.colour) == ("resize", "rgb") or _of_files(v):
+            return None
+        return f"fit and colour are for a folder or an .npz of images, and {v.data} is none"
 
     @rule("validation", "test")
     def _parts(v: Any) -> str | None:
@@ -287,6 +292,11 @@ class Schedules(Experiment):
     def shapes(self) -> dict[str, str]:
         """The document's shape for each of them."""
         return _shapes(self)
+
+    @property
+    def channels(self) -> int:
+        """Of the images of a folder or an `.npz`: 1, 3 or 4."""
+        return COLOURS[self.colour]
 
     @property
     def policy(self) -> tuple[str, ...]:
