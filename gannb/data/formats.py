@@ -26,6 +26,16 @@ def sides(size: Size) -> tuple[int, int]:
     return height, width
 
 
+def size_of(height: int, width: int) -> Size:
+    """One number for a square, and where the width is 0; else height and width."""
+    return height if width in (0, height) else (height, width)
+
+
+def written(size: Size) -> str:
+    """A size in words, such as "64" or "48×64" (height and width)."""
+    return str(size) if isinstance(size, int) else "×".join(map(str, size))
+
+
 def middle(shape: Sequence[int], size: Size) -> tuple[int, int]:
     """Height and width of the largest part of a picture that has the proportions of a size.
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.data.formats import Size, sides
 from gannb.data.transparency import opaque
 
 Precision = Literal["fp32", "bf16"]
@@ -116,14 +117,14 @@ def check_images(images: Any, which: str) -> None:
         raise ValueError(f"{which} images: values in [-1, 1] are needed; found {low:.3g} … {high:.3g}")
 
 
-def to_size(x: Tensor, size: int, antialias: bool = True) -> Tensor:
-    """Images `[N, C, H, W]` → `[N, C, size, size]`, bilinear.
+def to_size(x: Tensor, size: Size, antialias: bool = True) -> Tensor:
+    """Images `[N, C, H, W]` → `[N, C, height, width]`, bilinear.
 
     Args:
         x: the images.
-        size: height and width that are wanted.
+        size: height and width that are wanted, one number for a square.
         antialias: average where an image shrinks; pytorch-fid does not.
     """
-    if tuple(x.shape[-2:]) == (size, size):
+    if tuple(x.shape[-2:]) == sides(size):
         return x
-    return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False, antialias=antialias)
+    return F.interpolate(x, size=sides(size), mode="bilinear", align_corners=False, antialias=antialias)

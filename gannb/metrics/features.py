@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gannb.control.echo import shown
+from gannb.data.formats import Size, sides
 from gannb.metrics.extractor import FeatureExtractor, to_size
 from gannb.metrics.faed import faed
 from gannb.metrics.feature_cache import content_hash, weights_hash
@@ -86,7 +87,7 @@ class _Classifier(nn.Module):
 def classifier(
     network: nn.Module,
     name: str,
-    size: int,
+    size: Size,
     mean: Iterable[float] = (0.485, 0.456, 0.406),
     std: Iterable[float] = (0.229, 0.224, 0.225),
 ) -> FeatureExtractor:
@@ -95,7 +96,7 @@ def classifier(
     Args:
         network: images `[n, len(mean), size, size]` → logits `[n, classes]`; used in eval mode, not changed.
         name: what scores are named after (`fd_<name>`): a lower-case identifier.
-        size: height and width that it expects.
+        size: height and width that it expects, one number for a square.
         mean: of its normalisation, on images in [0, 1]; one or three channels.
         std: as `mean`.
 
@@ -110,11 +111,11 @@ def classifier(
     linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise ValueError(f"classifier {name!r} has no nn.Linear, so it is not known which layer gives its features")
-    mean, std = tuple(mean), tuple(std)
+    mean, std, (height, width) = tuple(mean), tuple(std), sides(size)
     whole = _Classifier(network, linear[-1], mean, std).to(memory_format=torch.channels_last)
     prepare = functools.partial(to_size, size=size)
     fingerprint = content_hash(name, weights_hash(whole), type(network).__qualname__, size)
-    resize = f"bilinear to {size}×{size}, antialiased, where another size"
+    resize = f"bilinear to {height}×{width}, antialiased, where another size"
     return FeatureExtractor(name, whole, prepare, resize, fingerprint, channels=len(mean))
 
 

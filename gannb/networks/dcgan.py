@@ -1,4 +1,4 @@
-"""DCGAN for 16 to 256 pixels, with spectral norm and self-attention as options (what `sagan` switches on).
+"""DCGAN for images of 16 to 256 pixels, with spectral norm and self-attention as options (what `sagan` switches on).
 
 Radford et al. 2016: 4×4 convolutions of stride 2, BatchNorm, ReLU in G, LeakyReLU in D, tanh at the end.
 With width 64 and latent 128 the generator for 64 pixels has 3.8 M parameters, the discriminator 2.8 M.
@@ -10,26 +10,27 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from gannb.data.formats import Size
 from gannb.networks.layers import Projection, SelfAttention, check_attention, dcgan_init, down, plain, up
-from gannb.networks.registry import resolutions
+from gannb.networks.registry import maps, resolutions
 from gannb.networks.spectral_norm import iterated_together, spectral_norm
 
 
-def widths(width: int, size: int) -> list[int]:
-    """Channels at heights 4, 8, … size/2: from 8·width (for 64 pixels and more) down to width."""
+def widths(width: int, size: Size) -> list[int]:
+    """Channels from the smallest map up to half the image's height: from 8·width (for 64 pixels and more) to width."""
     steps = len(resolutions(size))
     return [width * min(8, 2**i) for i in range(steps, -1, -1)]
 
 
 class Generator(nn.Module):
-    """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in (-1, 1).
+    """Latents `[N, latent_dim]` → images `[N, channels, height, width]` in (-1, 1).
 
     Args:
         latent_dim: length of a latent.
         width: channels at half the image's height (the document's `ngf`); each halving doubles them, up to 8 times.
-        size: height and width of the images, a power of two from 16 to 256.
-        channels: of the images, 1 for grey and 3 for colour.
-        attention_at: heights after which self-attention follows, each from 8 to size/2.
+        size: height and width of the images, one number for a square (`registry.maps`).
+        channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
+        attention_at: heights after which self-attention follows, each between the smallest map's and the image's.
         pooled: whether attention pools its keys and values.
         classes: of the images, for conditional BatchNorm; 0 for an unconditional generator.
     """
@@ -38,7 +39,7 @@ class Generator(nn.Module):
         self,
         latent_dim: int = 128,
         width: int = 64,
-        size: int = 64,
+        size: Size = 64,
         channels: int = 1,
         *,
         attention_at: Sequence[int] = (),
@@ -48,17 +49,17 @@ class Generator(nn.Module):
         super().__init__()
         check_attention(attention_at, size)
         self.latent_dim, self.size, self.channels, self.classes = latent_dim, size, channels, classes
-        wide = widths(width, size)
-        self.start = up(latent_dim, wide[0], stride=1, padding=0, classes=classes)
-        blocks = {str(8 << i): up(wide[i], wide[i + 1], classes=classes) for i in range(len(wide) - 1)}
+        wide, heights = widths(width, size), resolutions(size)
+        self.start = up(latent_dim, wide[0], kernel=maps(size)[0], stride=1, padding=0, classes=classes)
+        blocks = {str(h): up(wide[i], wide[i + 1], classes=classes) for i, h in enumerate(heights)}
         self.blocks = nn.ModuleDict(blocks)
         image = dcgan_init(nn.ConvTranspose2d(wide[-1], channels, 4, stride=2, padding=1))
         self.image = nn.Sequential(image, nn.Tanh())
-        at = {height: wide[1 + resolutions(size).index(height)] for height in attention_at}
+        at = {height: wide[1 + heights.index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, pooled=pooled) for h, c in at.items()})
 
     def forward(self, z: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Latents `[N, latent_dim]`, and classes `[N]` where it has any, → images `[N, channels, size, size]`."""
+        """Latents `[N, latent_dim]`, and classes `[N]` where it has any, → images `[N, channels, height, width]`."""
         x = self.start(z[:, :, None, None], classes)
         for height, block in self.blocks.items():
             x = block(x, classes)
@@ -68,13 +69,13 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images `[N, channels, size, size]` → logits `[N]`.
+    """Images `[N, channels, height, width]` → logits `[N]`.
 
     Args:
         width: channels at half the image's height (the document's `ndf`).
-        size: height and width of the images, a power of two from 16 to 256.
-        channels: of the images, 1 for grey and 3 for colour.
-        attention_at: heights after which self-attention follows, each from 8 to size/2.
+        size: height and width of the images, one number for a square (`registry.maps`).
+        channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
+        attention_at: heights after which self-attention follows, each between the smallest map's and the image's.
         spectral: spectral norm on every convolution, attention and last one included, and no BatchNorm;
             without it BatchNorm follows every convolution but first and last, as in DCGAN.
         pooled: whether attention pools its keys and values.
@@ -84,7 +85,7 @@ class Discriminator(nn.Module):
     def __init__(
         self,
         width: int = 64,
-        size: int = 64,
+        size: Size = 64,
         channels: int = 1,
         *,
         attention_at: Sequence[int] = (),
@@ -95,23 +96,23 @@ class Discriminator(nn.Module):
         super().__init__()
         check_attention(attention_at, size)
         self.size, self.channels = size, channels
-        heights, wide = resolutions(size)[::-1], widths(width, size)[::-1]
+        smallest, heights, wide = maps(size)[0], resolutions(size)[::-1], widths(width, size)[::-1]
         into = [channels, *wide]
         self.blocks = nn.ModuleDict(
             {
                 str(height): down(into[i], into[i + 1], spectral=spectral, normalised=i > 0)
-                for i, height in enumerate([*heights, 4])
+                for i, height in enumerate([*heights, smallest[0]])
             }
         )
         wrap = spectral_norm if spectral else plain
         at = {height: wide[heights.index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, wrap, pooled=pooled) for h, c in at.items()})
-        self.logit = wrap(dcgan_init(nn.Conv2d(wide[-1], 1, 4)))
+        self.logit = wrap(dcgan_init(nn.Conv2d(wide[-1], 1, smallest)))
         self.projection = Projection(classes, wide[-1], wrap) if classes else None
         iterated_together(self)
 
     def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Images `[N, channels, size, size]`, and their classes `[N]` where it has any, → logits `[N]`."""
+        """Images `[N, channels, height, width]`, and their classes `[N]` where it has any, → logits `[N]`."""
         for height, block in self.blocks.items():
             x = block(x)
             if height in self.attention:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from gannb.data.formats import Size, sides, written
 from gannb.networks.registry import resolutions
 from gannb.networks.spectral_norm import spectral_norm
 
@@ -127,18 +128,18 @@ class Projection(nn.Module):
         return (self.embedding(classes) * features).sum(1)
 
 
-def up(channels: int, to: int, *, kernel: int = 4, stride: int = 2, padding: int = 1, classes: int = 0) -> Conditioned:
+def up(channels: int, to: int, *, kernel: Size = 4, stride: int = 2, padding: int = 1, classes: int = 0) -> Conditioned:
     """Transposed convolution, BatchNorm, ReLU: `[N, channels, H, W]` → `[N, to, 2H, 2W]` by default.
 
     Args:
         channels: in.
         to: channels out.
-        kernel: height and width of the kernel.
+        kernel: height and width of the kernel, one number for a square.
         stride: of the convolution.
         padding: of the convolution.
         classes: of a conditional BatchNorm; 0 for a plain one.
     """
-    convolution = dcgan_init(nn.ConvTranspose2d(channels, to, kernel, stride, padding, bias=False))
+    convolution = dcgan_init(nn.ConvTranspose2d(channels, to, sides(kernel), stride, padding, bias=False))
     return Conditioned(
         convolution, ConditionalBatchNorm(to, classes) if classes else dcgan_init(nn.BatchNorm2d(to)), nn.ReLU()
     )
@@ -160,7 +161,7 @@ def down(channels: int, to: int, *, spectral: bool, normalised: bool = True) -> 
     return nn.Sequential(*parts, nn.LeakyReLU(0.2))
 
 
-def check_attention(places: Sequence[int], size: int) -> None:
+def check_attention(places: Sequence[int], size: Size) -> None:
     """Check the heights at which self-attention is wanted.
 
     Raises:
@@ -168,7 +169,7 @@ def check_attention(places: Sequence[int], size: int) -> None:
     """
     if wrong := [place for place in places if place not in resolutions(size)]:
         allowed = ", ".join(map(str, resolutions(size)))
-        raise ValueError(f"attention at {wrong} for images of {size} pixels; allowed: {allowed}")
+        raise ValueError(f"attention at {wrong} for images of {written(size)} pixels; allowed: {allowed}")
 
 
 def blur(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:

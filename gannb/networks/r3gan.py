@@ -1,9 +1,9 @@
-"""R3GAN for 16 to 256 pixels (Huang et al., NeurIPS 2024, "The GAN is dead; long live the GAN!", config E).
+"""R3GAN for images of 16 to 256 pixels (Huang et al., NeurIPS 2024, "The GAN is dead; long live the GAN!", config E).
 
 Residual blocks of 1×1, grouped 3×3 and 1×1 convolutions with LeakyReLU, twice as wide inside, without any
 normalisation; fix-up initialisation (Zhang et al. 2019); resampling by a fixed filter; the discriminator mirrors the
 generator. The paper trains it with the relativistic pairing loss and both zero-centred penalties: `relativistic` and
-`r1_r2` in the registries of losses. Ours: channels from 8·width at 4×4 down to width, and a tanh at the end.
+`r1_r2` in the registries of losses. Ours: channels from 8·width at the smallest map down to width, and a final tanh.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from gannb.data.formats import Size
 from gannb.networks.layers import downsample, upsample
-from gannb.networks.registry import resolutions
+from gannb.networks.registry import maps
 from gannb.networks.spectral_norm import spectrally_normed
 from gannb.networks.stylegan2 import channels_at
 
@@ -81,29 +82,29 @@ def transition(channels: int, to: int) -> nn.Module:
 
 
 class Generator(nn.Module):
-    """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in (-1, 1).
+    """Latents `[N, latent_dim]` → images `[N, channels, height, width]` in (-1, 1).
 
     Args:
         latent_dim: length of a latent (the paper: 64).
         width: channels at the image's height.
-        size: height and width of the images, a power of two from 16 to 256.
-        channels: of the images, 1 for grey and 3 for colour.
+        size: height and width of the images, one number for a square (`registry.maps`).
+        channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
         blocks: residual blocks per resolution.
     """
 
-    def __init__(self, latent_dim: int, width: int, size: int, channels: int, *, blocks: int = 2) -> None:
+    def __init__(self, latent_dim: int, width: int, size: Size, channels: int, *, blocks: int = 2) -> None:
         super().__init__()
         self.latent_dim, self.size, self.channels = latent_dim, size, channels
-        heights = [4, *resolutions(size), size]
-        wide = [channels_at(height, width, size) for height in heights]
-        self.basis = nn.Parameter(torch.randn(wide[0], 4, 4))
+        heights = [height for height, _ in maps(size)]
+        wide = [channels_at(height, width, heights[-1]) for height in heights]
+        self.basis = nn.Parameter(torch.randn(wide[0], *maps(size)[0]))
         self.weights = scaled(nn.Linear(latent_dim, wide[0], bias=False))
         self.stages = nn.ModuleList(stage(n, blocks, blocks * len(wide)) for n in wide)
         self.transitions = nn.ModuleList(transition(*pair) for pair in pairwise(wide))
         self.image = scaled(nn.Conv2d(wide[-1], channels, 1, bias=False))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents `[N, latent_dim]` → images `[N, channels, size, size]`."""
+        """Latents `[N, latent_dim]` → images `[N, channels, height, width]`."""
         x = self.stages[0](self.basis * self.weights(z)[:, :, None, None])
         for narrower, blocks in zip(self.transitions, self.stages[1:]):
             x = blocks(upsample(narrower(x)))
@@ -111,31 +112,31 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images `[N, channels, size, size]` → logits `[N]`.
+    """Images `[N, channels, height, width]` → logits `[N]`.
 
     Args:
         width: channels at the image's height.
-        size: height and width of the images, a power of two from 16 to 256.
-        channels: of the images, 1 for grey and 3 for colour.
+        size: height and width of the images, one number for a square (`registry.maps`).
+        channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
         blocks: residual blocks per resolution.
         spectral: spectral norm on every layer (ours, for comparisons). No layer starts at 0 then, as its weight is
             divided by its norm.
     """
 
-    def __init__(self, width: int, size: int, channels: int, *, blocks: int = 2, spectral: bool = False) -> None:
+    def __init__(self, width: int, size: Size, channels: int, *, blocks: int = 2, spectral: bool = False) -> None:
         super().__init__()
-        heights = [size, *reversed(resolutions(size)), 4]
-        wide = [channels_at(height, width, size) for height in heights]
+        heights = [height for height, _ in reversed(maps(size))]
+        wide = [channels_at(height, width, heights[0]) for height in heights]
         self.image = scaled(nn.Conv2d(channels, wide[0], 1, bias=False))
         self.stages = nn.ModuleList(stage(n, blocks, blocks * len(wide), float(spectral)) for n in wide)
         self.transitions = nn.ModuleList(transition(*pair) for pair in pairwise(wide))
-        self.basis = scaled(nn.Conv2d(wide[-1], wide[-1], 4, groups=wide[-1], bias=False))
+        self.basis = scaled(nn.Conv2d(wide[-1], wide[-1], maps(size)[0], groups=wide[-1], bias=False))
         self.logit = scaled(nn.Linear(wide[-1], 1, bias=False))
         if spectral:
             spectrally_normed(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images `[N, channels, size, size]` → logits `[N]`."""
+        """Images `[N, channels, height, width]` → logits `[N]`."""
         x = self.stages[0](self.image(x))
         for wider, blocks in zip(self.transitions, self.stages[1:]):
             x = blocks(wider(downsample(x)))

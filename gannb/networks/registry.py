@@ -11,21 +11,58 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gannb.data.formats import Size, sides, size_of, written
+
 if TYPE_CHECKING:
     from torch import nn
 
-SIZES = (16, 32, 64, 128, 256)
+SMALLEST, WIDEST, LARGEST = 4, 16, 256
+"""Pixels: sides of the smallest feature map are `SMALLEST` to `WIDEST`, those of an image at most `LARGEST`."""
+DOUBLINGS = range(2, 7)
+"""How often the smallest feature map may be doubled."""
 
 
-def resolutions(size: int) -> list[int]:
-    """Heights of the feature maps from 8 up to half the image's, where self-attention may be placed.
+def maps(size: Size) -> list[tuple[int, int]]:
+    """Heights and widths of the feature maps, from the smallest to the image's: each is twice the one before.
 
     Raises:
-        ValueError: a size that is not among `SIZES`.
+        ValueError: a size that no number of doublings leads to.
     """
-    if size not in SIZES:
-        raise ValueError(f"image size {size}; allowed: {', '.join(map(str, SIZES))}")
-    return [8 << i for i in range((size // 16).bit_length())]
+    if found := _size_fault(size):
+        raise ValueError(found)
+    height, width = sides(size)
+    times = _doublings(height, width)
+    return [(height >> left, width >> left) for left in range(times, -1, -1)]
+
+
+def resolutions(size: Size) -> list[int]:
+    """Heights of the feature maps between the smallest and the image's, where self-attention may be placed.
+
+    Raises:
+        ValueError: as `maps`.
+    """
+    return [height for height, _ in maps(size)[1:-1]]
+
+
+def _doublings(height: int, width: int) -> int:
+    """How often the smallest feature map is doubled, as often as possible; 0 where an image cannot come of it."""
+    even = [n for n in DOUBLINGS if all(side % 2**n == 0 and side >> n >= SMALLEST for side in (height, width))]
+    return max(even) if even and max(height, width) <= min(WIDEST << max(even), LARGEST) else 0
+
+
+def _size_fault(size: Size) -> str | None:
+    """Why images cannot have a size, with the nearest one that they can have."""
+    shape = sides(size)
+    if _doublings(*shape):
+        return None
+    near = [
+        tuple(min(max(round(side / 2**n), SMALLEST), WIDEST, LARGEST >> n) << n for side in shape) for n in DOUBLINGS
+    ]
+    height, width = min(near, key=lambda other: sum(abs(a - b) for a, b in zip(shape, other)))
+    return (
+        f"image size {written(size)}; allowed: height and width {SMALLEST} … {WIDEST} times the same power of two, "
+        f"from 4 on, and at most {LARGEST}; nearest: {written(size_of(height, width))}"
+    )
 
 
 @dataclass(frozen=True)
@@ -40,24 +77,24 @@ class Option:
 
     meaning: str
     of: str
-    wanted: Callable[[Any, int], str]
+    wanted: Callable[[Any, Size], str]
 
 
-def _switch(value: Any, size: int) -> str:
+def _switch(value: Any, size: Size) -> str:
     return "" if isinstance(value, bool) else "true or false"
 
 
-def _heights(value: Any, size: int) -> str:
+def _heights(value: Any, size: Size) -> str:
     heights = resolutions(size)
     fits = isinstance(value, list | tuple) and all(place in heights for place in value)
-    return "" if fits else f"a list of {', '.join(map(str, heights))} for images of {size} px"
+    return "" if fits else f"a list of {', '.join(map(str, heights))} for images of {written(size)} px"
 
 
-def _layers(value: Any, size: int) -> str:
+def _layers(value: Any, size: Size) -> str:
     return "" if type(value) is int and 1 <= value <= 16 else "a whole number from 1 to 16"
 
 
-def _classes(value: Any, size: int) -> str:
+def _classes(value: Any, size: Size) -> str:
     return "" if type(value) is int and value > 1 else "a whole number of at least 2"
 
 
@@ -98,18 +135,18 @@ NETWORKS: dict[str, Network] = {
 """Name of the network and of its module → what may be chosen."""
 
 
-def fault(network: str, size: int, options: Mapping[str, Any]) -> str | None:
+def fault(network: str, size: Size, options: Mapping[str, Any]) -> str | None:
     """What is wrong with a choice of network, image size and options, in words; None where nothing is.
 
     Args:
         network: its name.
-        size: height and width of the images.
+        size: height and width of the images, one number for a square.
         options: of the network, by name.
     """
     if network not in NETWORKS:
         return f"network {network!r} is unknown; allowed: {', '.join(NETWORKS)}"
-    if size not in SIZES:
-        return f"image size {size}; allowed: {', '.join(map(str, SIZES))}"
+    if found := _size_fault(size):
+        return found
     known = NETWORKS[network].options
     for name, value in options.items():
         if name not in known:
@@ -119,15 +156,15 @@ def fault(network: str, size: int, options: Mapping[str, Any]) -> str | None:
     return None
 
 
-def generator(network: str, latent_dim: int, width: int, size: int, channels: int, **options: Any) -> nn.Module:
-    """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in [-1, 1]; with `classes`, classes `[N]` too.
+def generator(network: str, latent_dim: int, width: int, size: Size, channels: int, **options: Any) -> nn.Module:
+    """Latents `[N, latent_dim]` → images `[N, channels, height, width]` in [-1, 1]; with `classes`, classes `[N]` too.
 
     Args:
         network: its name.
         latent_dim: length of a latent.
         width: channels at the largest feature map.
-        size: height and width of the images.
-        channels: of the images, 1 for grey and 3 for colour.
+        size: height and width of the images, one number for a square.
+        channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
         options: of this network; those of D alone are left out.
 
     Raises:
@@ -136,14 +173,14 @@ def generator(network: str, latent_dim: int, width: int, size: int, channels: in
     return _module(network, size, options).Generator(latent_dim, width, size, channels, **_own("G", network, options))
 
 
-def discriminator(network: str, width: int, size: int, channels: int, **options: Any) -> nn.Module:
-    """Images `[N, channels, size, size]` → logits `[N]`; with `classes`, classes `[N]` too.
+def discriminator(network: str, width: int, size: Size, channels: int, **options: Any) -> nn.Module:
+    """Images `[N, channels, height, width]` → logits `[N]`; with `classes`, classes `[N]` too.
 
     Args:
         network: its name.
         width: channels at the largest feature map.
-        size: height and width of the images.
-        channels: of the images, 1 for grey and 3 for colour.
+        size: height and width of the images, one number for a square.
+        channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
         options: of this network; those of G alone are left out.
 
     Raises:
@@ -152,7 +189,7 @@ def discriminator(network: str, width: int, size: int, channels: int, **options:
     return _module(network, size, options).Discriminator(width, size, channels, **_own("D", network, options))
 
 
-def _module(network: str, size: int, options: Mapping[str, Any]) -> Any:
+def _module(network: str, size: Size, options: Mapping[str, Any]) -> Any:
     if found := fault(network, size, options):
         raise ValueError(found)
     return import_module(f"gannb.networks.{network}")

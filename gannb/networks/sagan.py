@@ -6,21 +6,52 @@ its further options.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+from gannb.data.formats import Size
 from gannb.networks import dcgan
+from gannb.networks.registry import resolutions
+
+HEIGHT = 16
+"""Of the map with self-attention, or the nearest to it that there is."""
 
 
 class Generator(dcgan.Generator):
     """DCGAN's generator with self-attention, by default at 16×16; other arguments and shapes as there."""
 
-    def __init__(self, *sizes: int, attention_at: Sequence[int] = (16,), **options: Any) -> None:
-        super().__init__(*sizes, attention_at=attention_at, **options)
+    def __init__(
+        self,
+        latent_dim: int = 128,
+        width: int = 64,
+        size: Size = 64,
+        channels: int = 1,
+        *,
+        attention_at: Sequence[int] | None = None,
+        **options: Any,
+    ) -> None:
+        at = default(size) if attention_at is None else attention_at
+        super().__init__(latent_dim, width, size, channels, attention_at=at, **options)
 
 
 class Discriminator(dcgan.Discriminator):
     """DCGAN's discriminator with self-attention, by default at 16×16, and spectral norm on every convolution."""
 
-    def __init__(self, *sizes: int, attention_at: Sequence[int] = (16,), spectral: bool = True, **options: Any) -> None:
-        super().__init__(*sizes, attention_at=attention_at, spectral=spectral, **options)
+    def __init__(
+        self,
+        width: int = 64,
+        size: Size = 64,
+        channels: int = 1,
+        *,
+        attention_at: Sequence[int] | None = None,
+        spectral: bool = True,
+        **options: Any,
+    ) -> None:
+        at = default(size) if attention_at is None else attention_at
+        super().__init__(width, size, channels, attention_at=at, spectral=spectral, **options)
+
+
+def default(size: Size) -> tuple[int]:
+    """The height of a map that is nearest to `HEIGHT`, in proportion."""
+    return (min(resolutions(size), key=lambda height: abs(math.log2(height / HEIGHT))),)

@@ -1,8 +1,8 @@
-"""A compact StyleGAN2 for 16 to 256 pixels (Karras et al. 2020, "Analyzing and Improving … StyleGAN").
+"""A compact StyleGAN2 for images of 16 to 256 pixels (Karras et al. 2020, "Analyzing and Improving … StyleGAN").
 
 Mapping network, modulated and demodulated convolutions, noise inputs and image skips in G; residual blocks and the
 batch's standard deviation in D; equalised learning rates throughout. Compact (ours): a mapping of 4 layers as wide as
-the latent, channels from 8·width at 4×4 down to width, one latent for all layers (no style mixing),
+the latent, channels from 8·width at the smallest map down to width, one latent for all layers (no style mixing),
 and a tanh at the end, as images here lie in (-1, 1).
 
 Noise: while G trains, fresh from torch's default generator, which the trainer seeds by step and turn as it does for
@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.data.formats import Size
 from gannb.networks.layers import Projection, blur, plain, upsample
 from gannb.networks.mapping import ClassEmbedding, Mapping, UnitLength
-from gannb.networks.registry import resolutions
+from gannb.networks.registry import maps
 from gannb.networks.spectral_norm import iterated_together, spectral_norm
 
 GAIN = math.sqrt(2)
@@ -136,43 +138,46 @@ class StyledLayer(nn.Module):
         channels: in.
         to: channels out.
         latent_dim: length of the latents.
-        height: of the map, after.
-        upsample: whether the height doubles.
+        shape: height and width of the map, after.
+        upsample: whether both double.
     """
 
     noise: Tensor
 
-    def __init__(self, channels: int, to: int, latent_dim: int, height: int, *, upsample: bool = False) -> None:
+    def __init__(
+        self, channels: int, to: int, latent_dim: int, shape: tuple[int, int], *, upsample: bool = False
+    ) -> None:
         super().__init__()
         self.convolution = ModulatedConvolution(channels, to, latent_dim, upsample=upsample)
         self.strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(to, 1, 1))
-        self.register_buffer("noise", torch.randn(1, 1, height, height))
+        self.register_buffer("noise", torch.randn(1, 1, *shape))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Map `[N, channels, H, W]` and latents `[N, latent_dim]` → `[N, to, height, height]`."""
+        """Map `[N, channels, H, W]` and latents `[N, latent_dim]` → `[N, to, height, width]`."""
         x = self.convolution(x, w)
         noise = torch.randn_like(x[:, :1]) if self.training else self.noise.to(x.dtype)
         return F.leaky_relu(x + self.strength.to(x.dtype) * noise + self.bias.to(x.dtype), 0.2) * GAIN
 
 
 class StyledBlock(nn.Module):
-    """The layers of one resolution: two, of which the first doubles it; one at 4×4.
+    """The layers of one resolution: two, of which the first doubles it; one at the smallest.
 
     Args:
         channels: in.
         to: channels out.
         latent_dim: length of the latents.
-        height: of the map, after.
+        shape: height and width of the map, after.
+        upsample: whether it is doubled.
     """
 
-    def __init__(self, channels: int, to: int, latent_dim: int, height: int) -> None:
+    def __init__(self, channels: int, to: int, latent_dim: int, shape: tuple[int, int], *, upsample: bool) -> None:
         super().__init__()
-        first = [] if height == 4 else [StyledLayer(channels, to, latent_dim, height, upsample=True)]
-        self.layers = nn.ModuleList([*first, StyledLayer(to, to, latent_dim, height)])
+        first = [StyledLayer(channels, to, latent_dim, shape, upsample=True)] if upsample else []
+        self.layers = nn.ModuleList([*first, StyledLayer(to, to, latent_dim, shape)])
 
     def forward(self, x: Tensor, latents: Sequence[Tensor]) -> Tensor:
-        """Map `[N, channels, H, W]` and one latent `[N, latent_dim]` per layer → `[N, to, height, height]`."""
+        """Map `[N, channels, H, W]` and one latent `[N, latent_dim]` per layer → `[N, to, height, width]`."""
         for layer, w in zip(self.layers, latents, strict=True):
             x = layer(x, w)
         return x
@@ -198,13 +203,13 @@ class ToImage(nn.Module):
 
 
 class Generator(nn.Module):
-    """Latents `[N, latent_dim]` → images `[N, channels, size, size]` in (-1, 1).
+    """Latents `[N, latent_dim]` → images `[N, channels, height, width]` in (-1, 1).
 
     Args:
         latent_dim: length of a latent, before and after the mapping.
         width: channels at the image's height.
-        size: height and width of the images, a power of two from 16 to 256.
-        channels: of the images, 1 for grey and 3 for colour.
+        size: height and width of the images, one number for a square (`registry.maps`).
+        channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
         mapping_layers: layers of the mapping network (the paper: 8; ours 4).
         classes: of the images, embedded beside the latent; 0 for an unconditional generator.
 
@@ -216,7 +221,7 @@ class Generator(nn.Module):
         self,
         latent_dim: int = 128,
         width: int = 32,
-        size: int = 64,
+        size: Size = 64,
         channels: int = 1,
         *,
         mapping_layers: int = 4,
@@ -229,29 +234,33 @@ class Generator(nn.Module):
             mapping += [Linear(latent_dim * (2 if classes and not layer else 1), latent_dim, rate=0.01), Activation()]
         unit = ClassEmbedding(classes, latent_dim) if classes else UnitLength()
         self.mapping = Mapping(unit, *mapping)
-        heights = [4, *resolutions(size), size]
-        wide = {height: channels_at(height, width, size) for height in heights}
-        self.start = nn.Parameter(torch.randn(1, wide[4], 4, 4))
-        blocks = {str(h): StyledBlock(wide[max(4, h // 2)], wide[h], latent_dim, h) for h in heights}
+        shapes = maps(size)
+        wide = [channels_at(height, width, shapes[-1][0]) for height, _ in shapes]
+        self.start = nn.Parameter(torch.randn(1, wide[0], *shapes[0]))
+        blocks = {
+            str(shape[0]): StyledBlock(wide[max(0, i - 1)], wide[i], latent_dim, shape, upsample=i > 0)
+            for i, shape in enumerate(shapes)
+        }
         self.blocks = nn.ModuleDict(blocks)
-        self.images = nn.ModuleDict({str(h): ToImage(wide[h], channels, latent_dim) for h in heights})
+        self.images = nn.ModuleDict({h: ToImage(n, channels, latent_dim) for h, n in zip(blocks, wide)})
         self.layers = sum(len(block.layers) for block in blocks.values()) + 1
 
     def forward(self, z: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Latents `[N, latent_dim]`, and classes `[N]` where it has any, → images `[N, channels, size, size]`."""
+        """Latents `[N, latent_dim]`, and classes `[N]` where it has any, → images `[N, channels, height, width]`."""
         return self.synthesis(self.mapping(z, classes))
 
     def synthesis(self, w: Tensor) -> Tensor:
-        """Mapped latents → images `[N, channels, size, size]`.
+        """Mapped latents → images `[N, channels, height, width]`.
 
         Args:
             w: `[N, latent_dim]`, one for all layers; or `[N, layers, latent_dim]`, one per layer. What a resolution
                 adds to the image uses the latent of the next one's first layer, as in the paper's code.
         """
         latents = w.unbind(1) if w.ndim == 3 else (w,) * self.layers
-        x = self.blocks["4"](self.start.expand(w.shape[0], -1, -1, -1), latents[:1])
-        image = self.images["4"](x, latents[1])
-        for i, height in enumerate(list(self.blocks)[1:]):
+        first, *others = self.blocks
+        x = self.blocks[first](self.start.expand(w.shape[0], -1, -1, -1), latents[:1])
+        image = self.images[first](x, latents[1])
+        for i, height in enumerate(others):
             x = self.blocks[height](x, latents[2 * i + 1 : 2 * i + 3])
             image = upsample(image) + self.images[height](x, latents[2 * i + 3])
         return image.tanh()
@@ -272,12 +281,12 @@ class ResidualBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images `[N, channels, size, size]` → logits `[N]`.
+    """Images `[N, channels, height, width]` → logits `[N]`.
 
     Args:
         width: channels at the image's height.
-        size: height and width of the images, a power of two from 16 to 256.
-        channels: of the images, 1 for grey and 3 for colour.
+        size: height and width of the images, one number for a square (`registry.maps`).
+        channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
         group: samples over which the standard deviation is taken (ibid.: 4); a batch that it does not divide takes
             the largest part that does.
         spectral: spectral norm on every layer in the place of the equalised scale (ours, for comparisons).
@@ -287,7 +296,7 @@ class Discriminator(nn.Module):
     def __init__(
         self,
         width: int = 32,
-        size: int = 64,
+        size: Size = 64,
         channels: int = 1,
         *,
         group: int = 4,
@@ -295,23 +304,23 @@ class Discriminator(nn.Module):
         classes: int = 0,
     ) -> None:
         super().__init__()
-        heights = [size, *reversed(resolutions(size)), 4]
-        wide = {height: channels_at(height, width, size) for height in heights}
-        self.image = nn.Sequential(Convolution(channels, wide[size], 1), Activation())
-        self.blocks = nn.ModuleDict({str(h): ResidualBlock(wide[h], wide[h // 2]) for h in heights[:-1]})
-        self.group = group
-        self.last = nn.Sequential(Convolution(wide[4] + 1, wide[4], 3), Activation())
-        self.head = nn.Sequential(Linear(wide[4] * 16, wide[4]), Activation(), Linear(wide[4], 1))
+        heights, places = [height for height, _ in reversed(maps(size))], math.prod(maps(size)[0])
+        wide = [channels_at(height, width, heights[0]) for height in heights]
+        self.image = nn.Sequential(Convolution(channels, wide[0], 1), Activation())
+        self.blocks = nn.ModuleDict({str(h): ResidualBlock(*pair) for h, pair in zip(heights, pairwise(wide))})
+        self.group, last = group, wide[-1]
+        self.last = nn.Sequential(Convolution(last + 1, last, 3), Activation())
+        self.head = nn.Sequential(Linear(last * places, last), Activation(), Linear(last, 1))
         for layer in [m for m in self.modules() if spectral and isinstance(m, Linear | Convolution)]:
             layer.scale = 1.0
             spectral_norm(layer)
-        self.scale = 1.0 if spectral else wide[4] ** -0.5
+        self.scale = 1.0 if spectral else last**-0.5
         wrap = spectral_norm if spectral else plain
-        self.projection = Projection(classes, wide[4], wrap, deviation=1.0) if classes else None
+        self.projection = Projection(classes, last, wrap, deviation=1.0) if classes else None
         iterated_together(self)
 
     def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Images `[N, channels, size, size]`, and their classes `[N]` where it has any, → logits `[N]`."""
+        """Images `[N, channels, height, width]`, and their classes `[N]` where it has any, → logits `[N]`."""
         x = self.image(x)
         for block in self.blocks.values():
             x = block(x)
@@ -329,7 +338,7 @@ class Activation(nn.Module):
 
 
 def with_deviation(x: Tensor, group: int) -> Tensor:
-    """Add one channel to `[N, C, 4, 4]`: the standard deviation over a group of samples, averaged over features.
+    """Add one channel to `[N, C, H, W]`: the standard deviation over a group of samples, averaged over features.
 
     It shows D whether a batch lacks variety (Karras et al. 2018, section 3).
     """

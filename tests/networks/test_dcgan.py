@@ -102,8 +102,8 @@ def test_gradients_reach_every_weight():
 def test_impossible_places_and_sizes_are_named(make):
     with pytest.raises(ValueError, match="attention at"):
         make(attention_at=(64,))
-    with pytest.raises(ValueError, match="image size 20"):
-        make(size=20)
+    with pytest.raises(ValueError, match="image size 18"):
+        make(size=18)
 
 
 def test_the_layer_table_lists_shapes_and_counts_and_moves_nothing():

@@ -12,7 +12,7 @@ from gannb.training.trained import Network, Trained, normal
 def network(run: Trained) -> Network:
     """The generator of images, with its BatchNorm re-estimated where the run does so before it evaluates."""
     p, inputs = run.params, normal(run.params.latent_dim)
-    sizes = {"latent_dim": p.latent_dim, "width": p.ngf, "size": p.image_size, "channels": p.channels}
+    sizes = {"latent_dim": p.latent_dim, "width": p.ngf, "size": p.size, "channels": p.channels}
     arguments = {"network": p.network, **sizes, **p.network_options}
     G = run.load("G", registry.generator(**arguments))
     if p.recalibrate:

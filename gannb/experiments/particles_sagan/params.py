@@ -12,7 +12,7 @@ from gannb.config.fields import execution, param
 from gannb.config.registered import registered
 from gannb.config.rules import rule, unknown
 from gannb.config.sources import Source
-from gannb.data.formats import COLOURS, FITS
+from gannb.data.formats import COLOURS, FITS, Size, size_of
 from gannb.metrics.feature_names import FEATURES
 from gannb.networks import registry
 
@@ -45,6 +45,7 @@ class ParticlesSagan(Experiment):
     data: str = _data("rendered", '"rendered", or a folder of images, or an .npz', source=DATA)
     seed: int = param(0, "every random draw follows from it", low=0)
     image_size: int = _data(32, "height and width", unit="px", low=16, high=256)
+    image_width: int = _data(0, "width; 0: as the height", unit="px", low=0, high=256, optional=True)
     fit: str = _data("crop", "how images of other sizes are fitted", choices=FITS)
     colour: str = _data("grey", "channels of the images; rendered ones are grey", choices=tuple(COLOURS), optional=True)
     exclude_worst: int = _data(0, "exclude so many of the poorest images (blur, contrast, saturation)", low=0)
@@ -104,9 +105,9 @@ class ParticlesSagan(Experiment):
     def _labels(v: Any) -> str | None:
         return "allowed: real_label above fake_label" if v.real_label <= v.fake_label else None
 
-    @rule("network", "network_options", "image_size")
+    @rule("network", "network_options", "image_size", reads=("image_width",))
     def _network(v: Any) -> str | None:
-        return registry.fault(v.network, v.image_size, v.network_options)
+        return registry.fault(v.network, size_of(v.image_size, v.image_width), v.network_options)
 
     @rule("colour", "data")
     def _colour(v: Any) -> str | None:
@@ -122,6 +123,11 @@ class ParticlesSagan(Experiment):
         missing = v.path_length_weight > 0 and not registry.NETWORKS[v.network].mapping
         return "path lengths need a mapping network: network = stylegan2" if missing else None
 
+    @rule("augment", "image_size", "image_width")
+    def _turned(v: Any) -> str | None:
+        square = isinstance(size_of(v.image_size, v.image_width), int)
+        return None if square or "quarter_turns" not in v.augment else "quarter_turns need square images"
+
     @rule("augment")
     def _operations(v: Any) -> str | None:
         return unknown([o.strip() for o in v.augment.split(",") if o.strip()], OPERATIONS)
@@ -129,6 +135,11 @@ class ParticlesSagan(Experiment):
     @rule("d_steps", "g_steps")
     def _turns(v: Any) -> str | None:
         return "allowed: at least one turn per step" if v.d_steps + v.g_steps < 1 else None
+
+    @property
+    def size(self) -> Size:
+        """Of the images: one number for a square, else height and width."""
+        return size_of(self.image_size, self.image_width)
 
     @property
     def channels(self) -> int:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gannb.data.formats import size_of
 from gannb.data.transparency import opaque
 from gannb.experiments.schedules.image_splits import DIGITS, ImageSplits
 from gannb.metrics.extractor import FeatureExtractor, as_8_bit, check_images
@@ -21,7 +22,7 @@ STEPS, BATCH, RATE, WIDTH = 250, 64, 3e-3, 64
 
 
 class SmallClassifier(nn.Module):
-    """Images `[N, channels, size, size]` → logits `[N, classes]`, with `WIDTH` features before the last layer.
+    """Images `[N, channels, H, W]` → logits `[N, classes]`, with `WIDTH` features before the last layer.
 
     The features are normalised, so that distances in them have one scale on every data set.
     """
@@ -49,7 +50,7 @@ def fitted_classifier(
     is cached. Its accuracy on held-out images says how much its features are worth (`accuracy`).
 
     Args:
-        images: `[N, C, H, W]` in [-1, 1], square.
+        images: `[N, C, H, W]` in [-1, 1].
         classes: whole numbers from 0 `[N]`.
         name: an identifier, such as "digits".
         steps: of the fit.
@@ -62,7 +63,7 @@ def fitted_classifier(
     images = opaque(images)
     if len(classes) != len(images) or int(classes.max()) < 1:
         raise ValueError(f"{len(classes)} classes up to {int(classes.max())} for {len(images)} images; wanted ≥ 2 each")
-    pixels, size = as_8_bit(images).cpu(), images.shape[2]
+    pixels, size = as_8_bit(images).cpu(), size_of(*images.shape[2:])
     with seeded(seed, "fitted"):
         network = SmallClassifier(images.shape[1], int(classes.max()) + 1)
     address = content_hash(pixels, classes.cpu(), "fitted-2", steps, seed)

@@ -52,7 +52,7 @@ def _arguments(run: Trained, conditions: dict[str, int]) -> dict[str, Any]:
     """What builds the generator; how many channels the data had, only the weights know."""
     p, saved = run.params, run.weights("G")
     options = {"spectral": p.d_norm == "spectral", **conditions, **p.network_options}
-    sizes = {"network": p.network, "latent_dim": p.latent_dim, "width": p.width, "size": p.image_size}
+    sizes = {"network": p.network, "latent_dim": p.latent_dim, "width": p.width, "size": p.size}
     for channels in COLOURS.values():
         arguments = {**sizes, "channels": channels, **options}
         with torch.device("meta"):

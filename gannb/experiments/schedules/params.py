@@ -15,7 +15,7 @@ from gannb.config.registered import registered
 from gannb.config.rules import among, rule, unknown
 from gannb.config.sources import Source
 from gannb.control.schedules import SHAPES
-from gannb.data.formats import COLOURS, FITS
+from gannb.data.formats import COLOURS, FITS, Size, size_of
 from gannb.experiments.schedules.drivers import DRIVEN
 from gannb.experiments.schedules.meta.control_space import DOCUMENT_FEATURES, FEATURES, Range
 from gannb.metrics.feature_names import FEATURES as FEATURE_SPACES
@@ -92,6 +92,7 @@ class Schedules(Experiment):
     data: str = _data("digits", "digits | rendered | cifar10 | celeba | lsun, or a folder or .npz", source=DATA)
     root: str = _data("datasets", "folder of torchvision's data, or where it is downloaded to")
     image_size: int = _data(16, "height and width", unit="px", low=16, high=256)
+    image_width: int = _data(0, "width; 0: as the height", unit="px", low=0, high=256, optional=True)
     labels: str = _data(
         "", "a CSV (file name, class) of a folder; empty: its subfolders", source=Source(("",), (".csv",))
     )
@@ -182,13 +183,13 @@ class Schedules(Experiment):
 
     threads: int = execution(1, "CPU threads; one is as fast as two on small networks; 0 leaves them to torch", low=0)
 
-    @rule("network", "network_options", "image_size")
+    @rule("network", "network_options", "image_size", reads=("image_width",))
     def _network(v: Any) -> str | None:
         if "spectral" in v.network_options:
             return "d_norm sets whether D has spectral norm"
         if "classes" in v.network_options:
             return "the data says how many classes there are; conditional sets whether they are used"
-        return registry.fault(v.network, v.image_size, v.network_options)
+        return registry.fault(v.network, size_of(v.image_size, v.image_width), v.network_options)
 
     @rule("conditional", "network")
     def _conditional(v: Any) -> str | None:
@@ -220,6 +221,11 @@ class Schedules(Experiment):
     def _by_hand(v: Any) -> str | None:
         missing = "hand" in v.variants and not v.hand
         return "the variant `hand` needs the interventions.yaml of a run that a person steered" if missing else None
+
+    @rule("augment", "image_size", "image_width")
+    def _turned(v: Any) -> str | None:
+        square = isinstance(size_of(v.image_size, v.image_width), int)
+        return None if square or "quarter_turns" not in v.augment else "quarter_turns need square images"
 
     @rule("augment")
     def _augment(v: Any) -> str | None:
@@ -292,6 +298,11 @@ class Schedules(Experiment):
     def shapes(self) -> dict[str, str]:
         """The document's shape for each of them."""
         return _shapes(self)
+
+    @property
+    def size(self) -> Size:
+        """Of the images: one number for a square, else height and width."""
+        return size_of(self.image_size, self.image_width)
 
     @property
     def channels(self) -> int:

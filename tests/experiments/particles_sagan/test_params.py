@@ -28,7 +28,9 @@ def test_scores_come_every_10_20_50_epochs_74_times():
     ("told", "message"),
     [
         ({"real_label": 0.1, "fake_label": 0.2}, "real_label above fake_label"),
-        ({"image_size": 48}, "image size 48; allowed: 16, 32, 64"),
+        ({"image_size": 50}, r"image size 50; allowed: .*; nearest: 48"),
+        ({"image_size": 48, "image_width": 50, "augment": ""}, "image size 48×50; .*; nearest: 48"),
+        ({"image_size": 48, "image_width": 64}, "quarter_turns need square images"),
         ({"network_options": {"attention_at": [32]}}, "a list of 8, 16 for images of 32 px"),
         ({"network_options": {"attention_at": "sixteen"}}, "a list of 8, 16"),
         ({"network_options": {"mapping_layers": 4}}, "sagan has no option 'mapping_layers'"),
