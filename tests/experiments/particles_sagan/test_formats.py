@@ -54,7 +54,9 @@ def trainer_of(p: ParticlesSagan) -> Trainer:
         Player("D", D, losses.d_loss, lr=lambda now: now.lr_d),
         Player("G", G, losses.g_loss, lr=lambda now: now.lr_g, ema=0.9),
     ]
-    return Trainer(players, Batches(images.pixels, 4, seed=0), Numbers.of(p), Run.open(p), checkpoint_every=1)
+    return Trainer(
+        players, Batches(images.pixels, p.batch_size, seed=0), Numbers.of(p), Run.open(p), checkpoint_every=1
+    )
 
 
 @pytest.mark.parametrize(("size", "colour", "fit"), FORMATS)
@@ -64,8 +66,9 @@ def test_a_run_resumes_exactly_and_its_samples_are_files(
 ) -> None:
     height, width = sides(size)
     given: dict[str, Any] = {"network": network, "image_size": height, "image_width": width, "colour": colour}
-    given |= {"data": str(pictures), "fit": fit, "augment": "hflip,contrast,rotation", "batch_size": 4}
-    given |= {"ngf": 4, "ndf": 4, "latent_dim": 8, "penalty_weight": 1.0, "penalty_every": 1, "loss": "bce"}
+    given |= {"data": str(pictures), "fit": fit, "augment": "hflip,contrast,rotation", "batch_size": 2}
+    narrow = 2 if size == 256 else 4
+    given |= {"ngf": narrow, "ndf": narrow, "latent_dim": 8, "penalty_weight": 1.0, "penalty_every": 1, "loss": "bce"}
     given |= {"runs": str(tmp_path)}
     whole = trainer_of(ParticlesSagan(**given))
     whole.fit(steps=2)
@@ -81,7 +84,7 @@ def test_a_run_resumes_exactly_and_its_samples_are_files(
     with np.load(samples / "samples.npz") as stored:
         assert stored["images"].shape == (3, height, width, COLOURS[colour])
         assert np.array_equal(stored["images"], [np.asarray(image) for image in written])
-    if network == "dcgan":
+    if network == "dcgan" and colour == "rgba":
         assert cli.main(["export", str(whole.run.folder), str(shared)]) == 0
         config = json.loads((shared / "config.json").read_text())
         assert config["arguments"]["channels"] == COLOURS[colour] and ("alpha" in str(config)) == (colour == "rgba")
