@@ -1,13 +1,14 @@
-"""How long a training step takes: a plain loop, the trainer, and the trainer with captured turns, in each precision.
+"""How long a training step takes: plain loops, the trainer, and the trainer with captured turns, in each precision.
 
     python benchmarks/steps.py                                      # the SAGAN, on a card where there is one
     python benchmarks/steps.py --experiments gestures wgan identity --scale document --keep
 
 `null` are networks that do nothing: what the trainer adds. The SAGAN stands beside plain loops, as a notebook without
-gannb has them: the same draws, losses, average and log; one of them with torch's defaults. Loops take turns, block by
-block, within one process, so that a busy machine slows all; times are of the processor, which other load disturbs less
-than the clock, and on a card of the clock. Turns are captured on a card alone. `--keep` writes `results/steps.json`
-(`steps_cuda.json` on a card).
+gannb has them: the same draws, losses, average and log; one with torch's defaults, one as a single CUDA graph (`bare
+captured`). Loops take turns, block by block, within one process, so that a busy machine slows all; times are of the
+processor, which other load disturbs less than the clock, and on a card of the clock. A CPU has no graphs: there the
+trainer replays the operations that it recorded, and the bare loop is a plain call on the same static inputs. `--keep`
+writes `results/steps.json` (`steps_cuda.json` on a card).
 """
 
 from __future__ import annotations
@@ -72,17 +73,29 @@ def networks(kind: str, width: int, device: torch.device) -> tuple[nn.Module, nn
     return G.to(device), D.to(device), torch.randn(*shape, generator=generator("bench")).tanh().to(device)
 
 
-def plain(kind: str, width: int, device: torch.device, precision: str, *, tuned: bool = True) -> Step:
-    """A step as a notebook without gannb has it; tuned: channels last and a fused optimiser, as in the trainer."""
+def plain(
+    kind: str, width: int, device: torch.device, precision: str, *, tuned: bool = True, captured: bool = False
+) -> Callable[[], torch.Tensor]:
+    """A step as a notebook without gannb has it; it gives D's and G's losses and gradient norms `[4]`.
+
+    Args:
+        kind: of the networks.
+        width: of the SAGAN.
+        device: of the networks.
+        precision: of forward passes.
+        tuned: channels last and a fused optimiser, as in the trainer.
+        captured: all after the choice of the batch as one CUDA graph on a batch that stays where it is.
+    """
     G, D, real = networks(kind, width, device)
     if tuned and kind != "null":
         G, D = (network.to(memory_format=torch.channels_last) for network in (G, D))
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.bfloat16)
-    adam = {n: torch.optim.Adam(n.parameters(), LR, (0.0, 0.9), fused=tuned) for n in (G, D)}
+    options = {"fused": tuned, "capturable": captured and device.type == "cuda"}
+    adam = {n: torch.optim.Adam(n.parameters(), LR, (0.0, 0.9), **options) for n in (G, D)}
     scalers = {n: torch.amp.GradScaler(device.type, enabled=precision == "fp16") for n in (G, D)}
     average, log = [p.detach().clone() for p in G.parameters()], []
 
-    def update(network: nn.Module, other: nn.Module, loss: Callable[[], torch.Tensor]) -> None:
+    def update(network: nn.Module, other: nn.Module, loss: Callable[[], torch.Tensor]) -> list[torch.Tensor]:
         other.requires_grad_(False)
         with torch.autocast(device.type, half, enabled=precision != "fp32"):
             value = loss()
@@ -93,16 +106,52 @@ def plain(kind: str, width: int, device: torch.device, precision: str, *, tuned:
         scalers[network].step(adam[network])
         scalers[network].update()
         other.requires_grad_(True)
-        log.append((value.detach(), norm))
+        return [value.detach(), norm]
 
-    def step() -> None:
-        x = real[torch.randint(0, len(real), (BATCH,), device=device)]
-        update(D, G, lambda: bce(D(x), 0.9) + bce(D(G(torch.randn(BATCH, LATENT, device=device))), 0.0))
-        update(G, D, lambda: bce(D(G(torch.randn(BATCH, LATENT, device=device))), 1.0))
+    def both(x: torch.Tensor) -> list[torch.Tensor]:
+        found = update(D, G, lambda: bce(D(x), 0.9) + bce(D(G(torch.randn(BATCH, LATENT, device=device))), 0.0))
+        found += update(G, D, lambda: bce(D(G(torch.randn(BATCH, LATENT, device=device))), 1.0))
         with torch.no_grad():
             torch._foreach_lerp_(average, list(G.parameters()), 0.01)
+        return found
+
+    play = replayed(both, real[:BATCH].clone()) if captured else both
+
+    def step() -> torch.Tensor:
+        log.append(torch.stack(play(real[torch.randint(0, len(real), (BATCH,), device=device)])))
+        return log[-1]
 
     return step
+
+
+def replayed(body: Callable[[torch.Tensor], Any], static: torch.Tensor) -> Callable[[torch.Tensor], Any]:
+    """A body as a CUDA graph on an input that stays where it is; on a CPU a plain call in the graph's place.
+
+    Args:
+        body: takes the input; on a card it is played three times before the capture.
+        static: the input, `[N, C, H, W]` or `[N, F]`.
+    """
+    play, device = lambda: body(static), static.device
+    if device.type == "cuda":
+        side = torch.cuda.Stream(device)
+        side.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                body(static)
+        torch.cuda.current_stream(device).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            results = body(static)
+
+        def play() -> Any:
+            graph.replay()
+            return results
+
+    def on(x: torch.Tensor) -> Any:
+        static.copy_(x)
+        return play()
+
+    return on
 
 
 def bench_trainer(kind: str, width: int) -> Make:
@@ -232,6 +281,7 @@ def loops_of(experiment: str, given: argparse.Namespace, folder: str) -> tuple[d
             loops[f"{precision} {name}"] = trained(make, p, given.device, precision)
         if bench:
             loops[f"{precision} plain"] = plain(experiment, given.width, given.device, precision)
+            loops[f"{precision} bare captured"] = plain(experiment, given.width, given.device, precision, captured=True)
     if experiment == "SAGAN":
         loops["fp32 torch's defaults"] = plain(experiment, given.width, given.device, "fp32", tuned=False)
     return loops, batch
@@ -248,7 +298,9 @@ def measured(experiment: str, given: argparse.Namespace) -> list[Trial]:
     trials = []
     for name, seconds in taken.items():
         found = {"ms_per_step": 1e3 * median(seconds), "samples_per_second": batch / median(seconds)}
-        beside = {"over_plain": f"{name.split()[0]} plain", "over_defaults": "fp32 torch's defaults"}
+        kind = name.split()[0]
+        beside = {"over_plain": f"{kind} plain", "over_bare_captured": f"{kind} bare captured"}
+        beside["over_defaults"] = "fp32 torch's defaults"
         for ratio, other in (beside if experiment in BENCH else {"over_fp32": "fp32 trainer"}).items():
             if other in taken:
                 found[ratio] = median(a / b for a, b in zip(seconds, taken[other]))
@@ -274,7 +326,7 @@ def main() -> None:
     given.device = device_options.chosen(given.device)
     card = given.device.type == "cuda"
     given.precisions = given.precisions or ["fp32", "bf16", *(["fp16"] if card else [])]
-    given.captures = {"trainer": "off"} | ({"captured": "on"} if card else {})
+    given.captures = {"trainer": "off", "captured": "on"}
     torch.set_num_threads(1)
     for experiment in given.experiments:
         trials = measured(experiment, given)

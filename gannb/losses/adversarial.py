@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -105,8 +106,11 @@ def relativistic_g(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
-    """Estimate of the distance, E[real] - E[fake] over any shape: rises while the critic learns, then falls (W6)."""
-    return real.mean() - fake.mean()
+    """Estimate of the distance, E[real] - E[fake] over any shape: rises while the critic learns, then falls (W6).
+
+    The means are in float32 at least: as differences of large numbers in half precision they would have few digits.
+    """
+    return _mean(real) - _mean(fake)
 
 
 def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
@@ -116,7 +120,11 @@ def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
 
 def wasserstein_g(fake: Tensor) -> Tensor:
     """-E[fake], any shape; its sign and level mean nothing, as the critic's offset is free (W7)."""
-    return -fake.mean()
+    return -_mean(fake)
+
+
+def _mean(scores: Tensor) -> Tensor:
+    return scores.mean(dtype=torch.promote_types(scores.dtype, torch.float32))
 
 
 def bce_floor(target: float) -> float:

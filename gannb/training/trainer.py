@@ -232,7 +232,7 @@ class Trainer(TrainingState):
             folder = self.checkpoints.folder
             self.save().write(folder / "best.safetensors")
             for player in self.players.values():
-                network = {k: v.contiguous() for k, v in self.ema(player.name).state_dict().items()}
+                network = {k: v.cpu().contiguous() for k, v in self.ema(player.name).state_dict().items()}
                 path = folder / f"{FILE_NAMES.get(player.name, player.name)}_best_{name}.safetensors"
                 files.write_bytes(path, safetensors.torch.save(network))
             files.write_json(folder / f"best_{name}.json", self.best)

@@ -151,3 +151,12 @@ def test_least_squares_takes_half_of_both_sides() -> None:
 
 def test_parameters_know_the_names_without_torch() -> None:
     assert registered("gannb.losses.adversarial", "LOSSES") == tuple(L.LOSSES)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_distance_of_scores_in_half_precision_has_the_digits_of_their_means(dtype):
+    real, fake = (100 + x.to(dtype) for x in (REAL, FAKE))
+    exact = real.double().mean() - fake.double().mean()
+    assert L.wasserstein(real, fake).item() == pytest.approx(exact.item(), abs=1e-4)
+    assert L.wasserstein_g(fake).item() == pytest.approx(-fake.double().mean().item(), abs=1e-4)
+    assert L.wasserstein(REAL, FAKE).dtype == torch.float64

@@ -29,7 +29,8 @@ def critic_loss(turn: Turn, critic: Critic, real: Tensor, fake: Tensor, penalty:
         penalty: the gradient penalty, or one of `penalties`.
     """
     now = turn.now
-    scores, w = critic(real), wasserstein(critic(real), critic(fake))
+    scores = critic(real)
+    w = wasserstein(scores, critic(fake))
     mix = turn.draws.rand("mix", len(fake))
     value, norms = penalty(critic, real, fake, mix, one_sided=bool(now.one_sided))
     turn.log(W=w, slope=norms.mean(), penalty=value)

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
 
 from gannb.experiments.motion import kinematics, losses, skeleton
 from gannb.random import generator
@@ -145,3 +147,44 @@ def test_short_clips_and_unequal_ones_are_refused(pose):
         losses.jerk(pose[:, :3])
     with pytest.raises(ValueError, match="one shape is needed"):
         losses.velocity(pose, pose[:1])
+
+
+class Reduced(TorchDispatchMode):
+    """Notes the operations that give tensors of reduced precision."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if any(
+            isinstance(x, torch.Tensor) and x.dtype in (torch.bfloat16, torch.float16) for x in tree_flatten(out)[0]
+        ):
+            self.seen.add(str(func))
+        return out
+
+
+def every_term(angles, pose):
+    generated = kinematics.forward_kinematics(kinematics.within_limits(angles))
+    lengths = skeleton.BONE_LENGTHS.expand(B, -1)
+    return (
+        losses.reconstruction(generated, pose, 10.0, 5.0)
+        + losses.smoothness(generated)
+        + losses.physics(generated, lengths)
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_under_autocast_every_term_and_its_gradient_is_in_single_precision(dtype, angles, pose):
+    found = []
+    for enabled in (False, True):
+        raw = angles.clone().requires_grad_()
+        with Reduced() as reduced, torch.autocast("cpu", dtype, enabled=enabled):
+            every_term(raw, pose).backward()
+        assert reduced.seen == set()
+        found.append(raw.grad)
+    assert torch.equal(*found)
+    with Reduced() as reduced, torch.autocast("cpu", dtype):
+        angles @ angles.mT
+    assert reduced.seen  # it would be seen

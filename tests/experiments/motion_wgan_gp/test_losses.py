@@ -40,6 +40,19 @@ def test_drift_and_one_sided_act():
     assert losses.ToyLosses().d_loss(gentle).item() == pytest.approx(-1.5 + 0.1 * 4, rel=1e-5)
 
 
+def test_the_critic_scores_each_batch_once():
+    calls = []
+    turn = toy_turn(lambda x: x[:, 0])
+    losses.critic_loss(
+        turn,
+        lambda x: calls.append(x) or x[:, 0],
+        turn.batch,
+        Shifted()(turn.batch),
+        lambda critic, real, fake, mix, *, one_sided: (torch.zeros(()), torch.ones(16)),
+    )
+    assert len(calls) == 2 and calls[0] is turn.batch
+
+
 def test_the_plain_losses_take_no_penalty():
     turn = toy_turn(lambda x: x[:, 0])
     logits = torch.zeros(16), torch.full((16,), -3.0)
