@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,9 +163,10 @@ def write_gesture(run: Trained, sound: Path, speaker: str | None, out: Path) -> 
         angles = _mapped(turns, said.frames, len(ANGLES)) if turns.tell() else None
         for file in ("gesture.bvh", "gesture.npz"):
             recordings.export(out / file, pose, angles)
-        for number, samples in enumerate(said.pieces(PAGE / FPS)):
+        pages = math.ceil(said.frames / PAGE)
+        for number, samples in enumerate(tqdm(said.pieces(PAGE / FPS), "players", pages, delay=2, disable=None)):
             part = pose[number * PAGE : (number + 1) * PAGE].copy()
-            minutes = f", from minute {10 * number}" if said.frames > PAGE else ""
+            minutes = f", from minute {number * PAGE / FPS / 60:g}" if said.frames > PAGE else ""
             page = out / (f"gesture_{number + 1:03d}.html" if number else "gesture.html")
             if len(part):
                 SkeletonPlayer({name + minutes: part}, Speech(samples, said.path.name)).save(page)

@@ -6,6 +6,7 @@ from the shoulders and the spine.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from tempfile import TemporaryFile
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
+from tqdm import tqdm
 
 from gannb.experiments.motion.data.clips import FPS, MotionDataError
 from gannb.experiments.motion.data.retarget import check_finite, check_rate, onto_joints, standardise
@@ -197,7 +199,8 @@ def write(path: str | Path, positions: np.ndarray, fps: float = FPS) -> Path:
         for block, part in _blocks(positions):
             lengths[:, part] = bone_lengths(torch.from_numpy(block)).numpy().T
         medians = np.array([np.median(bone) for bone in lengths])
-        for block, part in _blocks(positions):
+        blocks = math.ceil(len(positions) / _TOGETHER)
+        for block, part in tqdm(_blocks(positions), Path(path).name, blocks, delay=2, disable=None):
             writer = _Writer(block, medians)
             writer.joint(0, 0, np.tile(np.eye(3), (len(block), 1, 1)))
             if not part.start:
