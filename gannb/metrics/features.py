@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gannb.control.echo import shown
-from gannb.data.formats import Size, sides
+from gannb.data.formats import Size, sides, written
 from gannb.metrics.extractor import FeatureExtractor, to_size
 from gannb.metrics.faed import faed
 from gannb.metrics.feature_cache import content_hash, weights_hash
@@ -114,7 +114,8 @@ def classifier(
     mean, std, (height, width) = tuple(mean), tuple(std), sides(size)
     whole = _Classifier(network, linear[-1], mean, std).to(memory_format=torch.channels_last)
     prepare = functools.partial(to_size, size=size)
-    fingerprint = content_hash(name, weights_hash(whole), type(network).__qualname__, size)
+    side = size if isinstance(size, int) else written(size)
+    fingerprint = content_hash(name, weights_hash(whole), type(network).__qualname__, side)
     resize = f"bilinear to {height}×{width}, antialiased, where another size"
     return FeatureExtractor(name, whole, prepare, resize, fingerprint, channels=len(mean))
 

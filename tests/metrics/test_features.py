@@ -289,7 +289,7 @@ def test_8_bit_rounding_is_that_of_a_png():
     [
         ("a string", "found str"),
         (torch.zeros(3, 8, 8), r"found \(3, 8, 8\)"),
-        (torch.zeros(2, 5, 8, 8), "1 or 3 channels"),
+        (torch.zeros(2, 5, 8, 8), "1, 3 or 4 channels"),
         (torch.zeros(2, 1, 8, 8, dtype=torch.uint8), "found torch.uint8"),
         (torch.zeros(0, 1, 8, 8), "none were given"),
         (torch.full((2, 1, 8, 8), float("nan")), r"2 of 2 hold NaN or infinity \(first: image 0\)"),
