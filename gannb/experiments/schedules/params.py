@@ -328,6 +328,8 @@ class Schedules(Experiment):
         """
         known = VARIANTS | {ablation: {"variant": "learned"} | change for ablation, change in ABLATIONS.items()}
         own = {"seed": seed, "runs": runs, "live": "off", "variants": [], "ablations": []}
+        if changes.get("data") in DATA.words:  # a transfer from files
+            own |= {"labels": "", "fit": "resize", "colour": "rgb"}
         if name in CONSTANTS:
             own |= {r.name: r.at(CONSTANTS[name]) for r in self.ranges}
         return self.varied(name, known, **own | changes)

@@ -141,3 +141,11 @@ def test_what_cannot_be_conditional_is_named(given: dict, says: str) -> None:
     assert Schedules(**good).conditional and Schedules(conditional=True, variant="fixed").conditional
     with pytest.raises(ParameterError, match=says):
         Schedules(**{**good, **given})
+
+
+def test_a_transfer_from_files_to_a_data_set_by_name_leaves_their_options_behind(tmp_path) -> None:
+    (tmp_path / "image.png").touch()
+    of_files = Schedules(data=str(tmp_path), colour="rgba", fit="pad", runs=str(tmp_path))
+    assert of_files.configured_as("fixed", 0, runs="").colour == "rgba"
+    there = of_files.configured_as("fixed", 0, runs="", data="rendered")
+    assert (there.data, there.colour, there.fit) == ("rendered", "rgb", "resize")
