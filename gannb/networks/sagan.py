@@ -19,7 +19,16 @@ HEIGHT = 16
 
 
 class Generator(dcgan.Generator):
-    """DCGAN's generator with self-attention, by default at 16×16; other arguments and shapes as there."""
+    """DCGAN's generator with self-attention, by default at 16×16; shapes as there.
+
+    Args:
+        latent_dim: length of a latent.
+        width: channels at half the image's height.
+        size: height and width of the images, one number for a square.
+        channels: of the images.
+        attention_at: heights after which self-attention follows; by default the one nearest to `HEIGHT`.
+        options: others of `dcgan.Generator`.
+    """
 
     def __init__(
         self,
@@ -36,7 +45,16 @@ class Generator(dcgan.Generator):
 
 
 class Discriminator(dcgan.Discriminator):
-    """DCGAN's discriminator with self-attention, by default at 16×16, and spectral norm on every convolution."""
+    """DCGAN's discriminator with self-attention, by default at 16×16, and spectral norm; shapes as there.
+
+    Args:
+        width: channels at half the image's height.
+        size: height and width of the images, one number for a square.
+        channels: of the images.
+        attention_at: heights after which self-attention follows; by default the one nearest to `HEIGHT`.
+        spectral: whether every convolution has spectral norm.
+        options: others of `dcgan.Discriminator`.
+    """
 
     def __init__(
         self,
