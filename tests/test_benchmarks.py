@@ -47,3 +47,11 @@ def test_what_a_card_is_measured_by_takes_a_device_and_names_it(name: str, root:
     assert re.search(r"device(_options)?\.option\(", text), "--device"
     assert re.search(r"\bhardware\([\w.]+\)", text), "its results name the card"
     assert re.search(r"device(_options)?\.named\(", text), "and go to a file of their own"
+
+
+def test_what_is_trained_beside_a_run_is_no_other_setting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials that are there are kept when a sweep names more variants, not when a number of it changed."""
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    deciding = importlib.import_module("variants").deciding
+    assert deciding({"lr": 1.0, "compared": ["legacy"]}) == deciding({"lr": 1.0, "compared": []}) == {"lr": 1.0}
+    assert deciding({"lr": 2.0}) != deciding({"lr": 1.0})
