@@ -1,76 +1,207 @@
-"""A training step of every experiment, and what it does between steps, with nothing left on the host."""
+"""Every notebook from its first cell to its last figure, and the commands on its run, with nothing left on the host."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import nn
 
+from gannb import cli
+from gannb.experiments.motion.data.speech import SAMPLE_RATE
 from gannb.experiments.motion_wgan_gp import checklist
 from gannb.experiments.motion_wgan_gp.penalties import correct, drawing_mix
 from gannb.random import generator
 from gannb.runs.folder import Run
+from gannb.widgets import live_view
+from gannb.widgets.picture import packed
 from tests.card import card  # noqa: F401 - a fixture
+from tests.notebooks.trainers import NOTEBOOKS as FOLDER
 from tests.notebooks.trainers import trainer_of
 
 NOTEBOOKS = ("00_tour", "01_motion_balance", "02_motion_wgan_gp", "03_schedules", "04_particles_sagan", "05_identity")
 
+CLIPS = {"seconds": 10.0, "warmup_epochs": 1, "curriculum_epochs": 2, "evaluate_every": 1}
+SHORT: dict[str, dict[str, Any]] = {
+    "00_tour": {"steps": 4, "evaluate_every": 2},
+    "01_motion_balance": CLIPS | {"epochs": 2, "batch_size": 4, "compared": ["repaired"]},
+    "03_schedules": {"count": 96, "epochs": 2, "fid_samples": 40, "seeds": 1, "variants": ["fixed", "learned"]}
+    | {"move_every": 1, "lookahead_batch": 8, "objective_count": 16},
+    "04_particles_sagan": {"epochs": 2, "fid_samples": 40, "score_every": 1, "samples_every": 1},
+    "05_identity": {"people": 24, "images": 8, "epochs": 2, "evaluate_every": 1, "compared": ["before", "after"]},
+    "06_compare_runs": {"steps": 16},
+}
+"""What makes a notebook as short as its figures allow; of 02, a training step and what is due are tried."""
+COMMANDED = ("00_tour", "01_motion_balance", "04_particles_sagan", "05_identity")
+"""Whose runs the commands are tried on."""
 
 ON_CARD = "GANNB_TESTS_ON_CARD"
-alone = pytest.mark.skipif(ON_CARD not in os.environ, reason="run by test_on_a_card_in_a_process_of_its_own")
+alone = pytest.mark.skipif(ON_CARD not in os.environ, reason="run by test_on_a_card")
+elsewhere = pytest.mark.skipif(ON_CARD in os.environ, reason="it is that process")
 
 
-@pytest.mark.skipif(ON_CARD in os.environ, reason="it is that process")
-def test_on_a_card_in_a_process_of_its_own() -> None:
-    """Autograd counts the devices at its first backward pass, so the card has to be there before it."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "not captured"]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parents[2], env=os.environ | {ON_CARD: "1"}, capture_output=True, text=True
-    )
-    assert done.returncode == 0 and " 1 skipped" in done.stdout, done.stdout[-3000:]
+def on_a_card(tests: str) -> None:
+    """Tests in a process of their own: autograd counts the devices at its first backward pass."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", __file__, "-k", tests]
+    child = {"cwd": Path(__file__).parents[2], "env": os.environ | {ON_CARD: "1"}}
+    done = subprocess.run(command, capture_output=True, text=True, **child)
+    assert done.returncode == 0 and "skipped" not in done.stdout and " passed" in done.stdout, done.stdout[-6000:]
+
+
+@elsewhere
+@pytest.mark.parametrize("name", SHORT)
+def test_on_a_card(name: str) -> None:
+    on_a_card(f"test_all_of_a_notebook and {name}")
+
+
+@elsewhere
+def test_the_check_on_a_card() -> None:
+    on_a_card("planted or meet or checklist or step_of_wgan_gp")
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@alone
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_step_and_all_that_is_due_stay_on_the_device(name, card, tmp_path, monkeypatch):  # noqa: F811
+@pytest.fixture
+def on_card(card, monkeypatch):  # noqa: F811
+    """Has every run train on the card."""
     opened = Run.open.__func__
 
-    def on_card(cls, params):
+    def open_on_card(cls, params):
         run = opened(cls, params)
         run.device = card
         return run
 
-    monkeypatch.setattr(Run, "open", classmethod(on_card))
-    trainer = trainer_of(name, runs=str(tmp_path))
-    assert {p.device for player in trainer.players.values() for p in player.parameters} == {card}
+    monkeypatch.setattr(Run, "open", classmethod(open_on_card))
+
+
+@pytest.fixture
+def run_notebook(on_card, tmp_path, monkeypatch):
+    """Runs all cells of a notebook as JupyterLab does, figures drawn, and returns their names; any error is raised."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    errors: list[BaseException | None] = []
+
+    def draw(trainer, samples=None, *, lasting=0.0):  # what the panel shows of the samples
+        return samples and packed(samples(trainer), "") and None
+
+    def note(*_args, **_kwargs):  # what went wrong in a cell or in showing its result
+        errors.append(sys.exc_info()[1])
+
+    monkeypatch.setattr(live_view, "live", draw)
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    monkeypatch.setattr(shell, "showtraceback", note)
+    shell.display_formatter.active_types = shell.display_formatter.format_types
+
+    def run(name: str, wrong: str = "", right: str = "") -> dict[str, Any]:
+        cells = json.loads((FOLDER / f"{name}.ipynb").read_text())["cells"]
+        cells = [cell for cell in cells if cell["cell_type"] == "code"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+        assert not right or text.count(right) == 1
+        for cell in cells:
+            shell.run_cell("".join(cell["source"]).replace(right or wrong, wrong)).raise_error()
+            if errors:
+                raise errors[0]
+            if "parameters" in cell["metadata"].get("tags", []):
+                shell.user_ns |= SHORT[name] | {"runs": str(tmp_path), "live": "on"}
+        return shell.user_ns
+
+    yield run
+    InteractiveShell.clear_instance()
+
+
+@alone
+@pytest.mark.parametrize("name", SHORT)
+def test_all_of_a_notebook_stays_on_the_device(name, run_notebook, card, tmp_path):  # noqa: F811
+    names = run_notebook(name)
+    trainer, folder = names.get("trainer"), names["run"].folder
+    if name not in NOTEBOOKS:
+        return
+    on_the_card_with_all_that_is_due(trainer, card)
+    if name in COMMANDED:
+        commands_work(name, folder, tmp_path)
+
+
+@alone
+def test_a_step_of_wgan_gp_and_all_that_is_due_stay_on_the_device(on_card, card, tmp_path):  # noqa: F811
+    trainer = trainer_of("02_motion_wgan_gp", runs=str(tmp_path))
     for _ in range(2):
         trainer.advance()
+    on_the_card_with_all_that_is_due(trainer, card)
+
+
+def on_the_card_with_all_that_is_due(trainer, card):  # noqa: F811
+    """What is due after more steps than these included."""
+    assert {p.device for player in trainer.players.values() for p in player.parameters} == {card}
     for _, do in trainer._due:
         do(trainer)
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_captured_step_is_the_eager_one(name, tmp_path):
+def commands_work(name: str, folder: Path, tmp_path: Path) -> None:
+    """What is done with a finished run from the command line."""
+    commands = [["export", str(folder), str(tmp_path / "exported")]]
+    if name == "05_identity":
+        raw, cleaned = (str(folder / "samples" / f"{kind}.npz") for kind in ("raw", "cleaned"))
+        commands += [["clean", raw, "--model", str(folder), "--out", cleaned, "--overwrite"]]
+        commands += [["diagnose", raw, "--model", str(folder), "--out", str(tmp_path / "diagnosed")]]
+    else:
+        voice = tmp_path / "voice.wav"
+        soundfile.write(voice, np.random.default_rng(0).normal(0, 0.1, 2 * SAMPLE_RATE), SAMPLE_RATE)
+        given = ["--speech", str(voice)] if "motion" in name else ["-n", "40"]
+        commands += [["sample", str(folder), "--out", str(tmp_path / "sampled"), *given]]
+    if name == "04_particles_sagan":
+        commands += [["score", str(tmp_path / "sampled" / "images"), str(folder), "-n", "40", "--no-lpips"]]
+    for command in commands:
+        assert cli.main(command) == 0
+
+
+PLANTED = {
+    "a figure": ('trainer.network("D")(plane)', 'trainer.network("D")(plane.to(run.device))'),
+    "a score": ('points.coverage(trainer.ema("G")(z.cpu()),', 'points.coverage(trainer.ema("G")(z),'),
+}
+
+
+@alone
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_tensor_of_the_host_planted_in_a_notebook_is_found(planted, run_notebook):
+    with pytest.raises(RuntimeError, match=r"same device: .* of the host"):
+        run_notebook("00_tour", *PLANTED[planted])
+
+
+def captured_and_eager(name: str, folder: Path, **given: Any) -> dict[str, str]:
+    """Five steps of a notebook's trainer, captured and eager, which end alike; what became of each player's turns."""
     ends = {}
     for how in ("off", "on"):
-        trainer = trainer_of(name, runs=str(tmp_path), capture=how)
+        trainer = trainer_of(name, runs=str(folder), capture=how, **given)
         trainer._due.clear()
         for _ in range(5):
             trainer.advance()
         ends[how] = trainer.weights()
-    states = {player: str(captured) for player, captured in trainer.captured.items()}
     assert ends["on"] == ends["off"]
+    return {player: str(captured) for player, captured in trainer.captured.items()}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_captured_step_is_the_eager_one(name, tmp_path):
+    states = captured_and_eager(name, tmp_path)
     assert all("graph" in state or "too few turns" in state for state in states.values()), states
     assert any("graph" in state for state in states.values()), states
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_gesture_turns_are_captured_in_reduced_precision(precision, tmp_path):
+    small = {"seconds": 10.0, "batch_size": 4, "precision": precision, "mixed_from": 0}
+    states = captured_and_eager("01_motion_balance", tmp_path, **small)
+    assert states == {"D": "1 graph", "G": "1 graph"}
 
 
 @alone
