@@ -105,11 +105,11 @@ inference.write_gesture(Trained.of(run, "last"), folder / "long.wav", None, fold
 @pytest.mark.skipif(not memory.is_told(), reason="reads memory as Linux tells it")
 def test_long_speech_takes_the_memory_of_short_speech(run: Run, tmp_path) -> None:
     peaks = {}
-    for minutes in (2, 12):
+    for minutes in (2, 7):
         (folder := tmp_path / str(minutes)).mkdir()
         peaks[minutes] = memory.peak(_LONG, run.folder, 60 * minutes, folder)
         assert len(list(folder.glob("*.html"))) == minutes
-    assert peaks[12] < peaks[2] + 50, "MiB; held as a whole, ten minutes more take 300"
+    assert peaks[7] < peaks[2] + 70, "MiB; held as a whole, five minutes more took 169"
 
 
 def test_real_speech_gives_a_motion(run: Run, shared_data, tmp_path) -> None:
