@@ -68,8 +68,8 @@ def curves(
         drawn.update_layout(yaxis2=beside, legend={"x": 1.12})  # round numbers of its own
     for name, y in (levels or {}).items():
         place = {"annotation_y": math.log10(y)} if log_y else {}  # annotations count in powers of ten
-        place["annotation_position"] = f"top {_clear_side(traces, y)}"
-        drawn.add_hline(y, line={"color": INK, "dash": "dash", "width": 1}, annotation_text=name, **place)
+        line, side = {"color": INK, "dash": "dash", "width": 1}, f"top {_clear_side(traces, y)}"
+        drawn.add_hline(y, line=line, annotation_text=name, annotation_position=side, **place)
     above = {} if title else {"annotation_yanchor": "bottom"}  # the names above the plot, clear of its lines
     for name, x in (marks or {}).items():
         drawn.add_vline(x, line={"color": INK, "dash": "dot", "width": 1}, annotation_text=name, **above)
