@@ -15,6 +15,9 @@ class _Source(Code):
     def _repr_html_(self) -> str:
         return super()._repr_html_().replace("<pre>", '<pre style="white-space: pre; overflow-x: auto">', 1)
 
+    def _repr_latex_(self) -> None:
+        """None: notebooks and the report show HTML, and a third copy would only take room."""
+
 
 def show_source(*objects: Callable[..., object]) -> Code:
     """The source of functions, methods or classes, in their order: highlighted in a notebook, plain text elsewhere.
