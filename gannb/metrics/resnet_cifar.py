@@ -81,7 +81,8 @@ def load_resnet(path: str | Path) -> ResNetCifar:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path.name} is no checkpoint of plain weights: {str(error).splitlines()[0]}") from error
+        why = str(error).partition("\n")[0] or "it ends early"
+        raise ValueError(f"{path.name} is no checkpoint of plain weights: {why}") from error
     state = stored.get("state_dict", stored) if isinstance(stored, Mapping) else {}
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     blocks = {int(found[1]) for name in state if (found := re.match(r"layer1\.(\d+)\.", name))}

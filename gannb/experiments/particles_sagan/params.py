@@ -21,6 +21,8 @@ LOSSES = registered("gannb.losses.adversarial", "LOSSES")
 PENALTIES = registered("gannb.losses.penalties", "PENALTIES")
 LABELLED = ("bce", "least_squares")
 """The losses that have labels."""
+JUDGES = replace(FEATURES, words=("", *FEATURES.words))
+"""Feature spaces, or none."""
 OPERATIONS = registered("gannb.data.augmentation", "OPERATIONS")
 WITHOUT_MAGNITUDE = ("hflip", "vflip", "quarter_turns")
 """The operations that have no strength."""
@@ -89,6 +91,7 @@ class ParticlesSagan(Experiment):
     adaptive: bool = _augmentation(False, "adapt the probability to D's overfitting, up to 0.8 (ours)")
 
     features: str = _evaluation("auto", "feature extractor: auto | inception | faed", source=FEATURES)
+    judge: str = _evaluation("", "a second one, for the final scores alone; empty: none", source=JUDGES)
     fid_samples: int = _evaluation(500, "images generated for a score", low=10)
     choose_by: str = _evaluation(
         "kid", "score that selects the best checkpoint (the document: FID)", choices=("kid", "frechet")
