@@ -47,6 +47,9 @@ def test_files_that_are_no_such_checkpoint(tmp_path):
     (tmp_path / "text.th").write_text("not a checkpoint")
     with pytest.raises(ValueError, match=r"text\.th is no checkpoint of plain weights"):
         load_resnet(tmp_path / "text.th")
+    (tmp_path / "empty.th").touch()
+    with pytest.raises(ValueError, match=r"empty\.th is no checkpoint of plain weights: it ends early"):
+        load_resnet(tmp_path / "empty.th")
 
     state = ResNetCifar(8).state_dict()
     del state["layer3.0.bn2.weight"]

@@ -48,6 +48,17 @@ def test_rules_across_fields(told, message):
         ParticlesSagan(**told)
 
 
+@pytest.mark.parametrize("judge", ["resnet56", "resnet56=gone.th", "=gone.th", "Inception"])
+def test_a_judge_that_is_not_there_is_named_before_anything_starts(judge):
+    with pytest.raises(ParameterError, match=rf"judge: given '{judge}'.*allowed: auto"):
+        ParticlesSagan(judge=judge).on_this_machine()
+
+
+def test_without_a_judge_there_is_nothing_to_look_for():
+    ParticlesSagan().on_this_machine()
+    ParticlesSagan(judge="faed").on_this_machine()
+
+
 def test_a_move_obeys_the_rules_too():
     assert "real_label above" in ParticlesSagan().fault_in({"real_label": 0.0})
     assert "mapping network" in ParticlesSagan().fault_in({"path_length_weight": 1.0})
