@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -53,8 +54,9 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[N, C, H, W]` to the same shape."""
+        weights = self.weights(x)  # before the values: gradients of x add up in this order, and half precision shows it
         value = self._pooled(self.value(x))
-        attended = (value.flatten(2) @ self.weights(x).transpose(1, 2)).unflatten(2, x.shape[2:])  # [N, C/2, H, W]
+        attended = (value.flatten(2) @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])  # [N, C/2, H, W]
         return x + self.gamma * self.out(attended)
 
     def weights(self, x: Tensor) -> Tensor:
@@ -203,11 +205,10 @@ def _kernel(x: Tensor, gain: float) -> Tensor:
 def spectral_norms(network: nn.Module) -> dict[str, float]:
     """The exact spectral norm of every convolution's and linear layer's weight, as a matrix `[out, rest]`.
 
-    Give it a network in eval mode: in train mode, reading a spectrally normalised weight moves its buffers.
+    A copy is looked at: in train mode, reading a spectrally normalised weight moves its power iteration.
     """
-    layers = {
-        name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear)
-    }
+    modules = copy.deepcopy(network).eval().named_modules()
+    layers = {name: layer for name, layer in modules if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear)}
     return {n: float(torch.linalg.matrix_norm(layer.weight.float().flatten(1), 2)) for n, layer in layers.items()}
 
 

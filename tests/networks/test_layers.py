@@ -134,6 +134,15 @@ def test_exact_spectral_norms():
     assert spectral_norms(nn.Sequential(layer, nn.ReLU())) == {"0": pytest.approx(5)}
 
 
+def test_looking_at_spectral_norms_leaves_the_network_as_it_was():
+    network = nn.Sequential(spectral_norm(nn.Conv2d(3, 8, 3)))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert spectral_norms(network)["0"] == pytest.approx(1, abs=0.2), "in train mode, where a read would iterate"
+    assert network.training
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
 def test_recalibration_leaves_a_network_without_batch_norm_alone():
     network = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
     calls = []
