@@ -189,7 +189,7 @@ function yRange(low, high, log, bounded) {
   const middle = (low + high) / 2;
   const size = Math.max(Math.abs(low), Math.abs(high));
   const half = size < 1e-9 ? 1 : Math.max(0.55 * (high - low), 0.1 * size);
-  return [middle - half, middle + half];
+  return [low >= 0 ? Math.max(0, middle - half) : middle - half, middle + half];
 }
 
 /** The nearest mark within a few pixels of a position. */
@@ -336,7 +336,8 @@ function numberPanel(numbers, send) {
     if (!groups.has(number.group)) groups.set(number.group, make("fieldset", {}, make("legend", {}, number.group || "numbers")));
     groups.get(number.group).append(rows[i].row);
   });
-  const element = make("section", { class: "gannb-numbers", "aria-label": "Numbers" }, ...groups.values(), help);
+  const columns = make("div", { class: "gannb-columns" }, ...groups.values());
+  const element = make("section", { "aria-label": "Numbers" }, make("div", { class: "gannb-numbers" }, columns), help);
   return { element, update: (frame) => rows.forEach((row, i) => row.update(frame.numbers[i], frame)) };
 }
 
