@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import return_and_correct_aliasing
@@ -46,6 +46,15 @@ class OnCard(Tensor):
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.ndim == 0 else repr(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A copy with its own numbers; torch's own crashes on a view, whose storage it reads and which is not there."""
+        if not self.is_leaf:
+            raise RuntimeError("Only Tensors created explicitly by the user support the deepcopy protocol")
+        if id(self) not in memo:
+            kind = nn.Parameter if isinstance(self, nn.Parameter) else Tensor.requires_grad_
+            memo[id(self)] = kind(OnCard(self.host.detach().clone()), self.requires_grad)
+        return memo[id(self)]
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
