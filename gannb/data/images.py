@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gannb.data.formats import COLOURS, FITS, Size, middle, sides
+from gannb.config.image_formats import COLOURS, FITS, Size, middle, sides
 from gannb.data.image_files import ImageFiles, NoUsableImages, Report
 from gannb.data.pixels import padded, resized, to_channels
 from gannb.random import key

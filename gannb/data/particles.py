@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gannb.data.formats import Size, sides
+from gannb.config.image_formats import Size, sides
 from gannb.data.images import Images, Report, read_images
 from gannb.data.transparency import opaque
 from gannb.random import key

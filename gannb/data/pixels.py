@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from gannb.data.formats import Size, sides
+from gannb.config.image_formats import Size, sides
 
 GREEN, BLUE = 0.587, 0.114  # what they add to grey; the rest is red (ITU-R 601)
 

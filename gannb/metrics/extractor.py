@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gannb.data.formats import Size, sides
+from gannb.config.image_formats import Size, sides
 from gannb.data.transparency import opaque
 
 Precision = Literal["fp32", "bf16"]

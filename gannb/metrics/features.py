@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from gannb.config.image_formats import Size, sides, written
 from gannb.control.echo import shown
-from gannb.data.formats import Size, sides, written
 from gannb.metrics.extractor import FeatureExtractor, to_size
 from gannb.metrics.faed import faed
 from gannb.metrics.feature_cache import content_hash, weights_hash

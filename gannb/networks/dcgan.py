@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from gannb.data.formats import Size
+from gannb.config.image_formats import Size
 from gannb.networks.layers import Projection, SelfAttention, check_attention, dcgan_init, down, plain, up
 from gannb.networks.registry import maps, resolutions
 from gannb.networks.spectral_norm import iterated_together, spectral_norm

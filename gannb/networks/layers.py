@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from gannb.data.formats import Size, sides, written
+from gannb.config.image_formats import Size, sides, written
 from gannb.networks.registry import resolutions
 from gannb.networks.spectral_norm import spectral_norm
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gannb.data.formats import Size
+from gannb.config.image_formats import Size
 from gannb.networks.layers import downsample, upsample
 from gannb.networks.registry import maps
 from gannb.networks.spectral_norm import spectrally_normed

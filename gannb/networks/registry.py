@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gannb.data.formats import Size, sides, size_of, written
+from gannb.config.image_formats import Size, sides, size_of, written
 
 if TYPE_CHECKING:
     from torch import nn

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gannb.data.formats import Size
+from gannb.config.image_formats import Size
 from gannb.networks import dcgan
 from gannb.networks.registry import resolutions
 

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gannb.data.formats import Size
+from gannb.config.image_formats import Size
 from gannb.networks.layers import Projection, blur, plain, upsample
 from gannb.networks.mapping import ClassEmbedding, Mapping, UnitLength
 from gannb.networks.registry import maps

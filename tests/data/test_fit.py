@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gannb.data.formats import FITS, middle, sides
+from gannb.config.image_formats import FITS, middle, sides
 from gannb.data.images import NoUsableImages, read_images
 
 SIDES = st.integers(8, 72)

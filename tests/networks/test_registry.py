@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gannb.data.formats import Size, sides, written
+from gannb.config.image_formats import Size, sides, written
 from gannb.losses import adversarial
 from gannb.networks import registry
 from gannb.random import generator, seeded

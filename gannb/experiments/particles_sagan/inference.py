@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gannb.data.formats import noted
+from gannb.config.image_formats import noted
 from gannb.networks import registry
 from gannb.networks.layers import recalibrate_batchnorm
 from gannb.random import generator

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from gannb.config import kinds
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
+from gannb.config.image_formats import COLOURS, FITS, Size, size_of
 from gannb.config.registered import registered
 from gannb.config.rules import rule, unknown
 from gannb.config.sources import Source
-from gannb.data.formats import COLOURS, FITS, Size, size_of
 from gannb.metrics.feature_names import FEATURES
 from gannb.networks import registry
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gannb.data.formats import size_of
+from gannb.config.image_formats import size_of
 from gannb.data.transparency import opaque
 from gannb.experiments.schedules.image_splits import DIGITS, ImageSplits
 from gannb.metrics.extractor import FeatureExtractor, as_8_bit, check_images

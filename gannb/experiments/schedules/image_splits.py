@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gannb.config.image_formats import Size, middle, sides
 from gannb.data import particles
 from gannb.data.arrays import Arrays
-from gannb.data.formats import Size, middle, sides
 from gannb.data.images import Images, read_images
 from gannb.data.labels import check, of_names
 from gannb.random import generator

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gannb.data.formats import COLOURS, noted
+from gannb.config.image_formats import COLOURS, noted
 from gannb.experiments.schedules.image_splits import ImageSplits
 from gannb.networks import registry
 from gannb.networks.layers import recalibrate_batchnorm

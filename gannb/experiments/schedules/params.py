@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Self
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
+from gannb.config.image_formats import COLOURS, FITS, Size, size_of
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LATENT, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
 from gannb.config.registered import registered
 from gannb.config.rules import among, rule, unknown
 from gannb.config.sources import Source
 from gannb.control.schedules import SHAPES
-from gannb.data.formats import COLOURS, FITS, Size, size_of
 from gannb.experiments.schedules.drivers import DRIVEN
 from gannb.experiments.schedules.meta.control_space import DOCUMENT_FEATURES, FEATURES, Range
 from gannb.metrics.feature_names import FEATURES as FEATURE_SPACES

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from gannb import cli
+from gannb.config.image_formats import COLOURS, Size, sides
 from gannb.control.numbers import Numbers
 from gannb.data import particles
 from gannb.data.batches import Batches
-from gannb.data.formats import COLOURS, Size, sides
 from gannb.experiments.particles_sagan.losses import Losses
 from gannb.experiments.particles_sagan.params import ParticlesSagan
 from gannb.metrics.score import Scores
