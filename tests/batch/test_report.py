@@ -92,7 +92,7 @@ def test_a_page_shows_scores_with_protocol_or_reason_parameters_and_notebook(run
     write(runs, tmp_path / "report")
     shown = (tmp_path / "report" / f"toy-{runs[1].name}.html").read_text()
     assert "Fréchet distance on autoencoder features" in shown and "Fréchet inception distance" in shown
-    assert "n_real 60, split held out" in shown and "no Inception weights" in shown
+    assert "real 60, split held out" in shown and "no Inception weights" in shown
     assert "&lt;rendered&gt;" in shown and "<math" in shown and "plotly.min.js" in shown
     without = (tmp_path / "report" / f"toy-{runs[0].name}.html").read_text()
     assert "no executed notebook" in without and "plotly.min.js" not in without
