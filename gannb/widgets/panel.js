@@ -512,9 +512,15 @@ function render({ model, el }) {
     make("div", { class: "gannb-below" }, numbers.element, messages.element)));
   model.on("change:frame", later);
   model.on("change:picture", pictures.draw);
-  later(); // once it stands in the page, and has a size
-  pictures.draw();
+  const all = () => {
+    later(); // once it stands in the page, and has a size
+    pictures.draw();
+  };
+  const theme = new MutationObserver(all); // what is drawn takes its colours from it
+  theme.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
+  all();
   return () => {
+    theme.disconnect();
     cancelAnimationFrame(waiting);
     model.off("change:frame", later);
     model.off("change:picture", pictures.draw);
