@@ -354,7 +354,6 @@ def test_an_interrupt_is_logged_as_one_and_resumed_in_the_panel(session):
     session.button("Resume").click()
     session.state("training")
     until(lambda: session.step() > stood + 5)
-    session.page.locator("#jp-main-statusbar").get_by_text("Busy").wait_for()
     session.field("noise").fill("0.4")
     session.field("noise").press("Enter")
     assert session.event(kind="move", name="noise", new=0.4)["outcome"] == "applied"
