@@ -107,7 +107,8 @@ class Session(Stateful):
             self.notify()
             if interrupted:
                 self._end_call(interrupted)
-            self.waiting = self.waiting and self.live
+            if not self.live:
+                self.waiting = False
             if self.stopped or single or not (self.paused or self.waiting):
                 return not self.stopped
             if not self.live:

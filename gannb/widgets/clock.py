@@ -8,32 +8,39 @@ from typing import Any
 
 WINDOW = 2.0
 """Seconds of training over which the speed is measured."""
+KNOWN = 5
+"""Costs that are looked at."""
 
 
 class RateLimit:
     """Limits how often something is done.
 
-    Its cost is the least of the last five times, because other processes may have delayed the rest. The first time,
-    when much is loaded, does not count.
+    Its cost is the least of the last five times, because other processes may have delayed the rest; as long as fewer
+    are known, the share is that much larger. The first time, when much is loaded, does not count.
 
     Args:
         shortest: seconds between two times, at least.
         share: of the time that it may take, at most.
+
+    Attributes:
+        earliest: when it may be done again where its cost delays nobody.
+        next: when it may be done again, by its share of the time.
     """
 
     def __init__(self, shortest: float, share: float) -> None:
         self.shortest, self.share = shortest, share
-        self.next = 0.0
+        self.earliest = self.next = 0.0
         self._first = True
-        self._took: deque[float] = deque(maxlen=5)
+        self._took: deque[float] = deque(maxlen=KNOWN)
 
     def did(self, began: float, ended: float) -> None:
         """Note that it was done between these times."""
+        self.earliest = self.next = ended + self.shortest
         if self._first:
-            self._first, self.next = False, ended + self.shortest
+            self._first = False
             return
         self._took.append(ended - began)
-        self.next = ended + max(self.shortest, min(self._took) / self.share)
+        self.next = max(self.earliest, ended + min(self._took) / self.share * len(self._took) / KNOWN)
 
 
 class Clock:

@@ -102,7 +102,9 @@ class LiveView:
 
     def _refresh(self, trainer: Trainer) -> None:
         session, now = trainer.session, time.perf_counter()
-        if now < self._frames.next and session.running:
+        held = session.paused or session.waiting  # then a refresh delays no step
+        limit = self._frames.earliest if held else self._frames.next
+        if now < limit and session.running and state(trainer) == self.panel.frame.get("state"):
             return
         due = now >= self._pictures.next or not session.running  # the last samples, whatever they cost
         if due and self._pictured != trainer.step:

@@ -182,8 +182,35 @@ def test_pace_keeps_to_its_share():
         pace = RateLimit(0.2, 0.01)
         pace.did(8.0, 9.0)
         assert pace.next == pytest.approx(9.2), "the first time loads much, and says nothing of the next"
-        pace.did(10.0, 10.0 + took)
-        assert pace.next == pytest.approx(10.0 + took + pause)
+        for known in range(1, 8):
+            pace.did(10.0, 10.0 + took)
+            assert pace.next == pytest.approx(10.0 + took + max(0.2, pause * min(known, 5) / 5))
+            assert pace.earliest == pytest.approx(10.0 + took + 0.2)
+
+
+def test_a_delayed_refresh_does_not_hide_a_change_of_state(trainer):
+    """On a busy machine one refresh may take half a second, and its share of the time then ends in minutes."""
+    view = LiveView(trainer, version="7.3.0")
+    trainer.watchers.append(view)
+    seen = []
+    trainer.watchers.append(lambda trainer: seen.append(view.panel.frame["state"]))
+    at(trainer, 2, lambda: setattr(view._frames, "next", 1e12))
+    at(trainer, 3, lambda: act(view, do="pause"))
+
+    def person():
+        for act_on, do in (("paused", "move"), ("paused", "resume")):
+            while view.panel.frame["state"] != act_on:
+                time.sleep(0.02)
+            act(view, do=do, **({"name": "real_label", "value": 0.7} if do == "move" else {}))
+            while do == "move" and standing(view, "real_label")["value"] != 0.7:
+                time.sleep(0.02)
+
+    thread = threading.Thread(target=person, daemon=True)
+    thread.start()
+    trainer.fit(steps=6)
+    thread.join(30)
+    assert not thread.is_alive(), "a move while it was paused was not shown"
+    assert seen[-2:] == ["training", "done"] and "paused" in seen
 
 
 def test_the_last_samples_are_shown_however_long_they_take(trainer):
