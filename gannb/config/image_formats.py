@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 Size = int | Sequence[int]
 """The side of a square, or height and width, in pixels."""
 
 FITS = ("crop", "pad", "resize")
 """How pictures of other sizes are fitted (`gannb.data.images.read_images`)."""
-
 
 COLOURS = {"grey": 1, "rgb": 3, "rgba": 4}
 """Channels by name; the fourth is transparency (`gannb.data.transparency`)."""
@@ -47,3 +47,28 @@ def middle(shape: Sequence[int], size: Size) -> tuple[int, int]:
     if tall * width > wide * height:
         return max(1, round(wide * height / width)), wide
     return tall, max(1, round(tall * width / height))
+
+
+class ImageProperties:
+    """What follows from the parameters of an experiment that learns images."""
+
+    if TYPE_CHECKING:
+        image_size: int
+        image_width: int
+        colour: str
+        augment: str
+
+    @property
+    def size(self) -> Size:
+        """Of the images: one number for a square, else height and width."""
+        return size_of(self.image_size, self.image_width)
+
+    @property
+    def channels(self) -> int:
+        """Of the images; for a named collection of images, which has its own, see its source."""
+        return COLOURS[self.colour]
+
+    @property
+    def policy(self) -> tuple[str, ...]:
+        """The augmentations by name."""
+        return tuple(name.strip() for name in self.augment.split(",") if name.strip())

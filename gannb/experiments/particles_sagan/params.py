@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from gannb.config import kinds
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
-from gannb.config.image_formats import COLOURS, FITS, Size, size_of
+from gannb.config.image_formats import COLOURS, FITS, ImageProperties, size_of
 from gannb.config.registered import registered
 from gannb.config.rules import rule, unknown
 from gannb.config.sources import Source
@@ -38,7 +38,7 @@ _path = partial(_loss, acts_when=lambda v: registry.NETWORKS[v.network].mapping)
 _path_length = partial(_path, kind=kinds.PENALTY)
 
 
-class ParticlesSagan(Experiment):
+class ParticlesSagan(ImageProperties, Experiment):
     """Parameters of `04_particles_sagan`."""
 
     name: ClassVar[str] = "particles_sagan"
@@ -138,21 +138,6 @@ class ParticlesSagan(Experiment):
     @rule("d_steps", "g_steps")
     def _turns(v: Any) -> str | None:
         return "allowed: at least one turn per step" if v.d_steps + v.g_steps < 1 else None
-
-    @property
-    def size(self) -> Size:
-        """Of the images: one number for a square, else height and width."""
-        return size_of(self.image_size, self.image_width)
-
-    @property
-    def channels(self) -> int:
-        """Of the images: 1, 3 or 4."""
-        return COLOURS[self.colour]
-
-    @property
-    def policy(self) -> tuple[str, ...]:
-        """`augment` as names."""
-        return tuple(o.strip() for o in self.augment.split(",") if o.strip())
 
 
 def cadence(epoch: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
-from gannb.config.image_formats import COLOURS, FITS, Size, size_of
+from gannb.config.image_formats import COLOURS, FITS, ImageProperties, size_of
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LATENT, PROBABILITY, RATE, RATE_FACTOR, WEIGHT
 from gannb.config.registered import registered
 from gannb.config.rules import among, rule, unknown
@@ -83,7 +83,7 @@ def _of_files(v: Any) -> bool:
     return any(data not in _MAYBE_DATA.words for data in (v.data, v.transfer_to))
 
 
-class Schedules(Experiment):
+class Schedules(ImageProperties, Experiment):
     """Parameters of `03_schedules`."""
 
     name: ClassVar[str] = "schedules"
@@ -298,21 +298,6 @@ class Schedules(Experiment):
     def shapes(self) -> dict[str, str]:
         """The document's shape for each of them."""
         return _shapes(self)
-
-    @property
-    def size(self) -> Size:
-        """Of the images: one number for a square, else height and width."""
-        return size_of(self.image_size, self.image_width)
-
-    @property
-    def channels(self) -> int:
-        """Of the images of a folder or an `.npz`: 1, 3 or 4."""
-        return COLOURS[self.colour]
-
-    @property
-    def policy(self) -> tuple[str, ...]:
-        """`augment` as names."""
-        return tuple(name.strip() for name in self.augment.split(",") if name.strip())
 
     def configured_as(self, name: str, seed: int, *, runs: str, **changes: Any) -> Self:
         """These parameters as a variant or an ablation with a seed; it resumes, replays and branches nothing.
