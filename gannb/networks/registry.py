@@ -116,11 +116,13 @@ class Network:
         options: by name, besides latent_dim, width, size and channels.
         batch_norm: whether D has BatchNorm where it has no spectral norm.
         mapping: whether G has a mapping network (`mapping`, `synthesis`, `layers`), which normalises every latent.
+        reconstructs: whether D can reconstruct the images that it is given (`reconstruct`).
     """
 
     options: Mapping[str, Option] = field(default_factory=dict)
     batch_norm: bool = False
     mapping: bool = False
+    reconstructs: bool = False
 
 
 NETWORKS: dict[str, Network] = {
@@ -131,6 +133,7 @@ NETWORKS: dict[str, Network] = {
         mapping=True,
     ),
     "r3gan": Network({"spectral": SPECTRAL, "blocks": Option("residual blocks per resolution", "GD", _layers)}),
+    "fastgan": Network({"spectral": SPECTRAL}, batch_norm=True, reconstructs=True),
 }
 """Name of the network and of its module → what may be chosen."""
 

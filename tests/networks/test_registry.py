@@ -90,6 +90,15 @@ def test_a_mapping_network_normalises_every_latent(network: str) -> None:
     torch.testing.assert_close(G(Z), G(3 * Z), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("network", registry.NETWORKS)
+def test_a_network_that_reconstructs_says_so(network: str) -> None:
+    D = registry.discriminator(network, 8, (48, 64), 4)
+    assert hasattr(D, "reconstruct") == registry.NETWORKS[network].reconstructs
+    if registry.NETWORKS[network].reconstructs:
+        logits, images = D.eval().reconstruct(x := torch.rand(2, 4, 48, 64, generator=generator("x")))
+        assert torch.equal(logits, D(x)) and all(image.shape == (2, 4, 24, 32) for image in images)
+
+
 def test_each_side_takes_its_own_options() -> None:
     options = {"attention_at": [8, 16], "spectral": False}
     assert list(registry.generator("sagan", 8, 8, 32, 1, **options).attention) == ["8", "16"]

@@ -1,4 +1,4 @@
-"""The objective of `04_particles_sagan`: an adversarial loss on augmented images, with two lazy penalties."""
+"""The objective of `04_particles_sagan`: an adversarial loss on augmented images, and penalties."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from gannb.experiments.particles_sagan.params import ParticlesSagan
 from gannb.losses.adversarial import LOSSES
 from gannb.losses.path_length import path_length_penalty, path_lengths
 from gannb.losses.penalties import PENALTIES
+from gannb.losses.reconstruction import reconstruction_error
 from gannb.training.turn import Turn
 
 
@@ -28,19 +29,29 @@ class Losses:
         return augment(images, turn.draws, self.p.policy, strength=strength, probability=probability)
 
     def d_loss(self, turn: Turn) -> Tensor:
-        """D's loss, 0-d: towards the two labels where the adversarial loss has labels, plus a penalty."""
-        real = turn.D(self.view(turn, turn.batch))
+        """D's loss, 0-d: towards the two labels where the adversarial loss has labels, plus penalties."""
+        real, reconstruction = self.real(turn)
         generated = self.view(turn, self.generate(turn))
         fake = turn.D(generated)
         turn.log(real=real.sigmoid().mean(), fake=fake.sigmoid().mean(), sign_real=real.sign().mean())
         labels = (turn.now.real_label, turn.now.fake_label) if self.adversarial.labels else ()
-        return self.adversarial.d(real, fake, *labels) + self.gradient_penalty(turn, generated)
+        return self.adversarial.d(real, fake, *labels) + reconstruction + self.gradient_penalty(turn, generated)
 
     def g_loss(self, turn: Turn) -> Tensor:
         """G's loss, 0-d: of generated images, or of pairs of a real and a generated one, plus path lengths."""
         fake = turn.D(self.view(turn, self.generate(turn)))
         real = (turn.D(self.view(turn, turn.batch)),) if self.adversarial.paired else ()
         return self.adversarial.g(*real, fake) + self.path_penalty(turn)
+
+    def real(self, turn: Turn) -> tuple[Tensor, Tensor | float]:
+        """D's logits `[N]` of real images, and how far its reconstructions of them are off, weighted; 0-d."""
+        seen = self.view(turn, turn.batch)
+        if turn.now.plain.reconstruction_weight == 0:
+            return turn.D(seen), 0.0
+        logits, reconstructions = turn.D.reconstruct(seen)
+        error = reconstruction_error(reconstructions, seen)
+        turn.log(reconstruction=error)
+        return logits, turn.now.reconstruction_weight * error
 
     def gradient_penalty(self, turn: Turn, generated: Tensor) -> Tensor | float:
         """The penalty on images `[N, C, H, W]` as D sees them, every `penalty_every` steps; 0-d."""

@@ -85,6 +85,12 @@ class ParticlesSagan(ImageProperties, Experiment):
     path_length_weight: float = _path_length(0.0, "weight of the path length penalty (the paper: 2)", slider=(0, 4))
     path_length_every: int = _path(4, "steps between path length penalties (the paper: 4)", low=1)
     path_length_target: float = _path_length(0.0, "desired path length; follows the running mean", slider=(0, 2))
+    reconstruction_weight: float = _loss(
+        0.0,
+        "weight of D's reconstruction of real images",
+        kinds.PENALTY,
+        acts_when=lambda v: registry.NETWORKS[v.network].reconstructs,
+    )
     augment: str = _augmentation("hflip,vflip,quarter_turns", "operations on real and generated images")
     augment_probability: float = _augmentation(1.0, "probability of each operation", _AUGMENTED)
     augment_strength: float = _augmentation(1.0, "magnitude of each operation", _MAGNITUDE)
@@ -125,6 +131,11 @@ class ParticlesSagan(ImageProperties, Experiment):
     def _paths(v: Any) -> str | None:
         missing = v.path_length_weight > 0 and not registry.NETWORKS[v.network].mapping
         return "path lengths need a mapping network: network = stylegan2" if missing else None
+
+    @rule("network", "reconstruction_weight")
+    def _reconstruction(v: Any) -> str | None:
+        missing = v.reconstruction_weight > 0 and not registry.NETWORKS[v.network].reconstructs
+        return "D has to reconstruct images: network = fastgan" if missing else None
 
     @rule("augment", "image_size", "image_width")
     def _turned(v: Any) -> str | None:

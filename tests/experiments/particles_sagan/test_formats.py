@@ -69,7 +69,7 @@ def test_a_run_resumes_exactly_and_its_samples_are_files(
     given |= {"data": str(pictures), "fit": fit, "augment": "hflip,contrast,rotation", "batch_size": 2}
     narrow = 2 if size == 256 else 4
     given |= {"ngf": narrow, "ndf": narrow, "latent_dim": 8, "penalty_weight": 1.0, "penalty_every": 1, "loss": "bce"}
-    given |= {"runs": str(tmp_path)}
+    given |= {"runs": str(tmp_path), "reconstruction_weight": float(registry.NETWORKS[network].reconstructs)}
     whole = trainer_of(ParticlesSagan(**given))
     whole.fit(steps=2)
     half = trainer_of(ParticlesSagan(**given))
@@ -88,6 +88,26 @@ def test_a_run_resumes_exactly_and_its_samples_are_files(
         assert cli.main(["export", str(whole.run.folder), str(shared)]) == 0
         config = json.loads((shared / "config.json").read_text())
         assert config["arguments"]["channels"] == COLOURS[colour] and ("alpha" in str(config)) == (colour == "rgba")
+
+
+def test_captured_turns_that_reconstruct_are_bit_equal(tmp_path: Path) -> None:
+    given = {"network": "fastgan", "loss": "hinge", "reconstruction_weight": 1.0}
+    given |= {
+        "penalty_weight": 0.1,
+        "penalty_every": 2,
+        "image_size": 16,
+        "ngf": 4,
+        "ndf": 4,
+        "latent_dim": 8,
+        "augment": "hflip,translation,brightness",
+    }
+    found = []
+    for how in ("off", "on"):
+        trainer = trainer_of(ParticlesSagan(**given, runs=str(tmp_path), capture=how))
+        trainer.fit(steps=24, quiet=True)
+        found.append((trainer.weights(), (trainer.run.folder / "metrics.jsonl").read_text()))
+    assert found[0] == found[1] and "D/reconstruction" in found[0][1]
+    assert {name: str(turns) for name, turns in trainer.captured.items()} == {"D": "2 graphs", "G": "1 graph"}
 
 
 def test_a_run_scores_as_its_samples_do(pictures: Path, tmp_path: Path) -> None:

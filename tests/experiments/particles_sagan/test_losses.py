@@ -14,6 +14,7 @@ from gannb.experiments.particles_sagan.params import LABELLED, WITHOUT_MAGNITUDE
 from gannb.losses import adversarial
 from gannb.losses.path_length import path_length_penalty, path_lengths
 from gannb.losses.penalties import r1, r2
+from gannb.losses.reconstruction import reconstruction_error
 from gannb.networks import registry
 from gannb.random import Draws, generator, seeded
 from gannb.training.turn import Turn
@@ -93,9 +94,20 @@ def test_path_lengths_are_of_half_a_batch_and_logged() -> None:
     assert "path_length" not in turn_of(p, "G", 3).logged
 
 
+def test_d_reconstructs_the_real_images_that_it_sees() -> None:
+    given = {"network": "fastgan", "loss": "hinge", "augment": "translation", "latent_dim": 16, "image_size": 16}
+    p, bare = ParticlesSagan(reconstruction_weight=3.0, **given), ParticlesSagan(**given)
+    turn, again = turn_of(p, "D"), turn_of(p, "D")
+    added = Losses(p).d_loss(turn) - Losses(bare).d_loss(turn_of(bare, "D"))
+    seen = augment(again.batch, again.draws, p.policy)
+    expected = reconstruction_error(again.D.reconstruct(seen)[1], seen)
+    assert float(added.detach()) == pytest.approx(3 * float(expected.detach()), rel=1e-3)
+    assert float(turn.logged["reconstruction"]) == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
 CONFIGURATIONS = [
     {"loss": "relativistic"}, {"loss": "bce", "augment": ""}, {"loss": "least_squares", "augment": "brightness"},
-    {"loss": "hinge"}, {"loss": "bce", "network": "stylegan2"},
+    {"loss": "hinge"}, {"loss": "bce", "network": "stylegan2"}, {"loss": "hinge", "network": "fastgan"},
 ]  # fmt: skip
 
 
@@ -122,6 +134,10 @@ def test_exactly_the_numbers_that_are_declared_to_act_change_a_loss(given: dict[
         moves |= {"path_length_weight": 2.0, "path_length_target": 1.0}
     else:  # a rule refuses to move the weight there
         assert {"path_length_weight", "path_length_target"} <= p.inactive()
+    if p.network == "fastgan":
+        moves |= {"reconstruction_weight": 1.0, "penalty_weight": 1e6}  # before training its logits hardly slope
+    else:
+        assert "reconstruction_weight" in p.inactive()
     before = losses_at(p, **base)
     acting = {name for name, value in moves.items() if losses_at(p, **base | {name: value}) != before}
     assert acting == moves.keys() - p.inactive()

@@ -40,6 +40,8 @@ def test_scores_come_every_10_20_50_epochs_74_times():
         ({"augment": "hflip,rotate"}, "unknown: rotate"),
         ({"d_steps": 0, "g_steps": 0}, "at least one turn"),
         ({"path_length_weight": 2.0}, "need a mapping network"),
+        ({"reconstruction_weight": 1.0}, "D has to reconstruct images: network = fastgan"),
+        ({"network": "fastgan", "network_options": {"blocks": 1}}, "fastgan has no option 'blocks'; it has: spectral"),
         ({"adaptive": True, "loss": "relativistic"}, "adaptive needs another loss"),
     ],
 )
@@ -62,6 +64,8 @@ def test_without_a_judge_there_is_nothing_to_look_for():
 def test_a_move_obeys_the_rules_too():
     assert "real_label above" in ParticlesSagan().fault_in({"real_label": 0.0})
     assert "mapping network" in ParticlesSagan().fault_in({"path_length_weight": 1.0})
+    assert "has to reconstruct" in ParticlesSagan().fault_in({"reconstruction_weight": 1.0})
+    assert ParticlesSagan(network="fastgan").fault_in({"reconstruction_weight": 1.0}) is None
     assert ParticlesSagan(network="stylegan2").fault_in({"path_length_weight": 1.0}) is None
 
 
