@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from gannb.figures.template import INK, colour_of, figure, single
+from gannb.figures.template import INK, colours_of, figure, range_of, single
 
 Series = ArrayLike | tuple[ArrayLike, ArrayLike]
 FEW = 12
@@ -51,36 +51,63 @@ def curves(
     if strangers := [name for name in right if name not in series]:
         raise ValueError(f"right: no series {', '.join(strangers)}; there are: {', '.join(series)}")
     traces: list[go.Scatter] = []
-    seeds = 1
-    for index, (name, given) in enumerate(series.items()):
+    levels, seeds = levels or {}, 1
+    for (name, given), colour in zip(series.items(), colours_of(list(series))):
         steps, values = _read(name, given)
         seeds = max(seeds, len(values))
-        lines = _traces(name, steps, values, colour_of(name, index), max_points)
+        lines = _traces(name, steps, values, colour, max_points)
         traces += [line.update(yaxis="y2", line_dash="dot") for line in lines] if name in right else lines
     if seeds > 1:
         x_title += f"<br>line: mean over {seeds} seeds; band: lowest to highest"
     drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=y_title)
     drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)
     drawn.update_layout(yaxis_tickformat="~g" if log_y else "")  # 0.05 and 1e-6, where plotly writes a small 5, and 1μ
+    drawn.update_layout(yaxis_range=None if log_y else _range(traces, None, levels.values()))
     if right:
         named = {"text": right_title or ", ".join(right)}
         beside = {"overlaying": "y", "side": "right", "showgrid": False, "title": named, "tickmode": "auto"}
+        beside |= {"zeroline": False, "range": _range(traces, "y2")}
         drawn.update_layout(yaxis2=beside, legend={"x": 1.12})  # round numbers of its own
-    for name, y in (levels or {}).items():
+    for name, y in levels.items():
         place = {"annotation_y": math.log10(y)} if log_y else {}  # annotations count in powers of ten
-        line, side = {"color": INK, "dash": "dash", "width": 1}, f"top {_clear_side(traces, y)}"
-        drawn.add_hline(y, line=line, annotation_text=name, annotation_position=side, **place)
+        line, position = {"color": INK, "dash": "dash", "width": 1}, _clear_place(traces, levels.values(), y, log_y)
+        drawn.add_hline(y, line=line, annotation_text=name, annotation_position=position, **place)
     above = {} if title else {"annotation_yanchor": "bottom"}  # the names above the plot, clear of its lines
     for name, x in (marks or {}).items():
         drawn.add_vline(x, line={"color": INK, "dash": "dot", "width": 1}, annotation_text=name, **above)
     return drawn
 
 
-def _clear_side(traces: list[go.Scatter], y: float) -> str:
-    """The side at which a horizontal line's name is farther from the other lines."""
-    ends = [np.abs([trace.y[0] - y, trace.y[-1] - y]) for trace in traces if trace.fill is None and len(trace.y)]
-    left, right = np.min(ends, axis=0) if ends else (0.0, 0.0)
-    return "left" if left > right else "right"
+def _range(traces: list[go.Scatter], axis: str | None, levels: Collection[float] = ()) -> list[float] | None:
+    """The range of an axis (None: the left one) where nothing but rounding is seen; None: plotly's choice."""
+    return range_of([*(y for trace in traces if trace.yaxis == axis for y in trace.y), *levels])
+
+
+def _clear_place(traces: list[go.Scatter], levels: Collection[float], y: float, log_y: bool) -> str:
+    """Where the name of a horizontal line is clear of all lines: above or below it, at its right or its left."""
+    lines = [trace for trace in traces if trace.fill is None and len(trace.y)]
+    ends = [float(x) for trace in lines for x in (trace.x[0], trace.x[-1])] or [0.0]
+    first, last = min(ends), max(ends)
+    reach = 0.2 * (last - first)
+    spans = {"right": np.linspace(last - reach, last, 50), "left": np.linspace(first, first + reach, 50)}
+
+    def shares(values: ArrayLike, axis: str | None) -> np.ndarray:  # of their axis' height
+        of_axis = [*(y for line in lines if line.yaxis == axis for y in line.y), *(() if axis else levels)]
+        known, found = np.asarray(of_axis, float), np.asarray(values, float)
+        if log_y and axis is None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                known, found = np.log10(known), np.log10(found)
+        low, high = known[np.isfinite(known)].min(), known[np.isfinite(known)].max()
+        return np.asarray((found - low) / (high - low or 1.0))
+
+    def gap(place: str) -> float:  # up to what is clear enough
+        above, side = place.split()
+        at = shares(y, None) + (0.04 if above == "top" else -0.04)
+        near = [shares(np.interp(spans[side], line.x, line.y), line.yaxis) for line in lines]
+        near.append(shares([level for level in levels if level != y], None))
+        return min(0.05, *(np.nan_to_num(np.abs(one - at), nan=1.0).min(initial=1.0) for one in near))
+
+    return max(("top right", "top left", "bottom right", "bottom left"), key=gap)
 
 
 def _read(name: str, given: Series) -> tuple[np.ndarray, np.ndarray]:

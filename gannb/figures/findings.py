@@ -12,7 +12,7 @@ from gannb.comparison.intervals import ENOUGH, power_text
 from gannb.comparison.results import result
 from gannb.comparison.trials import Comparison
 from gannb.config.yaml_files import read_yaml
-from gannb.figures.template import INK, Figure, colour_of, figure
+from gannb.figures.template import INK, Figure, colours_of, figure
 from gannb.metrics.score import Score
 from gannb.runs.locations import EXPERIMENTS
 
@@ -97,8 +97,8 @@ class Finding:
             answered: whether the sentence stands below the question.
         """
         traces: list[go.Scatter] = []
-        for index, (variant, label) in enumerate(self.variants.items()):
-            values, colour = list(self.measured.values(variant, self.score).values()), colour_of(variant, index)
+        for (variant, label), colour in zip(self.variants.items(), colours_of(list(self.variants))):
+            values = list(self.measured.values(variant, self.score).values())
             over = self.measured.over_seeds(variant, self.score)
             dots = {"color": colour, "size": 8, "opacity": 0.4}
             traces.append(go.Scatter(x=values, y=[label] * len(values), mode="markers", name="one seed", marker=dots))

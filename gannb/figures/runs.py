@@ -12,7 +12,7 @@ from PIL import Image
 from gannb.comparison.two_runs import requested_moves_of
 from gannb.config.yaml_files import read_yaml
 from gannb.figures.grids import ImageGrid
-from gannb.figures.template import INK, LINE, colour_of, figure
+from gannb.figures.template import INK, LINE, colours_of, figure, range_of
 from gannb.runs import files
 from gannb.runs.history import History
 
@@ -33,13 +33,16 @@ def steering(folder: Path, names: Sequence[str], numbers: Sequence[str] = (), po
     """
     history, moves = History(folder / "metrics.jsonl"), _moves(folder)
     shown = list(numbers) or list(dict.fromkeys(move["name"] for move in moves))[:6]
-    traces = [_line(history, name, colour_of(name, i), points) for i, name in enumerate(names)]
+    colours = colours_of([*names, *shown])
+    traces = [_line(history, name, colour, points) for name, colour in zip(names, colours)]
     start, end = read_yaml(folder / "params.yaml"), max((trace.x[-1] for trace in traces), default=0)
-    for i, name in enumerate(shown):
+    measured = range_of([value for trace in traces for value in trace.y])
+    for name, colour in zip(shown, colours[len(names) :]):
         own = [move for move in moves if move["name"] == name]
-        traces.append(_path(name, start.get(name), own, end, colour_of(name, len(names) + i), points))
+        traces.append(_path(name, start.get(name), own, end, colour, points))
     drawn = figure(traces, xaxis_title="step", height=460 if shown else 300)
-    drawn.update_layout(yaxis_title=names[0] if len(names) == 1 else "measured", hovermode="x unified")
+    drawn.update_layout(yaxis_title=names[0] if len(names) == 1 else "measured", yaxis_range=measured)
+    drawn.update_layout(hovermode="x unified")
     below = shown[0] if len(shown) == 1 else "numbers"
     if shown:  # a plot of its own for them, and one axis for both, below both
         drawn.update_layout(

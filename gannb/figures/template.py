@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,10 @@ MEANING = {
     "real": REAL, "D/real": REAL, "D/loss": REAL, "generated": GENERATED, "D/fake": GENERATED, "G/loss": GENERATED,
     "document": COLOURS[5], "fixed": INK, "learned": COLOURS[3], "tuned": COLOURS[3], "adaptive": COLOURS[2],
 }  # fmt: skip
-"""The colour of what has the same one in every figure; all else takes the next of `OTHERS`."""
+"""The colour of what has the same one in every figure; all else takes one of `OTHERS`."""
+
+ROUNDING = 1e-6
+"""What single precision rounds away of values of order 1, summed over a few operations."""
 
 _AXIS = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
 TEMPLATE = go.layout.Template(
@@ -50,9 +54,20 @@ class Figure(go.Figure):
         return {"application/vnd.plotly.v1+json": json.loads(self.to_json()), "text/plain": fingerprint(self, None)}
 
 
-def colour_of(name: str, index: int = 0) -> str:
-    """The colour of a series: its own where it has one in every figure, else that of its place in this one."""
-    return MEANING.get(name) or OTHERS[index % len(OTHERS)]
+def colours_of(names: Sequence[str]) -> list[str]:
+    """The colours of a figure's series: their own where they have one in every figure, else one that is free."""
+    own, colours = [MEANING.get(name) for name in names], list[str]()
+    for index, colour in enumerate(own):
+        ahead = np.roll(OTHERS, -index).tolist()
+        colours.append(colour or next((other for other in ahead if other not in (*own, *colours)), ahead[0]))
+    return colours
+
+
+def range_of(values: ArrayLike) -> list[float] | None:
+    """The range of an axis for values that differ by rounding alone, which must not fill it; None: plotly's choice."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    return [float(low) - 1, float(high) + 1] if high - low <= ROUNDING * max(1.0, -low, high) else None
 
 
 def figure(traces: list[go.Scatter] | None = None, **layout: object) -> Figure:

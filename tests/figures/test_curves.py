@@ -62,3 +62,34 @@ def test_a_series_on_the_right_has_an_axis_of_its_own():
 def test_the_name_of_a_level_stands_at_its_line_on_a_logarithmic_axis_too():
     shown = curves({"p": [1.0, 0.01]}, log_y=True, levels={"0.05": 0.05})
     assert shown.layout.shapes[0].y0 == 0.05 and shown.layout.annotations[0].y == pytest.approx(-1.301, abs=1e-3)
+
+
+def place(shown, name):
+    note = next(note for note in shown.layout.annotations if note.text == name)
+    return {"bottom": "above", "top": "below"}[note.yanchor], note.xanchor
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    ([0.9, 0.1, 0.1], ("above", "right")),  # clear of it there
+    ([0.1, 0.9, 0.53], ("above", "left")),  # it ends where the name would stand
+    ([0.9, 0.53, 0.53, 0.53, 0.53, 0.54, 0.53], ("below", "right")),
+    ([0.54, 0.56, 0.9, 0.1, 0.55, 0.45], ("below", "left")),
+])  # fmt: skip
+def test_the_name_of_a_level_stands_clear_of_the_lines(values, expected):
+    around = {"lowest": [0.0] * len(values), "highest": [1.0] * len(values)}
+    assert place(curves({"D": values} | around, levels={"chance": 0.5}), "chance") == expected
+
+
+def test_the_name_of_a_level_stands_clear_of_lines_on_the_other_axis_and_of_other_levels():
+    beside = {"D": [0.0, 0.1, 1.0, 1.0], "FGD": [100.0, 180.0, 143.0, 143.0]}
+    assert place(curves(beside, levels={"half": 0.5}, right=["FGD"]), "half") != ("above", "right")
+    close = curves({"D": [0.0, 1.0, 1.0]}, levels={"one": 0.5, "two": 0.54})
+    assert (place(close, "one")[0], place(close, "two")[0]) == ("below", "above")
+
+
+def test_rounding_does_not_fill_the_axis():
+    assert curves({"physics": [1e-7, 3e-7]}).layout.yaxis.range == pytest.approx((-1, 1), abs=1e-3)
+    assert curves({"physics": [1e-7, 3e-7]}, levels={"aim": 2.0}).layout.yaxis.range is None, "the level is seen too"
+    assert curves({"physics": [1e-7, 3e-7]}, log_y=True).layout.yaxis.range is None
+    right = curves({"loss": [1.0, 2.0], "physics": [0.0, 1e-7]}, right=["physics"]).layout
+    assert right.yaxis.range is None and right.yaxis2.range == pytest.approx((-1, 1), abs=1e-3)

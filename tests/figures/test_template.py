@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from gannb.figures.template import COLOURS, INK, MEANING, TEMPLATE, colour_of, figure, fingerprint
+from gannb.figures.template import COLOURS, INK, MEANING, TEMPLATE, colours_of, figure, fingerprint, range_of
 
 
 def luminance(colour: str) -> float:
@@ -70,6 +70,20 @@ def test_a_figure_in_a_notebook_carries_its_fingerprint_as_text():
 
 
 def test_what_means_the_same_has_one_colour_wherever_it_stands():
-    assert colour_of("D/real", 0) == colour_of("D/real", 3) == colour_of("real", 1)
-    assert colour_of("D/real") != colour_of("D/fake") and colour_of("something", 1) == COLOURS[3]
+    assert colours_of(["D/real"]) == colours_of(["a", "b", "real"])[2:] == [COLOURS[0]]
+    assert colours_of(["D/real", "something", "D/fake"]) == [COLOURS[0], COLOURS[3], COLOURS[1]]
     assert min(contrast(colour, page) for colour in MEANING.values() for page in ("#ffffff", "#111111")) > 3
+
+
+@pytest.mark.parametrize("names", [["any", "other", "adaptive", "document", "learned", "fixed"], list("abcdef")])
+def test_no_two_series_of_a_figure_share_a_colour(names):
+    assert len({*colours_of(names)}) == len(names)
+    assert len(colours_of(list("abcdefgh"))) == 8, "more than there are colours"
+
+
+@pytest.mark.parametrize(("values", "shown"), [
+    ([1.2e-7, 3e-7, 0.0], [-1, 1]), ([0.5, 0.5 + 1e-7], [-0.5, 1.5]), ([262.0, 262.00002], [261, 263]),
+    ([1e-5, 0.0], None), ([0.5, 0.501], None), ([-300.0, -300.01], None), ([float("nan")], [-1, 1]), ([], [-1, 1]),
+])  # fmt: skip
+def test_rounding_does_not_fill_an_axis(values, shown):
+    assert range_of(values) == (shown and pytest.approx(shown, abs=1e-3))

@@ -15,7 +15,7 @@ from gannb.experiments.motion.metrics.speakers import TRAITS, SpeakerStyles
 from gannb.experiments.motion.skeleton import BODY, INDEX, PARENTS, SIDES
 from gannb.figures.curves import curves
 from gannb.figures.intervals import score_figure
-from gannb.figures.template import GENERATED, REAL, colour_of, figure, single, with_uids
+from gannb.figures.template import GENERATED, REAL, colours_of, figure, single, with_uids
 from gannb.runs.folder import Run
 
 
@@ -107,10 +107,10 @@ def style_figure(styles: SpeakerStyles, x: str = TRAITS[2], y: str = TRAITS[0]) 
     """
     columns = [TRAITS.index(x), TRAITS.index(y)]
     drawn = []
-    for i, who in enumerate(styles.speakers):
+    for i, (who, colour) in enumerate(zip(styles.speakers, colours_of(styles.speakers))):
         ends = single([styles.real[i, columns], styles.generated[i, columns]])
-        look = {"size": 11, "symbol": ["circle", "circle-open"], "color": colour_of(who, i)}
-        line = {"color": colour_of(who, i), "dash": "dot", "width": 1}
+        look = {"size": 11, "symbol": ["circle", "circle-open"], "color": colour}
+        line = {"color": colour, "dash": "dot", "width": 1}
         drawn.append(go.Scatter(x=ends[:, 0], y=ends[:, 1], name=who, mode="lines+markers", marker=look, line=line))
     return figure(drawn, xaxis_title=f"{x}, m/s" if "speed" in x else f"{x}, m", yaxis_title=f"{y}, m")
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from gannb.experiments.motion_wgan_gp.critic_metrics import Surface
-from gannb.figures.template import COLOURS, GENERATED, INK, LINE, REAL, colour_of, figure, single
+from gannb.figures.template import COLOURS, GENERATED, INK, LINE, REAL, colours_of, figure, single
 
 MOST = 1000
 """Points of a kind that are drawn: a figure stays below 100 kB."""
@@ -41,7 +41,7 @@ def value_surface(surface: Surface, real: Tensor, fake: Tensor, title: str = "")
     shown.update_xaxes(title="x", range=[-reach, reach], constrain="domain")
     shown.update_yaxes(title="y", range=[-reach, reach], scaleanchor="x", constrain="domain")
     beneath = {"orientation": "h", "y": -0.2, "x": 0.5, "xanchor": "center", "itemsizing": "constant"}  # points to see
-    return shown.update_layout(height=480, legend=beneath)
+    return shown.update_layout(width=560, height=520, legend=beneath)  # nearly square: the colours' scale beside it
 
 
 def slope_histogram(norms: Mapping[str, Tensor] | Tensor, title: str = "") -> go.Figure:
@@ -61,9 +61,9 @@ def slope_histogram(norms: Mapping[str, Tensor] | Tensor, title: str = "") -> go
     lines = [
         go.Scatter(
             x=single(middles), y=single(np.histogram(one, edges)[0] / one.size), name=name, mode="lines",
-            line={"shape": "hvh", "color": colour_of(name, index)}, fill="tozeroy",
+            line={"shape": "hvh", "color": colour}, fill="tozeroy",
         )
-        for index, (name, one) in enumerate(values.items())
+        for (name, one), colour in zip(values.items(), colours_of(list(values)))
     ]  # fmt: skip
     shown = figure(lines, title=title, xaxis_title="norm of the critic's gradient", yaxis_title="share of the points")
     shown.add_vline(1.0, line={"color": INK, "dash": "dot", "width": 1})

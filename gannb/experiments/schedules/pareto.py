@@ -25,7 +25,7 @@ def front(points: Mapping[str, Point]) -> list[str]:
 
 
 def front_figure(points: Mapping[str, Point], x_title: str, y_title: str) -> go.Figure:
-    """Draw all points, and a line through those of the front, which are named; the others are by hovering.
+    """Draw all points and a line through those of the front, which have numbers; their names are in the legend.
 
     Args:
         points: name → (first, second), lower being better in both.
@@ -38,13 +38,17 @@ def front_figure(points: Mapping[str, Point], x_title: str, y_title: str) -> go.
     if not points:
         raise ValueError("a front needs at least one point")
     best = front(points)
-    xs, ys = zip(*points.values())
-    front_xs, front_ys = zip(*(points[name] for name in best))
-    marker = {"color": [COLOURS[0] if name in best else INK for name in points], "size": 9}
-    named = [name if name in best else "" for name in points]
-    text = {"text": named, "hovertext": list(points), "textposition": "top right"}
-    traces = [
-        go.Scatter(x=front_xs, y=front_ys, mode="lines", name="front", line={"color": COLOURS[0], "shape": "hv"}),
-        go.Scatter(x=xs, y=ys, mode="markers+text", name="", marker=marker, **text),
-    ]
-    return figure(traces, xaxis_title=x_title, yaxis_title=y_title, showlegend=False, yaxis_type="log")
+    others = [name for name in points if name not in best]
+    line, grey, blue = {"color": COLOURS[0], "shape": "hv"}, {"color": INK, "size": 9}, {"color": COLOURS[0], "size": 9}
+
+    def drawn(names: list[str], **look: object) -> go.Scatter:
+        x, y = [points[name][0] for name in names], [points[name][1] for name in names]
+        return go.Scatter(x=x, y=y, hovertext=names, **look)
+
+    traces = [drawn(best, name="Pareto front", mode="lines", line=line)]
+    for number, name in enumerate(best, 1):  # below and left of a point of the front there is none
+        text = {"text": [str(number)], "textposition": "bottom left"}
+        traces.append(drawn([name], name=f"{number}  {name}", mode="markers+text", marker=blue, **text))
+    traces.append(drawn(others, name="other variants", mode="markers", marker=grey))
+    axes = {"xaxis_title": x_title, "yaxis_title": y_title, "yaxis_tickformat": "~g", "yaxis_type": "log"}
+    return figure(traces, **axes)

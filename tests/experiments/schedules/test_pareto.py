@@ -26,12 +26,16 @@ def test_along_the_front_one_wish_falls_as_the_other_rises(given_points):
         assert any(b[0] <= point[0] and b[1] <= point[1] for b in best), "each is on it, or beaten by one that is"
 
 
-def test_the_figure_names_the_front_and_every_point_by_hovering():
+def test_the_legend_names_the_front_and_hovering_every_point():
     shown = front_figure(POINTS, "distance", "spread")
-    line, marks = shown.data
+    line, *named, others = shown.data
     assert list(line.x) == [1.0, 2.0, 7.0] and list(line.y) == [9.0, 3.0, 1.0]
-    assert list(marks.hovertext) == list(POINTS) and len({*marks.marker.color}) == 2
-    assert [name for name in marks.text if name] == [name for name in POINTS if name in front(POINTS)]
+    assert [trace.name for trace in named] == ["1  quality", "2  both", "3  stability"]
+    assert [(trace.x[0], trace.y[0], trace.hovertext[0]) for trace in named] == [
+        (*POINTS[name], name) for name in front(POINTS)
+    ]
+    assert {trace.textposition for trace in named} == {"bottom left"}, "where no other point can be"
+    assert list(others.hovertext) == ["beaten", "worst"] and others.text is None
     assert (shown.layout.xaxis.title.text, shown.layout.yaxis.title.text) == ("distance", "spread")
     with pytest.raises(ValueError, match="at least one"):
         front_figure({}, "", "")
