@@ -3,9 +3,11 @@
     python benchmarks/variants.py extensions_particles_small -p data=CROPS --seeds 0 1
     python benchmarks/variants.py motion_trace --curves D/loss G/loss G/adversarial D/accuracy
 
-Each trial is one `gannb run` on one thread. What a notebook trains beside its own run (`compared`) it leaves in
-`trials.json`, and that is added too. Processor time is that of training where the notebook says so, else of the whole
-notebook. Trials that are there already are kept; notebooks read these files: do not delete one.
+Each trial is one `gannb run` on one thread. Of a notebook that generates images 40 samples of its best network are kept
+beside the result, in `results/samples/<sweep>/<variant>-<seed>.png`. What a notebook trains beside its own run
+(`compared`) it leaves in `trials.json`, and that is added too. Processor time is that of training where the notebook
+says so, else of the whole notebook. Trials that are there already are kept; notebooks read these files: do not delete
+one.
 """
 
 from __future__ import annotations
@@ -22,16 +24,24 @@ from pathlib import Path
 from typing import Any
 
 import device
+import torch
 
+from gannb.batch import samples
 from gannb.batch.sweep import plan
-from gannb.comparison.results import hardware, keep, result
+from gannb.comparison.results import hardware, keep, result, samples_of
 from gannb.comparison.trials import Comparison, Trial
 from gannb.config.yaml_files import read_yaml
+from gannb.figures.grids import image_grid
 from gannb.metrics.score import Scores
+from gannb.runs.checks import params_of
+from gannb.runs.files import write_bytes
 from gannb.runs.history import History
+from gannb.training.trained import Trained
 
 FILES = {"trials.json": "", "transfer.json": "_transfer"}
 """What a run folder may hold, and what is added to the sweep's name for its results."""
+SHOWN = 40
+"""Samples that are kept of a trial."""
 
 
 def run(notebook: str, trial: plan.Trial, options: dict[str, str], runs: Path) -> tuple[Path, float]:
@@ -70,6 +80,19 @@ def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) 
     else:
         found[""].append(Trial(trial.variant, seed, scores, *cost, paths=paths))
     return {added: trials for added, trials in found.items() if trials}
+
+
+def pictured(folder: Path) -> bytes:
+    """Samples of a run's best network as a PNG, those that `gannb sample` gives first; empty where there are no images.
+
+    Raises:
+        ValueError: no whole checkpoint, or a network that gives NaN or infinity.
+    """
+    if params_of(folder).generates != "images":
+        return b""
+    network = Trained.of(folder).network()
+    images = torch.cat([*samples.batches(network, network.module, SHOWN, seed=0)])
+    return image_grid(images, 10, scale=1).preview
 
 
 def deciding(settings: dict[str, Any]) -> dict[str, Any]:
@@ -115,12 +138,20 @@ def main() -> None:
         and trial.variant in (args.variants or [trial.variant])
     ]
 
-    def measure(trial: plan.Trial) -> dict[str, list[Trial]]:
+    def measure(trial: plan.Trial) -> tuple[dict[str, list[Trial]], bytes]:
         with tempfile.TemporaryDirectory() as runs:
-            return collected(trial, *run(sweep.notebook, trial, options, Path(runs)), args.curves)
+            folder, spent = run(sweep.notebook, trial, options, Path(runs))
+            found, picture = collected(trial, folder, spent, args.curves), b""
+            try:
+                picture = pictured(folder)
+            except ValueError as error:
+                print(f"{trial.variant}, seed {trial.seed}: no samples, {error}", flush=True)
+            return found, picture
 
     with ThreadPoolExecutor(args.jobs) as pool:
-        for trial, found in zip(wanted, pool.map(measure, wanted)):
+        for trial, (found, picture) in zip(wanted, pool.map(measure, wanted)):
+            path = samples_of(name, trial.variant, trial.seed or 0)
+            write_bytes(path, picture) if picture else path.unlink(missing_ok=True)
             for added, trials in found.items():
                 keep(name + added, trials, metric=sweep.score, better=sweep.better, **head)
             print(f"{trial.variant}, seed {trial.seed}: {sum(map(len, found.values()))} kept", flush=True)

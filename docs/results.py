@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gannb.comparison.results import RESULTS, index, result
+from gannb.comparison.results import RESULTS, index, result, samples_of
+from gannb.comparison.trials import Comparison
 from gannb.figures.findings import Finding, findings
 from gannb.tables import Table
 
@@ -20,7 +21,10 @@ HEAD = """# Results
 
 Written by `python docs/results.py` from the files of this folder; do not edit it here. `index.csv` is one table of them
 all. Each file has a head (question, data, command, commit, hardware) and a list of trials: variant, seed, scores.
-Brackets hold 95 % over seeds; Δ is the difference from the first variant, seed by seed."""
+Brackets hold 95 % over seeds; Δ is the difference from the first variant, seed by seed. Samples are of each run's best
+checkpoint, always from the same latents."""
+ALSO = ("last_over_best", "copies")
+"""Scores that are shown beside the deciding one."""
 
 
 def table() -> str:
@@ -42,13 +46,32 @@ def section(name: str) -> str:
         names = list(dict.fromkeys(score for trial in found for score in trial.scores))
         shown = Table(("variant", *names), [(v, *(found.mean(v, n) for n in names)) for v in found.variants])
     elif any(len(found.of(variant)) > 1 for variant in found.variants) and len(found.variants) > 1:
-        shown = found.beside(found.variants[0])
+        shown = _with(found, found.beside(found.variants[0]))
     else:
-        shown = found.table()
+        shown = _with(found, found.table())
     says = f"{head['question']} Data: {head['data']}." if head.get("data") else head["question"]
     better = f"{found.better} is better; " if found.metric and found.better else ""
     where = f"{head.get('hardware') or 'hardware not recorded'}, commit {head.get('commit') or 'not recorded'}"
-    return "\n\n".join([f"## {name}", says, shown.markdown, f"{better}`{head['command']}`, {where}."])
+    measured = f"{better}`{head['command']}`, {where}."
+    return "\n\n".join([f"## {name}", says, shown.markdown, *_samples(name, found), measured])
+
+
+def _with(found: Comparison, table: Table) -> Table:
+    """A table of a row per variant with further scores of the trials, with their intervals."""
+    also = [name for name in ALSO if name != found.metric and any(name in trial.scores for trial in found)]
+    more = found.table(also).rows if also else [()] * len(table)
+    return Table((*table.columns, *also), [(*row, *scores[2:]) for row, scores in zip(table.rows, more)])
+
+
+def _samples(name: str, found: Comparison) -> Iterator[str]:
+    """A table of the samples that are kept: a picture of each variant's first seed, links to those of the others."""
+    rows = []
+    for variant in found.variants:
+        kept = [(t.seed, path) for t in found.of(variant) if (path := samples_of(name, variant, t.seed)).is_file()]
+        links = [f"[{variant}, seed {seed}](samples/{name}/{path.name})" for seed, path in kept]
+        rows += [(variant, f"![samples of {links[0][1:]}", ", ".join(links[1:]) or None)] if links else []
+    if rows:
+        yield Table(("variant", "samples", "other seeds"), rows).markdown
 
 
 def _page_of(finding: Finding) -> str:

@@ -6,8 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+
+from gannb import cli
+from gannb.batch.sweep import plan
+from gannb.comparison.results import result, samples_of
+from gannb.data.particles import load
+from gannb.experiments.particles_sagan.params import ParticlesSagan
+from gannb.experiments.tour.params import Tour
+from gannb.figures.grids import image_grid
+from gannb.metrics.score import Score, Scores
+from gannb.networks import registry
+from gannb.networks.toys import PointGenerator
+from tests.trained_runs import run_of
 
 
 def test_steps_of_networks_that_do_nothing_are_timed(root: Path) -> None:
@@ -55,3 +68,51 @@ def test_what_is_trained_beside_a_run_is_no_other_setting(root: Path, monkeypatc
     deciding = importlib.import_module("variants").deciding
     assert deciding({"lr": 1.0, "compared": ["legacy"]}) == deciding({"lr": 1.0, "compared": []}) == {"lr": 1.0}
     assert deciding({"lr": 2.0}) != deciding({"lr": 1.0})
+
+
+def of_images(runs: Path, **given: object) -> Path:
+    """A run folder with a generator of images, as `gannb run` leaves it."""
+    p = ParticlesSagan(runs=str(runs), network="dcgan", latent_dim=8, ngf=16, **given)
+    run = run_of(p, "G", lambda: registry.generator("dcgan", 8, 16, p.size, p.channels))
+    run.summarise(steps=1, seconds=2.0, **Scores([Score("kid_faed", 0.5)]).as_dict())
+    return run.folder
+
+
+def test_the_samples_of_a_trial_are_those_of_the_command(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    variants = importlib.import_module("variants")
+    folder = of_images(tmp_path / "runs")
+    picture = variants.pictured(folder)
+    assert picture == variants.pictured(folder), "the same latents each time"
+    assert len(image_grid(load(size=32).pixels[: variants.SHOWN], 10, scale=1).preview) <= 30_000, "of particles"
+    assert cli.main(["sample", str(folder), "-n", "40", "--out", str(tmp_path / "samples")]) == 0
+    with np.load(tmp_path / "samples" / "samples.npz") as stored:
+        images = torch.tensor(stored["images"]).permute(0, 3, 1, 2) / 127.5 - 1
+    assert image_grid(images, 10, scale=1).preview == picture
+    points = run_of(Tour(runs=str(tmp_path / "runs")), "G", lambda: PointGenerator(width=64, depth=2))
+    assert variants.pictured(points.folder) == b"", "points are no images"
+
+
+def test_a_sweep_keeps_samples_beside_its_result(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    variants = importlib.import_module("variants")
+    broken = of_images(tmp_path / "broken")
+    monkeypatch.setattr("gannb.comparison.results.RESULTS", tmp_path / "results")
+    folders = {"document": of_images(tmp_path / "runs"), "tuned": broken}
+    (checkpoint,) = (broken / "checkpoints").glob("*.safetensors")
+    checkpoint.unlink()
+    monkeypatch.setattr(variants, "run", lambda notebook, trial, options, runs: (folders[trial.variant], 1.0))
+    monkeypatch.setattr(sys, "argv", ["variants.py", "particles_long", "--seeds", "1", "--variants", *folders])
+    variants.main()
+    assert {(trial.variant, trial.seed) for trial in result("particles_long")} == {("document", 1), ("tuned", 1)}
+    (kept,) = (path for path in (tmp_path / "results" / "samples").rglob("*") if path.is_file())
+    assert kept == samples_of("particles_long", "document", 1) and kept.read_bytes() == variants.pictured(
+        folders["document"]
+    )
+
+
+def test_no_two_variants_of_a_sweep_share_a_picture(root: Path) -> None:
+    for path in (root / "params" / "sweeps").glob("*.yaml"):
+        sweep = plan.read(path)
+        paths = [samples_of(sweep.name, variant, 0) for variant in {trial.variant for trial in sweep.trials}]
+        assert len(paths) == len(set(paths)), path.name

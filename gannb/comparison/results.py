@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -48,6 +49,18 @@ def hardware(device: str | torch.device = "cpu") -> str:
         return f"{found['device']}, {os.cpu_count()} CPU cores"
     threads = found["threads"]
     return f"{found['processor']}, {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)}"
+
+
+def samples_of(name: str, variant: str, seed: int) -> Path:
+    """Where the samples of a trial are kept, as one picture; variants that differ in punctuation alone share it.
+
+    Args:
+        name: of the result.
+        variant: of the trial.
+        seed: of the trial.
+    """
+    plain = re.sub(r"\W+", "-", variant).strip("-")
+    return RESULTS / "samples" / name / f"{plain}-{seed}.png"
 
 
 def keep(name: str, trials: Iterable[Trial], *, metric: str = "", better: str = "", **head: Any) -> Comparison:

@@ -4,10 +4,11 @@ import csv
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from gannb.comparison.results import COLUMNS, RESULTS, index, keep, numbers
+from gannb.comparison.results import COLUMNS, RESULTS, index, keep, numbers, samples_of
 from gannb.comparison.trials import Comparison
 
 NUMBERS = range(COLUMNS.index("value"), COLUMNS.index("seeds"))
@@ -25,7 +26,16 @@ def test_each_result_is_in_the_table() -> None:
     assert {row[0] for row in written()} == files
     page = (RESULTS / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^## (\w+)$", page, flags=re.MULTILINE)) == files
-    assert {path.name for path in RESULTS.iterdir()} == {f"{name}.json" for name in files} | {"index.csv", "README.md"}
+    others = {path.name for path in RESULTS.iterdir()} - {f"{name}.json" for name in files}
+    assert others - {"samples"} == {"index.csv", "README.md"}
+
+
+def test_samples_are_small_and_of_trials_that_are_kept() -> None:
+    trials = {
+        samples_of(path.stem, t.variant, t.seed) for path in RESULTS.glob("*.json") for t in Comparison.read(path)
+    }
+    kept = {path for path in (RESULTS / "samples").rglob("*") if path.is_file()}
+    assert kept <= trials and all(path.stat().st_size <= 150_000 for path in kept)
 
 
 def test_the_table_is_up_to_date() -> None:
@@ -38,12 +48,39 @@ def test_the_table_is_up_to_date() -> None:
                 assert was == is_now, (row, COLUMNS[column], "run `python docs/results.py`")
 
 
-def test_the_page_is_up_to_date(root: Path) -> None:
+@pytest.fixture(scope="module")
+def page(root: Path) -> ModuleType:
+    """The script that writes the page."""
     spec = importlib.util.spec_from_file_location("results_page", root / "docs" / "results.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    here, now = (re.sub(r"[-+]?\d[\d.]*", "#", text) for text in (module.PAGE.read_text("utf-8"), module.page()))
+    return module
+
+
+def test_the_page_is_up_to_date(page: ModuleType) -> None:
+    here, now = (re.sub(r"[-+]?\d[\d.]*", "#", text) for text in (page.PAGE.read_text("utf-8"), page.page()))
     assert here == now, "run `python docs/results.py`"
+
+
+def test_the_page_shows_the_samples_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: ModuleType
+) -> None:
+    monkeypatch.setattr("gannb.comparison.results.RESULTS", tmp_path)
+    head = {"question": "Which?", "command": "here", "metric": "ms"}
+    keep("speed", [numbers("wide, 8×8", seed, ms=2.0 + seed, copies=0.5) for seed in (0, 1, 3)], **head)
+    keep("speed", [numbers("none", ms=3.0)], **head)
+    plain = page.section("speed")
+    assert "samples" not in plain and re.search(r"\| wide, 8×8 \| 3 \|.*\| 0\.5 \[0\.5, 0\.5\] \|", plain)
+    for seed in (1, 3):
+        path = samples_of("speed", "wide, 8×8", seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    found = re.findall(r"(!?)\[(.*?)\]\((.*?)\)", page.section("speed"))
+    assert [(shown, text) for shown, text, _ in found] == [
+        ("!", "samples of wide, 8×8, seed 1"),
+        ("", "wide, 8×8, seed 3"),
+    ]
+    assert all((tmp_path / link).is_file() for _, _, link in found)
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
