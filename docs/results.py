@@ -50,7 +50,7 @@ def section(name: str) -> str:
     else:
         shown = _with(found, found.table())
     says = f"{head['question']} Data: {head['data']}." if head.get("data") else head["question"]
-    better = f"{found.better} is better; " if found.metric and found.better else ""
+    better = f"{found.better}er is better; " if found.metric and found.better else ""
     where = f"{head.get('hardware') or 'hardware not recorded'}, commit {head.get('commit') or 'not recorded'}"
     measured = f"{better}`{head['command']}`, {where}."
     return "\n\n".join([f"## {name}", says, shown.markdown, *_samples(name, found), measured])

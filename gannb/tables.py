@@ -6,6 +6,7 @@ On the ground floor, because parameters, data and scores show themselves as tabl
 from __future__ import annotations
 
 import html
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ def cell_text(value: object) -> str:
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a NumPy or torch scalar
         return cell_text(value.item())
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def unbroken(text: str) -> str:
+    """A cell of numbers alone, such as `3.6 ± 1.0`, on one line; a text with letters may break."""
+    if any(map(str.isalpha, text)):
+        return text
+    return re.sub(r"(?<=\d)-(?=\d)", "\N{NON-BREAKING HYPHEN}", text.replace(" ", "\N{NO-BREAK SPACE}"))
 
 
 class ShownAsTable:
@@ -111,7 +119,7 @@ class Table:
 
         def line(cells: Sequence[str], tag: str) -> str:
             return "".join(
-                f'<{tag} style="text-align:{a}">{html.escape(c).replace(chr(10), "<br>")}</{tag}>'
+                f'<{tag} style="text-align:{a}">{html.escape(unbroken(c)).replace(chr(10), "<br>")}</{tag}>'
                 for c, a in zip(cells, align)
             )
 

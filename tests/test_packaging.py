@@ -8,6 +8,7 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from unicodedata import east_asian_width
 
 import pytest
 import yaml
@@ -193,6 +194,14 @@ def test_the_readme_names_only_what_make_and_gannb_know(root: Path) -> None:
 def test_every_link_in_the_readme_leads_somewhere(root: Path, readme: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (root / readme).read_text(encoding="utf-8"))
     assert links and [link for link in links if not (root / link).exists()] == []
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_no_line_of_code_in_the_readme_scrolls(root: Path, readme: str) -> None:
+    blocks = re.findall(r"^```.*?^```", (root / readme).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    columns = {line: sum(1 + (east_asian_width(sign) in "WF") for sign in line) for line in lines}
+    assert lines and [line for line, wide in columns.items() if wide > 95] == [], "GitHub shows about 95 columns"
 
 
 def said(text: str) -> tuple[list[str], list[str]]:

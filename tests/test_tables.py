@@ -73,3 +73,8 @@ def test_a_folded_table_unfolds_in_a_notebook_and_is_itself_as_text():
     shown = Folded(table, "1 < 2 rows")
     assert repr(shown) == repr(table)
     assert shown._repr_html_() == f"<details><summary>1 &lt; 2 rows</summary>{table._repr_html_()}</details>"
+
+
+def test_numbers_stay_on_one_line_of_a_page():
+    shown = Table(("a", "b", "c"), [("3.6 ± 1.0", "15-30°", "-0.6 of five - or so")])._repr_html_()
+    assert "3.6\xa0±\xa01.0" in shown and "15\N{NON-BREAKING HYPHEN}30°" in shown and "-0.6 of five - or so" in shown

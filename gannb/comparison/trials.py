@@ -293,7 +293,7 @@ class Comparison(ShownAsTable):
             mine, theirs = self._pairs(variant, first)
             test = str(paired(theirs, mine)) if variant != first and len(mine) > 1 else None
             rows.append((variant, len(self.values(variant)), self._interval(variant, self.metric), test))
-        note = f"{self.better} is better; " if self.better else ""
+        note = f"{self.better}er is better; " if self.better else ""
         note += "mean [95 % over seeds]; p of sign flips, seed by seed"
         return Table(("variant", "seeds", self.metric, f"difference from {first}"), rows, note=note)
 

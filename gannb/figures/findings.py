@@ -113,6 +113,7 @@ class Finding:
         title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
         top = 44 + 24 * len(question) + 19 * len(answer)
         drawn.update_layout(height=130 + top + 52 * len(self.variants), font_size=15, showlegend=False)
+        drawn.update_xaxes(title_font_size=14)  # one line of it fits beside the names of the variants
         place = {"yref": "container", "yanchor": "top", "y": 0.98, "pad": {"t": 14}}
         drawn.update_layout(title={"text": title, "font": {"size": 18}} | place)
         drawn.update_layout(margin={"t": top, "b": 80})

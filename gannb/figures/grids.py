@@ -104,7 +104,7 @@ class ImageGrid:
     def __repr__(self) -> str:
         n, height, width, channels = self.pixels.shape
         kind = "grey" if channels == 1 else "colour"
-        what = f"{n} {kind} images {height}×{width}, {self.columns} a row"
+        what = f"{n} {kind} images {height}×{width}, {self.columns} per row"
         return f"{what}: {self.caption}" if self.caption else what
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:

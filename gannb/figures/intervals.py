@@ -84,7 +84,7 @@ def difference_figure(
     """
     apart = {v: comparison.difference(v, over, name) for v in comparison.variants if v not in (over, *without)}
     said = x_title or long_name(name or comparison.metric)
-    return interval_figure(apart, f"{said}<br>difference from {over}; bars: 95 % over seeds", level=0.0, scale=scale)
+    return interval_figure(apart, f'{said}<br>difference from "{over}"; bars: 95 % over seeds', level=0.0, scale=scale)
 
 
 def _by_error(score: Score) -> tuple[float, float]:

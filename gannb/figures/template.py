@@ -22,6 +22,7 @@ OTHERS = (*COLOURS[2:], *COLOURS[:2])  # of series that are neither: blue and or
 MEANING = {
     "real": REAL, "D/real": REAL, "D/loss": REAL, "generated": GENERATED, "D/fake": GENERATED, "G/loss": GENERATED,
     "document": COLOURS[5], "fixed": INK, "learned": COLOURS[3], "tuned": COLOURS[3], "adaptive": COLOURS[2],
+    "raw features": REAL,
 }  # fmt: skip
 """The colour of what has the same one in every figure; all else takes one of `OTHERS`."""
 

@@ -20,8 +20,9 @@ NAMES = {
     "particle_number": "number of particles, Wasserstein distance",
     "particle_radius": "radius of particles, Wasserstein distance, pixels",
     "particle_brightness": "brightness of particles, Wasserstein distance, grey levels",
-    "last_over_best": "last distance over the best", "missing_classes": "classes that are missing",
-    "alarms_per_1000_steps": "alarms per 1,000 steps", "lpips_diversity": "diversity by LPIPS",
+    "last_over_best": "distance at the last checkpoint over that at the best",
+    "missing_classes": "classes that are missing", "alarms_per_1000_steps": "alarms per 1,000 steps",
+    "lpips_diversity": "diversity by LPIPS",
 }  # fmt: skip
 """Scores by their whole name; others are put together from `PARTS`."""
 

@@ -190,7 +190,7 @@ class Scores(ShownAsTable, Mapping[str, Score]):
         return Scores(merged.values(), self.notes + other.notes)
 
     def table(self) -> Table:
-        """One row per score that is available; the others are named below it with their reasons."""
+        """One row per score that is available, without empty columns; the others are named below it."""
         available = [score for score in self.values() if score.available]
         protocol = ("n_real", "n_fake", "split", "features")
         rows = [(score.name, score.text, score.floor, *map(score.protocol.get, protocol)) for score in available]
@@ -200,6 +200,8 @@ class Scores(ShownAsTable, Mapping[str, Score]):
             if score.reason is not None:
                 reasons.setdefault(score.reason, []).append(score.name)
         unavailable = [f"unavailable: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
+        told = [i for i in range(len(columns)) if i < 2 or any(row[i] is not None for row in rows)]
+        columns, rows = tuple(columns[i] for i in told), [tuple(row[i] for i in told) for row in rows]
         return Table(columns, rows, note="\n".join([*self.notes, *unavailable]))
 
     def _repr_html_(self) -> str:

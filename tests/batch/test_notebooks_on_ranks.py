@@ -19,7 +19,7 @@ import pytest
 from gannb.batch.papermill import EXECUTED, Outcome
 from gannb.batch.ranks import execute
 from tests.browser import notebook
-from tests.docs.pages import blocks
+from tests.docs.pages import blocks, joined
 from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(300)
@@ -132,7 +132,7 @@ def test_plain_torchrun_and_papermill(straight: tuple[Path, Outcome], tmp_path: 
 def agents(page: str, folder: Path, values: str) -> list[subprocess.Popen]:
     """The first command of a page on two machines, which are two agents here, one rank each."""
     command = next(b.code for b in blocks(page) if b.language == "sh" and b.code.startswith("torchrun"))
-    words = shlex.split(command)[1:]
+    words = shlex.split(joined(command))[1:]
     words = [word.replace("HOST:29400", f"127.0.0.1:{free_port()}").replace("node=4", "node=1") for word in words]
     words[-1] = f"exec {sys.executable} -m papermill {folder / 'spots.ipynb'} out-$RANK.ipynb {values}"
     torchrun = [sys.executable, "-m", "torch.distributed.run", *words]

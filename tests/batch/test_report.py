@@ -174,7 +174,7 @@ def test_runs_are_compared_and_a_sweep_has_a_page(runs: list[Path], tmp_path: Pa
     assert "lr=0.1" in page and "lr=0.2" in page and "D/loss over time" in page and "better" not in page
     sweep = (tmp_path / "report" / "sweep-rates.html").read_text()
     assert "Failed trials" in sweep and "no image" in sweep
-    assert "low is better" in sweep and runs[0].name in sweep and runs[1].name not in sweep, "one trial is done"
+    assert "lower is better" in sweep and runs[0].name in sweep and runs[1].name not in sweep, "one trial is done"
 
 
 def test_many_runs_stay_below_the_limit_of_a_page(runs: list[Path], tmp_path: Path, monkeypatch) -> None:

@@ -180,7 +180,7 @@ def test_a_test_pairs_seeds_and_leaves_alone_what_has_no_pair() -> None:
     assert [row[1] for row in rows] == [2, 3, 1, 0]
     assert rows[0][3] is None and rows[1][3].startswith("0.8 [") and "2 pairs cannot" in rows[1][3]
     assert rows[2][2] == "1 (1 run)" and rows[2][3] is None and rows[3][2] is None
-    assert found.tested().note.startswith("high is better")
+    assert found.tested().note.startswith("higher is better")
 
 
 KEPT = [path for path in sorted(RESULTS.glob("*.json")) if '"trials": [' in path.read_text(encoding="utf-8")]

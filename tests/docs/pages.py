@@ -48,3 +48,8 @@ def python(home: Path, *argv: str) -> subprocess.CompletedProcess:
     environment = {k: v for k, v in os.environ.items() if k != "GANNB_RUNS"} | {"PYTHONPATH": str(home)}
     command = [sys.executable, *argv]
     return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def joined(code: str) -> str:
+    """Shell commands, each on one line, as the shell reads them."""
+    return code.replace("\\\n", "")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gannb import cli
-from tests.docs.pages import blocks
+from tests.docs.pages import blocks, joined
 
 TOOLS = ("gannb", "torchrun", "dask", "papermill")
 
@@ -59,7 +59,7 @@ def containers(page: str) -> list[dict]:
 
 
 def test_every_command_is_one_that_its_tool_takes(page: str, containers: list[dict]) -> None:
-    lines = [line for block in blocks(page) if block.language == "sh" for line in block.code.splitlines()]
+    lines = [line for block in blocks(page) if block.language == "sh" for line in joined(block.code).splitlines()]
     lines = [line for line in lines if not re.match(r"#|HOST=|pip ", line)]
     found = [tool for line in lines for tool in checked(shlex.split(line))]
     found += [tool for container in containers for tool in checked(container["command"])]

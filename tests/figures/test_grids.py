@@ -51,7 +51,7 @@ def test_values_outside_are_clipped_and_broken_images_counted():
 def test_the_notebook_gets_a_png_with_a_text_and_no_html():
     data, extra = image_grid(torch.zeros(4, 1, 64, 64), columns=2, caption="real")._repr_mimebundle_()
     assert set(data) == {"image/png", "text/plain"}
-    assert data["text/plain"] == "4 grey images 64×64, 2 a row: real"
+    assert data["text/plain"] == "4 grey images 64×64, 2 per row: real"
     assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (
         extra["image/png"]["width"],
         extra["image/png"]["height"],

@@ -64,6 +64,12 @@ def test_table_shows_protocol_and_groups_reasons(scores):
     assert "<table>" in html and "unavailable: fid, kid (no weights)" in html
 
 
+def test_a_table_has_no_empty_columns():
+    assert list(Scores([Score("ratio", 0.75)]).table().columns) == ["score", "value"]
+    both = Scores([Score("ratio", 0.75), Score("kid", 0.1, floor=0.0)])
+    assert list(both.table().columns) == ["score", "value", "floor"]
+
+
 def test_unknown_name_names_the_nearest(scores):
     with pytest.raises(AttributeError, match="faed"):
         _ = scores.fead

@@ -1,6 +1,7 @@
 """Trained numbers beside a stored reference: as it is, too far off, no reference for other parameters."""
 
 import pytest
+import torch
 
 from gannb.metrics.score import Score, Scores
 from gannb.runs import reference
@@ -42,3 +43,15 @@ def test_not_finite_is_never_as_in_the_reference(run):
     Trained("a table", run, {"loss": 1.0})
     store(run.folder, "toy", run.params.hash)
     assert "nan" in repr(Trained("a table", run, {"loss": float("nan")}))
+
+
+def test_a_fingerprint_is_compared_exactly_on_the_same_kind_of_machine_alone(run, monkeypatch):
+    Trained("weights", run, {"weights": "ab12", "norm": 1.0})
+    store(run.folder, "toy", run.params.hash)
+    same = "weights: as in the reference, exactly on its kind of machine"
+    assert repr(Trained("weights", run, {"weights": "ab12"})) == same
+    changed = Trained("weights", run, {"weights": "cd34", "norm": 1.01}, within=0.02)
+    differs = "weights: cd34, the reference is ab12, from the same kind of machine"
+    assert repr(changed) == f"{differs}\nnorm: as in the reference, within 2%"
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX9")
+    assert repr(changed) == f"{same}\nnorm: as in the reference, within 2%"

@@ -129,10 +129,10 @@ class Faces(ShownAsTable):
     def table(self) -> Table:
         """Where they come from, how many, and how far the heads are turned."""
         _, images = self.identity.unique(return_counts=True)
-        yaw = self.pose[:, 0]
+        yaw, each = self.pose[:, 0], " to ".join(map(str, sorted({int(images.min()), int(images.max())})))
         rows = [
             ("source", self.source or "–"),
-            ("faces", f"{len(self)} of {len(images)} identities, {images.min()} to {images.max()} each"),
+            ("faces", f"{len(self)} of {len(images)} identities, {each} each"),
             ("features", f"[{len(self)}, {self.features.shape[1]}]"),
             ("yaw", f"{yaw.min():.0f}° to {yaw.max():.0f}°, {(self.yaw < FRONTAL).sum()} below {FRONTAL:g}°"),
         ]

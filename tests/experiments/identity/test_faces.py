@@ -56,5 +56,5 @@ def test_no_target_at_all_is_said() -> None:
 
 def test_faces_show_themselves() -> None:
     text = repr(synthesise(4, 5, seed=0))
-    assert "20 of 4 identities, 5 to 5 each" in text and "8 pose directions of 512" in text
+    assert "20 of 4 identities, 5 each" in text and "8 pose directions of 512" in text
     assert "<table>" in synthesise(4, 5, seed=0)._repr_html_()
