@@ -44,10 +44,15 @@ def section(name: str, source: Document) -> str:
     """One document: its readings, then its claims."""
     coded = [(f'<a id="{code}"></a>{code}', reading) for code, reading in source.readings.items()]  # for links
     readings = Table(("code", "reading followed, and why"), coded)
-    rows = [(f"`{c.id}`", c.section, c.says, expected(c), "; ".join(_remarks(c))) for c in source.claims.values()]
-    claims = Table(("claim", "section", "the document says", "expects", "remarks"), rows)
+    rows = [(_small(f"`{c.id}`", c.section), _small(c.says, *_remarks(c)), expected(c)) for c in source.claims.values()]
+    claims = Table(("claim and section", "the document says", "expects"), rows)
     head = f"## {name}\n\n*{source.title}*: {source.about}. [What it says, and what was measured](documents/{name}.md)."
     return "\n\n".join([head, *[readings.markdown] * bool(source.readings), claims.markdown])
+
+
+def _small(text: str, *below: str) -> str:
+    """A cell with remarks below its text: a page has no room for more columns."""
+    return "<br>".join([text, *([f"<sub>{'; '.join(below)}</sub>"] if any(below) else [])])
 
 
 def _remarks(claim: Claim) -> list[str]:

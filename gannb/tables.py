@@ -102,7 +102,8 @@ class Table:
     @property
     def markdown(self) -> str:
         """The rows as a Markdown table, without caption and note."""
-        head, *body = (f"| {' | '.join(line)} |" for line in self._texts())
+        escaped = ([text.replace("|", "\\|") for text in line] for line in self._texts())
+        head, *body = (f"| {' | '.join(line)} |" for line in escaped)
         return "\n".join([head, "|---" * len(self.columns) + "|", *body])
 
     def __repr__(self) -> str:

@@ -78,3 +78,7 @@ def test_a_folded_table_unfolds_in_a_notebook_and_is_itself_as_text():
 def test_numbers_stay_on_one_line_of_a_page():
     shown = Table(("a", "b", "c"), [("3.6 ± 1.0", "15-30°", "-0.6 of five - or so")])._repr_html_()
     assert "3.6\xa0±\xa01.0" in shown and "15\N{NON-BREAKING HYPHEN}30°" in shown and "-0.6 of five - or so" in shown
+
+
+def test_a_bar_in_a_cell_of_markdown_ends_no_cell():
+    assert Table(("a",), [("mean |x|",)]).markdown.splitlines()[-1] == "| mean \\|x\\| |"
