@@ -179,6 +179,7 @@ function numberRow(number, send, explain) {
 
 // ---- charts ------------------------------------------------------------------------------------------------
 
+const ROUNDING = 1e-6; // of values of order 1 in single precision, as in figures/template.py
 const MARKS = { move: "--said", rollback: "--warn", alarm: "--bad", resume: "--good" };
 
 /** The range of a y axis: never so narrow that noise fills it. */
@@ -188,8 +189,13 @@ function yRange(low, high, log, bounded) {
   if (log) return [low / 1.3, high * 1.3];
   const middle = (low + high) / 2;
   const size = Math.max(Math.abs(low), Math.abs(high));
-  const half = size < 1e-9 ? 1 : Math.max(0.55 * (high - low), 0.1 * size);
+  const half = size < ROUNDING ? 1 : Math.max(0.55 * (high - low), 0.1 * size);
   return [low >= 0 ? Math.max(0, middle - half) : middle - half, middle + half];
+}
+
+/** Whether a y axis is logarithmic. */
+function spansDecades(low, high) {
+  return low > 0 && high > ROUNDING && high / low > 100;
 }
 
 /** The nearest mark within a few pixels of a position. */
@@ -270,7 +276,7 @@ function chart(title, says, view, { xTitle = "step", bounded = false, share } = 
     const [x = [], ...values] = tables.length ? uPlot.join(tables) : [];
     const finite = values.flat().filter((v) => v != null);
     [low, high] = [Math.min(...finite), Math.max(...finite)];
-    const logarithmic = !bounded && !share && low > 0 && high / low > 100;
+    const logarithmic = !bounded && !share && spansDecades(low, high);
     unit = bounded && low >= 0 && high <= 1;
     kept = [x, ...values].map((all, i) => (i ? { values: all, last: lines[i - 1].last } : all));
     const now = [logarithmic, x.length < 2, ...lines.map((line) => line.name)].join();
