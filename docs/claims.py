@@ -44,7 +44,10 @@ def section(name: str, source: Document) -> str:
     """One document: its readings, then its claims."""
     coded = [(f'<a id="{code}"></a>{code}', reading) for code, reading in source.readings.items()]  # for links
     readings = Table(("code", "reading followed, and why"), coded)
-    rows = [(_small(f"`{c.id}`", c.section), _small(c.says, *_remarks(c)), expected(c)) for c in source.claims.values()]
+    rows = [
+        (_small(f"`{c.id}`", c.section), _small(c.says, *_remarks(c)), expected(c.expect))
+        for c in source.claims.values()
+    ]
     claims = Table(("claim and section", "the document says", "expects"), rows)
     head = f"## {name}\n\n*{source.title}*: {source.about}. [What it says, and what was measured](documents/{name}.md)."
     return "\n\n".join([head, *[readings.markdown] * bool(source.readings), claims.markdown])

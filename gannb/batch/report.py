@@ -29,14 +29,14 @@ from gannb.batch.papermill import EXECUTED
 from gannb.config.yaml_files import read_yaml
 from gannb.metrics.long_names import long_name
 from gannb.runs import verdicts
-from gannb.runs.claims import NOT_TESTED
+from gannb.runs.claims import NOT_TESTED, expected
 from gannb.runs.files import WriteError, read_lines, write_bytes, write_text
 from gannb.runs.history import History
 from gannb.runs.verdicts import read_claims
 
 SITE = Path(__file__).parent / "site"
 TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(SITE), autoescape=True)
-TEMPLATES.filters["long_name"] = long_name
+TEMPLATES.filters |= {"long_name": long_name, "expected": expected}
 RUNS_A_PAGE = 250
 """Runs that a page lists, so that it stays below 400 kB."""
 

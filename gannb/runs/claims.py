@@ -151,7 +151,7 @@ def _expectation(expect: dict[str, Any]) -> tuple[Callable[[float], bool], str]:
         case {"at_least": bound}:
             return lambda value: value >= bound, f"≥ {bound:g}"
         case {"between": [low, high]}:
-            return lambda value: low <= value <= high, f"{low:g} … {high:g}"
+            return lambda value: low <= value <= high, f"between {low:g} and {high:g}"
         case {"equals": target, "within": tolerance}:
             return lambda value: abs(value - target) <= tolerance, f"{target:g} ± {tolerance:g}"
         case {"equals": target}:
@@ -168,9 +168,9 @@ def holds(value: float, expect: dict[str, Any]) -> bool:
     return bool(math.isfinite(value)) and _expectation(expect)[0](value)
 
 
-def expected(claim: Claim) -> str:
+def expected(expect: dict[str, Any]) -> str:
     """What a claim expects, as text; empty for one that no check can decide."""
-    return _expectation(claim.expect)[1] if claim.expect else ""
+    return _expectation(expect)[1] if expect else ""
 
 
 def verdict(values: Sequence[float], expect: dict[str, Any]) -> str:
@@ -274,7 +274,7 @@ class Ledger(ShownAsTable):
         """One row per claim, or per claim of `only`, in that order."""
         found = {entry.claim.id: entry for entry in self.all()}
         rows = [
-            (e.claim.id, e.claim.says, expected(e.claim), e.measured or e.reason, e.verdict, e.evidence)
+            (e.claim.id, e.claim.says, expected(e.claim.expect), e.measured or e.reason, e.verdict, e.evidence)
             for e in (found[self[claim].id] for claim in only or found)
         ]
         bases = [entry.based_on for entry in found.values()]

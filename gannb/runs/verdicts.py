@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gannb.runs.claims import BEFORE, NOT_TESTED, THIS_RUN, VERDICTS, claims, untested
+from gannb.runs.claims import BEFORE, NOT_TESTED, THIS_RUN, VERDICTS, claims, expected, untested
 from gannb.runs.locations import documents
 from gannb.tables import Table
 
@@ -80,6 +80,7 @@ def read_claims(folder: Path) -> list[Row]:
         for row in rows:
             if not all(isinstance(row[name], str) for name in TEXTS):
                 raise TypeError("not text")
+            expected(row.get("expect", {}))  # raises where it is none
         return [row if row["verdict"] in VERDICTS else row | {"verdict": NOT_TESTED} for row in rows]  # older words
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"claims.json is no ledger ({error})") from error

@@ -229,6 +229,12 @@ def test_a_damaged_run_is_a_line_and_the_others_are_shown(
     assert "Errno" not in shown
 
 
+def test_a_claim_says_in_words_what_it_expects(runs: list[Path], tmp_path: Path) -> None:
+    for expect, said in (({"between": [0.5, 0.8]}, "between 0.5 and 0.8"), ({"nearly": 1}, "claims.json is no ledger")):
+        (runs[1] / "claims.json").write_text(json.dumps([claim("P1", "reproduced", "0.6") | {"expect": expect}]))
+        assert said in write(runs, tmp_path / "report").read_text()
+
+
 def test_a_damaged_sweep_is_a_line(runs: list[Path], tmp_path: Path) -> None:
     sweeps = tmp_path / "runs" / "sweeps"
     sweeps.mkdir()
