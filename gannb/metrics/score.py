@@ -201,8 +201,8 @@ class Scores(ShownAsTable, Mapping[str, Score]):
                 reasons.setdefault(score.reason, []).append(score.name)
         unavailable = [f"unavailable: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
         filled = [i for i in range(len(columns)) if i < 2 or any(row[i] is not None for row in rows)]
-        columns, rows = tuple(columns[i] for i in filled), [tuple(row[i] for i in filled) for row in rows]
-        return Table(columns, rows, note="\n".join([*self.notes, *unavailable]))
+        rows = [tuple(row[i] for i in filled) for row in rows]
+        return Table(tuple(columns[i] for i in filled), rows, note="\n".join([*self.notes, *unavailable]))
 
     def _repr_html_(self) -> str:
         """The table, with the names in words: a page has room for them."""

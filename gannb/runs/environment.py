@@ -42,11 +42,13 @@ def prepare(device: str = "auto", threads: int = 0, deterministic: bool = False)
 
 def describe(device: torch.device) -> dict[str, Any]:
     """Versions, device and threads, as JSON; no paths, no host name."""
+    cpu = _cpuinfo()
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "processor": _processor(),
+        "processor": cpu.get("model name") or platform.processor() or platform.machine(),
+        "family": ", ".join(cpu.get(name, "") for name in ("cpu family", "model", "stepping")),
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "ranks": int(os.environ.get("WORLD_SIZE", 1)),
@@ -73,10 +75,10 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _processor() -> str:
+def _cpuinfo() -> dict[str, str]:
+    """What Linux says of the last processor; virtual machines of several generations may share a model name."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+            return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in file)}
     except OSError:  # not Linux
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
+        return {}

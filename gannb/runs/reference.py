@@ -20,7 +20,7 @@ from gannb.runs.files import write_yaml
 from gannb.runs.folder import Run
 
 FOLDER = HOME / "tests" / "notebooks" / "references"
-KIND = (*environment.COMPARED, "processor")
+KIND = (*environment.COMPARED, "processor", "family")
 """What must be equal for a fingerprint to be equal."""
 
 
