@@ -15,13 +15,13 @@ LAST = ("moved", "mixed", "seconds", "memory")
 """Of the machine and of the optimiser: shown if there is room."""
 EXPLAINED = {
     "loss": "of each player on its batch",
-    "discriminator": "mean output on real x, generated G(z)",
-    "accuracy": "share of the batch that D tells apart",
+    "discriminator": "mean of the batch",
+    "accuracy": "share that D tells apart",
     "gradient norm": "L2, before clipping",
-    "diversity_share": "spread of generated over real",
+    "diversity_share": "generated over real",
     "diversity": "spread of generated samples",
-    "moved": "relative change of weights per step",
-    "slope": "norm of D's gradient between x and G(z)",
+    "moved": "relative change per step",
+    "slope": "of D, between x and G(z)",
     "penalty": "gradient penalty, unweighted",
     "W": "Wasserstein estimate",
     "sign_real": "mean sign of D(x)",
@@ -30,7 +30,7 @@ EXPLAINED = {
     "memory": "bytes",
     "turns": "per step",
 }
-"""What the usual charts show, with the unit; an experiment's `measures` say it of its own."""
+"""What the usual charts show, with the unit, in a few words; an experiment's `measures` say it of its own."""
 BOUNDED = ("discriminator", "accuracy", "share_near", "harmed")
 """Charts whose axis goes from 0 to 1, as long as their values do."""
 

@@ -290,7 +290,11 @@ function chart(title, says, view, { xTitle = "step", bounded = false, share } = 
     element.setAttribute("aria-label", `${title}: ${lines.map((line) => `${line.name} ${line.last}`).join(", ")}`);
   };
   const redraw = () => plot?.setData(plot.data);
-  return { element, draw, redraw };
+  const remove = () => {
+    plot?.destroy();
+    element.remove();
+  };
+  return { element, draw, redraw, remove };
 }
 
 /** All charts of a run: marks, zoom and pointer are one for all. */
@@ -322,6 +326,11 @@ function chartPanel(model) {
     const paths = frame.paths.filter(({ name }) => scales.has(name)).map((path) => upToNow(path, frame));
     if (paths.length) show("numbers", "moved so far, share of the slider", { share }, paths, frame.step);
     for (const { title, says: explained, bounded, lines } of frame.charts) show(title, explained, { bounded }, lines, frame.step);
+    for (const [title, one] of charts) {
+      if (title === "numbers" || frame.charts.some((sent) => sent.title === title)) continue;
+      one.remove(); // it gave way to another, and would stand still
+      charts.delete(title);
+    }
   };
   const upToNow = (path, { step }) => {
     const x = floats(path.x), y = floats(path.y);

@@ -30,6 +30,8 @@ WRITTEN = """canvas => {  // how light the text on its axes is, 0 to 255
   }
   return text.sort((a, b) => a - b)[text.length >> 1] ?? 128;
 }"""
+CUT = """panel => [...panel.querySelectorAll(".gannb-name, figcaption")]
+    .filter(element => element.scrollWidth > element.clientWidth).map(element => element.innerText)"""
 PIXELS = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
     .reduce((count, value, i) => count + (i % 4 === 3 && value > 0), 0)"""  # that are drawn
 
@@ -165,6 +167,7 @@ def test_run_all_shows_everything(session):
     before = session.field("noise").input_value()
     until(lambda: session.field("noise").input_value() != before)  # its schedule moves it
     assert "exponential" in session.row("noise").inner_text()
+    assert session.panel.evaluate(CUT) == []
     session.shot("light")
 
 

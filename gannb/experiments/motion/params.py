@@ -21,7 +21,7 @@ class Motion(Experiment):
     measures: ClassVar[dict[str, str]] = {
         "reconstruction": "distance to the real motion", "physics": "bone lengths and joint limits",
         "fgd": "Fréchet gesture distance, held out", "recent": "mean of the last losses",
-        "W_train": "Wasserstein estimate, training clips", "W_held_out": "the same, held-out clips",
+        "W_train": "Wasserstein, training clips", "W_held_out": "the same, held-out clips",
     }  # fmt: skip
 
     data: str = _data(

@@ -54,7 +54,7 @@ class Laboratory(Experiment):
 
     name: ClassVar[str] = "laboratory"
     measures: ClassVar[dict[str, str]] = {
-        "W_train": "Wasserstein estimate, training points",
+        "W_train": "Wasserstein, training points",
         "W_held_out": "the same, held-out points",
     }
 

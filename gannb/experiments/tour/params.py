@@ -16,7 +16,7 @@ class Tour(Experiment):
     name: ClassVar[str] = "tour"
     generates: ClassVar[str] = "points"
     measures: ClassVar[dict[str, str]] = {
-        "modes_found": "modes with at least 20 points near them",
+        "modes_found": "with at least 20 points near",
         "share_near": "share of points near a mode",
     }
 
