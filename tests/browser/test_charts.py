@@ -1,4 +1,4 @@
-"""The live view's charts in a page without a kernel: which there are, and the ranges of their y axes."""
+"""The live view in a page without a kernel: which charts there are, the ranges of their axes, their colours."""
 
 from pathlib import Path
 
@@ -7,17 +7,43 @@ import pytest
 import gannb.widgets
 
 HERE = Path(gannb.widgets.__file__).parent
+GIVEN = """
+const values = value => new DataView(Float32Array.of(value, value + 1).buffer);
+const lines = [{ name: "D", x: values(1), y: values(3), last: "4" }];
+const charts = titles => titles.map(title => ({ title, says: "", bounded: false, lines }));
+const stopped = {
+  state: "stopped", running: false, answered: true, notice: "", limit: 0, step: 2, target: 9, epoch: 1, seconds: 1,
+  rate: 0, left: null, numbers: [], checkpoints: [], messages: [], refused: {}, marks: [], paths: [],
+};
+"""
 SHOWN = """sent => {
   const panel = chartPanel({ get: name => (name === "colours" ? ["#3d85c6"] : []) });
-  const values = value => new DataView(Float32Array.of(value, value + 1).buffer);
-  const lines = [{ name: "D", x: values(1), y: values(3), last: "4" }];
   document.body.append(panel.element);
-  for (const titles of sent) {
-    const charts = titles.map(title => ({ title, says: "", bounded: false, lines }));
-    panel.update({ marks: [], paths: [], step: 2, charts });
-  }
+  for (const titles of sent) panel.update({ ...stopped, charts: charts(titles) });
   return [...panel.element.querySelectorAll("figure b")].map(title => title.innerText);
 }"""
+STANDING = """() => {
+  const profile = { title: "by angle", x_title: "degrees", lines };
+  const state = {
+    numbers: [], colours: ["#3d85c6"],
+    frame: { ...stopped, charts: charts(["loss"]) }, picture: { label: "step 2", profile },
+  };
+  const el = document.body.appendChild(document.createElement("div"));
+  globalThis.panel.render({ model: { get: name => state[name], on() {}, off() {}, send() {} }, el });
+}"""
+TEXTS = """() => [...document.querySelectorAll(".gannb-live canvas")].map(canvas => {  // how light, 0 to 255
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const text = [];
+  for (let i = 0; i < data.length; i += 4) {
+    const [red, green, blue, alpha] = data.slice(i, i + 4);
+    if (alpha > 100 && Math.max(red, green, blue) - Math.min(red, green, blue) < 16) text.push(green);
+  }
+  return text.sort((a, b) => a - b)[text.length >> 1];
+})"""
+THEMES = """
+body { --jp-ui-font-color2: rgb(0, 0, 0); }
+body[data-jp-theme-name="Dark"] { --jp-ui-font-color2: rgb(255, 255, 255); }
+"""
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +54,19 @@ def page(browser):
     for name in ("uplot/uPlot.iife.min.js", "panel.js"):
         source = (HERE / name).read_text(encoding="utf-8")
         page.add_script_tag(content=source.replace("export default", "globalThis.panel ="))
+    page.add_script_tag(content=GIVEN)
+    page.add_style_tag(content=(HERE / "panel.css").read_text(encoding="utf-8") + THEMES)
     yield page
     page.close()
+
+
+def test_what_stands_takes_the_colours_of_a_new_theme(page):
+    """A run that trains no more sends nothing that would draw its charts and its picture again."""
+    page.evaluate(STANDING)
+    for theme, expected in (("Light", [0, 0]), ("Dark", [255, 255]), ("Light", [0, 0])):
+        page.evaluate("theme => document.body.dataset.jpThemeName = theme", theme)
+        page.wait_for_timeout(300)
+        assert page.evaluate(TEXTS) == expected
 
 
 def test_a_chart_that_gave_way_to_another_is_gone(page):

@@ -21,15 +21,6 @@ FOREVER = 100_000
 SUBSHELLS = "@jupyterlab/apputils-extension:kernels-settings"
 THEME = "@jupyterlab/apputils-extension:themes"
 CONTRAST = 4.5  # WCAG 2.1 AA, for text
-WRITTEN = """canvas => {  // how light the text on its axes is, 0 to 255
-  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  const text = [];
-  for (let i = 0; i < data.length; i += 4) {
-    const [red, green, blue, alpha] = data.slice(i, i + 4);
-    if (alpha > 100 && Math.max(red, green, blue) - Math.min(red, green, blue) < 16) text.push(green);
-  }
-  return text.sort((a, b) => a - b)[text.length >> 1] ?? 128;
-}"""
 CUT = """panel => [...panel.querySelectorAll(".gannb-name, figcaption")]
     .filter(element => element.scrollWidth > element.clientWidth).map(element => element.innerText)"""
 PIXELS = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
@@ -451,20 +442,6 @@ def test_stop_and_replay_without_a_browser(session, tmp_path, capsys):
     assert place["trainer"].step == session.events(kind="stop")[-1]["step"]
     ended = Checkpoint.read(session.folder / "checkpoints" / f"step-{place['trainer'].step:08d}.safetensors")
     assert digest(ended.tensors) == place["trainer"].weights(), "the replay is not bit-equal"
-
-
-def test_what_stands_takes_the_colours_of_a_new_theme(session):
-    """A run that trains no more sends nothing that would draw its charts again."""
-    if session.button("Stop").is_enabled():
-        session.button("Stop").click()
-    session.state("stopped")
-    canvas = session.panel.get_by_role("img", name=re.compile("^loss: ")).locator("canvas")
-    session.panel.scroll_into_view_if_needed()
-    for theme, as_expected in (("Dark", lambda light: light > 150), ("Light", lambda light: light < 105)):
-        session.page.keyboard.press("Escape")
-        session.menu("Settings", "Theme", f"JupyterLab {theme}")
-        until(lambda fits=as_expected: fits(canvas.evaluate(WRITTEN)), 10, seen=lambda: canvas.evaluate(WRITTEN))
-        session.shot(f"stands-{theme}")
 
 
 def test_nothing_went_wrong_in_the_page(session):
