@@ -182,11 +182,17 @@ function numberRow(number, send, explain) {
 const ROUNDING = 1e-6; // of values of order 1 in single precision, as in figures/template.py
 const MARKS = { move: "--said", rollback: "--warn", alarm: "--bad", resume: "--good" };
 
+/** A positive number rounded down or up to one digit. */
+function oneDigit(value, round) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return Number((round(value / power) * power).toPrecision(1));
+}
+
 /** The range of a y axis: never so narrow that noise fills it. */
 function yRange(low, high, log, bounded) {
   if (!(low <= high)) return [0, 1];
   if (bounded) return [0, 1];
-  if (log) return [low / 1.3, high * 1.3];
+  if (log) return [oneDigit(low, Math.floor), oneDigit(high, Math.ceil)]; // where the ticks are
   const middle = (low + high) / 2;
   const size = Math.max(Math.abs(low), Math.abs(high));
   const half = size < ROUNDING ? 1 : Math.max(0.55 * (high - low), 0.1 * size);

@@ -83,6 +83,10 @@ def test_rounding_does_not_fill_an_axis(page, low, high, shown):
     assert found == pytest.approx(shown, rel=1e-4, abs=1e-6)
 
 
+def test_a_logarithmic_axis_begins_and_ends_at_a_tick(page):
+    assert page.evaluate("yRange(0.19, 28, true, false)") == [0.1, 30]
+
+
 def test_rounding_is_not_drawn_over_decades(page):
     decades = page.evaluate("[[1e-10, 3e-7], [1e-7, 0.1], [0.01, 0.5], [0, 1]].map(ends => spansDecades(...ends))")
     assert decades == [False, True, False, False]

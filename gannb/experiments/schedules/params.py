@@ -87,6 +87,7 @@ class Schedules(ImageProperties, Experiment):
     """Parameters of `03_schedules`."""
 
     name: ClassVar[str] = "schedules"
+    measures: ClassVar[dict[str, str]] = {"distance": "Fréchet, to test images"}
     generates: ClassVar[str] = "images"
 
     data: str = _data("digits", "digits | rendered | cifar10 | celeba | lsun, or a folder or .npz", source=DATA)
