@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from gannb.batch.html_export import Aside, figure
 from gannb.comparison.catalogue import Catalogue
+from gannb.metrics.long_names import long_name
 from gannb.runs.files import WriteError
 from gannb.runs.locations import is_name
 from gannb.tables import Table
@@ -137,8 +138,9 @@ def of_runs(
         page.tables["Branches"] = branches
     for measured, every in kept.several_series(_drawn(kept), points=100).items():
         series = dict(list(every.items())[:CURVES])
-        drawn = json.loads(curves(series, y_title=measured).to_json())
-        page.figures[measured] = Markup(figure(drawn, Aside(out, page.page.removesuffix(".html"), len(page.figures))))
+        words = measured if "/" in measured else long_name(measured)
+        drawn = json.loads(curves(series, y_title=words).to_json())
+        page.figures[words] = Markup(figure(drawn, Aside(out, page.page.removesuffix(".html"), len(page.figures))))
     return page
 
 

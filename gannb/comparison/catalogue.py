@@ -171,7 +171,8 @@ class Catalogue(ShownAsTable):
         """
         found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {name: {} for name in names}
         for label, runs in self.variants().items():
-            histories = [History(folder / "metrics.jsonl") for folder in runs.folders]
+            newest = dict(zip(runs.frame["seed"], runs.folders))  # where a seed has several runs
+            histories = [History(folder / "metrics.jsonl") for folder in newest.values()]
             for name in names:
                 if histories and all(name in history for history in histories):
                     steps, values = _at_common_steps([history[name] for history in histories])

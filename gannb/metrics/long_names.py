@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 PARTS = {
     "fid": "Fréchet inception distance", "faed": "Fréchet distance on autoencoder features",
     "fgd": "Fréchet gesture distance", "fd": "Fréchet distance", "kid": "kernel distance",
@@ -31,13 +33,15 @@ def long_name(name: str) -> str:
     """A score's name in words; the short name with spaces where no words are known for it."""
     if name in NAMES:
         return NAMES[name]
+    if found := re.fullmatch(r"(\w+?)_(\d+)_(\d+)", name):
+        return f"{long_name(found[1])} at {found[2]}–{found[3]}°"
     head, _, rest = name.partition("_")
     if head not in PARTS:
         return name.replace("_", " ").replace("/", " ")
-    for ending in ("over_floor", "floor", "halves", "all"):
-        if rest.endswith(ending):
-            kept = rest.removesuffix(ending).strip("_").replace("_", " ")
-            shares = f" of {kept}" if kept.isdigit() else f" ({kept})" if kept else ""
-            return f"{PARTS[head]}{shares} {PARTS[ending]}"
-    features = {"faed": "autoencoder", "digits": "digit classifier"}.get(rest, rest.replace("_", " "))
-    return f"{PARTS[head]} on {features} features" if rest else PARTS[head]
+    ending = next((ending for ending in ("over_floor", "floor", "halves", "all") if rest.endswith(ending)), "")
+    features, _, count = rest.removesuffix(ending).strip("_").rpartition("_")
+    if not count.isdigit():
+        features, count = rest.removesuffix(ending).strip("_"), ""
+    named = {"faed": "autoencoder", "digits": "digit classifier"}.get(features, features.replace("_", " "))
+    parts = (PARTS[head], named and f"on {named} features", count and f"of {count}", ending and PARTS[ending])
+    return " ".join(filter(None, parts))

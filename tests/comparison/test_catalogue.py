@@ -88,6 +88,13 @@ def test_series_stand_at_the_steps_that_all_seeds_have(tmp_path: Path) -> None:
     assert boiled.tolist() == [2, 4] and np.allclose(means[0], [0.15, 0.35])
 
 
+def test_of_several_runs_of_a_seed_the_newest_counts(tmp_path: Path) -> None:
+    for name, seed, rows in (("a", 0, 2), ("b", 1, 3), ("c", 0, 3)):
+        write(tmp_path / "toy" / name, seed=seed, rows=rows)
+    steps, values = Catalogue.find(str(tmp_path / "toy")).series("D/loss")["all alike"]
+    assert steps.tolist() == [1, 2, 3] and values.shape == (2, 3)
+
+
 def test_unfinished_and_damaged_runs_are_said_to_be_so(tmp_path: Path) -> None:
     write(tmp_path / "toy" / "a", score=None)
     (write(tmp_path / "toy" / "b") / "summary.json").write_text('{"steps": ')
