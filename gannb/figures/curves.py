@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -59,12 +60,12 @@ def curves(
         traces += [line.update(yaxis="y2", line_dash="dot") for line in lines] if name in right else lines
     if seeds > 1:
         x_title += f"<br>line: mean over {seeds} seeds; band: lowest to highest"
-    drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=y_title)
+    drawn = figure(traces, title=title, xaxis_title=x_title, yaxis_title=_wrapped(y_title))
     drawn.update_layout(yaxis_type="log" if log_y else "linear", showlegend=len(series) > 1)
     drawn.update_layout(yaxis_tickformat="~g" if log_y else "")  # 0.05 and 1e-6, where plotly writes a small 5, and 1μ
     drawn.update_layout(yaxis_range=None if log_y else _range(traces, None, levels.values()))
     if right:
-        named = {"text": right_title or ", ".join(right)}
+        named = {"text": _wrapped(right_title or ", ".join(right))}
         beside = {"overlaying": "y", "side": "right", "showgrid": False, "title": named, "tickmode": "auto"}
         beside |= {"zeroline": False, "range": _range(traces, "y2")}
         drawn.update_layout(yaxis2=beside, legend={"x": 1.12})  # round numbers of its own
@@ -108,6 +109,11 @@ def _clear_place(traces: list[go.Scatter], levels: Collection[float], y: float, 
         return min(0.05, *(np.nan_to_num(np.abs(one - at), nan=1.0).min(initial=1.0) for one in near))
 
     return max(("top right", "top left", "bottom right", "bottom left"), key=gap)
+
+
+def _wrapped(title: str) -> str:
+    """The title of an upright axis in lines that are no longer than the axis."""
+    return "<br>".join(textwrap.wrap(title, 36))
 
 
 def _read(name: str, given: Series) -> tuple[np.ndarray, np.ndarray]:

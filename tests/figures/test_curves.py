@@ -93,3 +93,9 @@ def test_rounding_does_not_fill_the_axis():
     assert curves({"physics": [1e-7, 3e-7]}, log_y=True).layout.yaxis.range is None
     right = curves({"loss": [1.0, 2.0], "physics": [0.0, 1e-7]}, right=["physics"]).layout
     assert right.yaxis.range is None and right.yaxis2.range == pytest.approx((-1, 1), abs=1e-3)
+
+
+def test_a_long_title_of_an_upright_axis_is_wrapped():
+    title = "Fréchet distance on autoencoder features of 60 against all real images"
+    lines = curves({"a": [1.0, 2.0]}, y_title=title).layout.yaxis.title.text.split("<br>")
+    assert " ".join(lines) == title and max(map(len, lines)) <= 36
