@@ -19,7 +19,7 @@ class Motion(Experiment):
     """Data and networks that `motion_balance` and `motion_wgan_gp` share; defaults are the quick preset."""
 
     measures: ClassVar[dict[str, str]] = {
-        "reconstruction": "distance to the real motion", "physics": "bone lengths and joint limits",
+        "reconstruction": "distance to real motion", "physics": "bone lengths and joint limits",
         "fgd": "Fréchet gesture distance, held out", "recent": "mean of the last losses",
         "W_train": "Wasserstein, training clips", "W_held_out": "the same, held-out clips",
     }  # fmt: skip
