@@ -33,7 +33,9 @@ def long_name(name: str) -> str:
     """A score's name in words; the short name with spaces where no words are known for it."""
     if name in NAMES:
         return NAMES[name]
-    if found := re.fullmatch(r"(\w+?)_(\d+)_(\d+)", name):
+    if found := re.fullmatch(r"tar_at_far_0_(\d+)(_raw)?", name):
+        return f"true acceptance at 0.{found[1]} false acceptance{', raw features' if found[2] else ''}"
+    if found := re.fullmatch(r"(improvement|harm_rate)_(\d+)_(\d+)", name):
         return f"{long_name(found[1])} at {found[2]}–{found[3]}°"
     head, _, rest = name.partition("_")
     if head not in PARTS:

@@ -14,6 +14,8 @@ from gannb.metrics.long_names import long_name
         ("fgd_over_floor", "Fréchet gesture distance over its floor (1 is perfect)"),
         ("kid_resnet56", "kernel distance on resnet56 features"),
         ("improvement_0_15", "gain in cosine similarity at 0–15°"),
+        ("tar_at_far_0_01", "true acceptance at 0.01 false acceptance"),
+        ("tar_at_far_0_1_raw", "true acceptance at 0.1 false acceptance, raw features"),
         ("D/loss", "D loss"),
         ("no_such_score", "no such score"),
     ],
