@@ -24,7 +24,8 @@ NAMES = {
     "particle_brightness": "brightness of particles, Wasserstein distance, grey levels",
     "last_over_best": "distance at the last checkpoint over that at the best",
     "missing_classes": "classes that are missing", "alarms_per_1000_steps": "alarms per 1,000 steps",
-    "lpips_diversity": "diversity by LPIPS",
+    "lpips_diversity": "diversity by LPIPS", "maje": "mean absolute error of joint positions",
+    "mad": "mean absolute error of accelerations", "pck": "share of joints near their real position",
 }  # fmt: skip
 """Scores by their whole name; others are put together from `PARTS`."""
 
