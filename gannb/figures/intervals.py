@@ -49,7 +49,7 @@ def interval_figure(
 
 
 def score_figure(comparison: Comparison, name: str, x_title: str, **options: Any) -> go.Figure:
-    """Draw a score of each variant over seeds; of a single seed, with the score's own error.
+    """Draw a score of each variant over seeds; of a single seed, with the score's own error, which the title says.
 
     Args:
         comparison: the variants.
@@ -59,7 +59,8 @@ def score_figure(comparison: Comparison, name: str, x_title: str, **options: Any
     """
     over = {variant: comparison.over_seeds(variant, name) for variant in comparison.variants}
     shown = {v: s if s.available else comparison.of(v)[0].scores[name] for v, s in over.items()}
-    bars = "seeds" if any(score.available for score in over.values()) else "what one seed was tested on"
+    kinds = {score.available: "seeds" if score.available else "what one seed was tested on" for score in over.values()}
+    bars = ", or ".join(kinds[several] for several in (True, False) if several in kinds)
     return interval_figure(shown, f"{x_title}; bars: 95 % over {bars}", **options)
 
 

@@ -26,6 +26,18 @@ NAMES = {
     "missing_classes": "classes that are missing", "alarms_per_1000_steps": "alarms per 1,000 steps",
     "lpips_diversity": "diversity by LPIPS", "maje": "mean absolute error of joint positions",
     "mad": "mean absolute error of accelerations", "pck": "share of joints near their real position",
+    "l1div": "distance of poses from their clip's mean", "l1div_share": "distance of poses from their mean, over real",
+    "diversity": "distance between clips", "diversity_share": "distance between clips, over that of real ones",
+    "jerk": "mean jerk of joints, m/s³", "jerk_real": "mean jerk of real joints, m/s³",
+    "speed_hellinger": "Hellinger distance of joint speeds (0: the same)",
+    "bone_worst": "largest relative error of a bone's length", "bone_frames": "share of frames with a wrong bone",
+    "limit_joint_frames": "share of joints bent beyond their limits",
+    "bc_emage_over_shuffled": "beat consistency (EMAGE), less that with other speech",
+    "bc_stroke_over_shuffled": "beat consistency of strokes, less that with other speech",
+    "hand_arm_correlation": "correlation of hand and arm speed", "isolated_hand": "hands that move while arms rest",
+    "hand_arm_correlation_real": "correlation of hand and arm speed, real motion",
+    "isolated_hand_real": "hands that move while arms rest, real motion",
+    "harmony_gap": "difference of that correlation from real motion's",
 }  # fmt: skip
 """Scores by their whole name; others are put together from `PARTS`."""
 

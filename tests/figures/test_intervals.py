@@ -43,5 +43,7 @@ def test_a_score_stands_with_its_interval_over_seeds_or_with_its_own_error():
     (points,) = shown.data
     assert list(points.x) == [2.0, 4.0] and points.error_x.array[0] > 2
     assert points.error_x.array[1] == pytest.approx(0.98) == points.error_x.arrayminus[1]
-    assert "over seeds" in shown.layout.xaxis.title.text
+    assert shown.layout.xaxis.title.text == "distance; bars: 95 % over seeds, or what one seed was tested on"
+    over = score_figure(of(one=[1.0, 3.0]), "kid", "distance").layout.xaxis.title.text
+    assert over == "distance; bars: 95 % over seeds"
     assert "one seed" in score_figure(of(two=[4.0]), "kid", "distance").layout.xaxis.title.text

@@ -16,6 +16,7 @@ from gannb.metrics.long_names import long_name
         ("improvement_0_15", "gain in cosine similarity at 0–15°"),
         ("tar_at_far_0_01", "true acceptance at 0.01 false acceptance"),
         ("tar_at_far_0_1_raw", "true acceptance at 0.1 false acceptance, raw features"),
+        ("l1div_share", "distance of poses from their mean, over real"),
         ("D/loss", "D loss"),
         ("no_such_score", "no such score"),
     ],
