@@ -501,6 +501,15 @@ function picture(model) {
   return { element, draw };
 }
 
+/** Scroll to all of the panel once it has its size; until then it takes no click, which would miss a button that moves. */
+function comeIntoView(el) {
+  el.style.pointerEvents = "none";
+  setTimeout(() => {
+    el.scrollIntoView({ block: "nearest" });
+    requestAnimationFrame(() => { el.style.pointerEvents = ""; });
+  }, 100);
+}
+
 function render({ model, el }) {
   const send = (message) => model.send(message);
   const top = bar(send);
@@ -517,7 +526,7 @@ function render({ model, el }) {
     setText(notice, frame.notice);
     for (const part of [top, numbers, messages, charts]) part.update(frame);
     const begins = (frame.state === "ready" && before !== "ready") || (frame.state === "training" && before === "ready");
-    if (frame.running && begins) setTimeout(() => el.scrollIntoView({ block: "nearest" }), 100); // all of it has its size
+    if (frame.running && begins) comeIntoView(el);
     before = frame.running ? frame.state : "";
   };
 

@@ -374,6 +374,28 @@ def test_slow_motion(session):
     until(lambda: session.rate() > 10, seconds=120)
 
 
+WATCH = """() => { window.places = []; let there = false; const look = () => {
+    const go = document.querySelector(".gannb-live button.gannb-main:enabled");
+    if (go && !there) { there = true; go.scrollIntoView({ block: "center" }); }
+    const box = go && go.getBoundingClientRect();
+    const hit = go && document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === go;
+    if (hit) window.places.push(Math.round(box.y));
+    requestAnimationFrame(look);
+}; look(); }"""  # a person looks for Start as soon as it is there: where it stands, whenever a click would reach it
+
+
+def test_start_does_not_move_once_it_can_be_clicked(lab, browser, shots):
+    other = Session(lab, browser, "moving", shots, steps=FOREVER)
+    other.page.evaluate(WATCH)
+    other.menu("Run", "Run All Cells")
+    other.panel.wait_for(timeout=150_000)
+    other.state("ready")
+    until(lambda: other.page.evaluate("window.places.length") > 60)
+    assert len(set(other.page.evaluate("window.places"))) == 1, other.page.evaluate("window.places")
+    other.menu("Kernel", "Interrupt Kernel")
+    other.page.context.close()
+
+
 def test_a_second_notebook_at_the_same_time(session, lab, browser, shots):
     other = Session(lab, browser, "other", shots, steps=FOREVER)
     other.run_all()
