@@ -66,10 +66,15 @@ def run(notebook: str, trial: plan.Trial, options: dict[str, str], runs: Path) -
 
 
 def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) -> dict[str, list[Trial]]:
-    """The trials of a run folder, by what is added to the sweep's name."""
+    """The trials of a run folder, by what is added to the sweep's name; a curve that was not measured is named."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     scores, history = Scores.from_dict(summary), History(folder / "metrics.jsonl")
-    paths = {name: list(zip(history[name].steps.tolist(), history[name].values.tolist())) for name in curves}
+    if unmeasured := [name for name in curves if name not in history]:
+        print(
+            f"{trial.variant}: no curve of {', '.join(unmeasured)}; measured: {', '.join(history.names())}", flush=True
+        )
+    measured = {name: history[name] for name in curves if name in history}
+    paths = {name: list(zip(row.steps.tolist(), row.values.tolist())) for name, row in measured.items()}
     own = ("this run", trial.variant, getattr(trial.params, "variant", ""))  # how a notebook may call the run itself
     seed, cost = trial.seed or 0, (summary["steps"], summary["seconds"], round(spent, 1))
     found = {added: list(Comparison.read(folder / file)) for file, added in FILES.items()}

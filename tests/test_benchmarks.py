@@ -111,6 +111,19 @@ def test_a_sweep_keeps_samples_beside_its_result(root: Path, monkeypatch: pytest
     )
 
 
+def test_a_curve_that_was_not_measured_loses_no_trial(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path, capsys
+) -> None:
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    variants = importlib.import_module("variants")
+    folder = of_images(tmp_path / "runs")
+    (folder / "metrics.jsonl").write_text('{"step": 1, "choosing": 3.0}\n')
+    first = plan.read(root / "params" / "sweeps" / "particles_long.yaml").trials[0]
+    found = variants.collected(first, folder, 1.0, ["choosing", "chosing"])
+    assert found[""][0].paths == {"choosing": [(1, 3.0)]}
+    assert "no curve of chosing; measured: choosing" in capsys.readouterr().out
+
+
 def test_no_two_variants_of_a_sweep_share_a_picture(root: Path) -> None:
     for path in (root / "params" / "sweeps").glob("*.yaml"):
         sweep = plan.read(path)
