@@ -30,7 +30,8 @@ def test_equals_the_matrix_square_root_on_every_path(n, m, d):
 
 @pytest.fixture
 def two_sets():
-    return normal(150, 200, 1).abs(), normal(250, 200, 2, 1.2).abs()
+    """More samples than features: scipy's square root of a singular matrix is imaginary on some machines."""
+    return normal(250, 100, 1).abs(), normal(350, 100, 2, 1.2).abs()
 
 
 def test_equals_pytorch_fid(two_sets, with_pytorch_fid):
