@@ -18,7 +18,7 @@ from variants import collected, run
 
 from gannb.batch.sweep.plan import Trial
 from gannb.comparison import trials as measured
-from gannb.comparison.results import hardware, keep, result
+from gannb.comparison.results import keep, result
 from gannb.config import presets
 from gannb.experiments.particles_sagan.params import ParticlesSagan
 
@@ -72,7 +72,6 @@ def main() -> None:
         "question": "Does pretraining on rendered particles help on 300 real ones?",
         "data": "300 real particle crops, 60 of them held out by file order, 32 of their 64 pixels",
         "command": f"python benchmarks/transfer.py --data {Path(args.data).name}",
-        "hardware": hardware(),
         "settings": SETTINGS,
     }
     for seed in args.seeds:

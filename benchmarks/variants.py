@@ -76,6 +76,7 @@ def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) 
     measured = {name: history[name] for name in curves if name in history}
     paths = {name: list(zip(row.steps.tolist(), row.values.tolist())) for name, row in measured.items()}
     own = ("this run", trial.variant, getattr(trial.params, "variant", ""))  # how a notebook may call the run itself
+    ran = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     seed, cost = trial.seed or 0, (summary["steps"], summary["seconds"], round(spent, 1))
     found = {added: list(Comparison.read(folder / file)) for file, added in FILES.items()}
     for i, kept in enumerate(found[""]):
@@ -84,7 +85,7 @@ def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) 
             break
     else:
         found[""].append(Trial(trial.variant, seed, scores, *cost, paths=paths))
-    return {added: trials for added, trials in found.items() if trials}
+    return {added: [replace(t, hardware=hardware(ran)) for t in trials] for added, trials in found.items() if trials}
 
 
 def pictured(folder: Path) -> bytes:
@@ -129,7 +130,6 @@ def main() -> None:
     head = {
         "question": sweep.doc,
         "command": " ".join(["python benchmarks/variants.py", sweep.name, *flags]),
-        "hardware": hardware(card),
         "settings": read_yaml(path).get("values", {}) | shown,
     }
     if len(kept) and deciding(kept.head.get("settings", {})) != deciding(head["settings"]) and not args.again:

@@ -20,7 +20,7 @@ README = Path(__file__).parents[1] / "README.md"
 HEAD = """# Results
 
 Written by `python docs/results.py` from the files of this folder; do not edit it here. `index.csv` is one table of them
-all. Each file has a head (question, data, command, commit, hardware) and a list of trials: variant, seed, scores.
+all. Each file has a head (question, data, command) and a list of trials: variant, seed, commit, hardware, scores.
 Brackets hold 95 % over seeds; Δ is the difference from the first variant, seed by seed. Samples are of each run's best
 checkpoint, always from the same latents."""
 ALSO = ("last_over_best", "copies")
@@ -51,9 +51,21 @@ def section(name: str) -> str:
         shown = _with(found, found.table())
     says = f"{head['question']} Data: {head['data']}." if head.get("data") else head["question"]
     better = f"{found.better}er is better; " if found.metric and found.better else ""
-    where = f"{head.get('hardware') or 'hardware not recorded'}, commit {head.get('commit') or 'not recorded'}"
-    measured = f"{better}`{head['command']}`, {where}."
+    measured = f"{better}`{head['command']}`, {_origin(found)}."
     return "\n\n".join([f"## {name}", says, shown.markdown, *_samples(name, found), measured])
+
+
+def _origin(found: Comparison) -> str:
+    """Hardware, of which variants where it differs, and the commits of what was measured on it."""
+    of: dict[str, list[str]] = {}
+    for variant in found.variants:
+        of.setdefault(found.origin(variant)[1], []).append(variant)
+    each = []
+    for hardware, variants in of.items():
+        commits = dict.fromkeys(trial.commit for variant in variants for trial in found.of(variant))
+        named = f"{' · '.join(variants)}: " if len(of) > 1 else ""
+        each.append(f"{named}{hardware}, commit {', '.join(commits)}")
+    return "; ".join(each)
 
 
 def _with(found: Comparison, table: Table) -> Table:

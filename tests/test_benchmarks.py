@@ -1,6 +1,7 @@
 """Benchmarks run: those that train nothing long, and the words of all."""
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -101,10 +102,15 @@ def test_a_sweep_keeps_samples_beside_its_result(root: Path, monkeypatch: pytest
     folders = {"document": of_images(tmp_path / "runs"), "tuned": broken}
     (checkpoint,) = (broken / "checkpoints").glob("*.safetensors")
     checkpoint.unlink()
+    for variant, threads in (("document", 7), ("tuned", 1)):
+        path = folders[variant] / "environment.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"threads": threads}))
     monkeypatch.setattr(variants, "run", lambda notebook, trial, options, runs: (folders[trial.variant], 1.0))
     monkeypatch.setattr(sys, "argv", ["variants.py", "particles_long", "--seeds", "1", "--variants", *folders])
     variants.main()
     assert {(trial.variant, trial.seed) for trial in result("particles_long")} == {("document", 1), ("tuned", 1)}
+    ran = {trial.variant: trial.hardware.split(", ")[-1] for trial in result("particles_long")}
+    assert ran == {"document": "7 threads", "tuned": "1 thread"}, "what the trial ran with, not this process"
     (kept,) = (path for path in (tmp_path / "results" / "samples").rglob("*") if path.is_file())
     assert kept == samples_of("particles_long", "document", 1) and kept.read_bytes() == variants.pictured(
         folders["document"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +39,17 @@ def numbers(variant: str, seed: int = 0, **scores: float | None) -> Trial:
     return Trial(variant, seed, Scores(Score(name, value) for name, value in scores.items() if value is not None))
 
 
-def hardware(device: str | torch.device = "cpu") -> str:
-    """The card, or the processor with its cores and the threads in use."""
+def hardware(device: str | torch.device | Mapping[str, Any] = "cpu") -> str:
+    """The card, or the processor with its cores and the threads in use.
+
+    Args:
+        device: of this process, or what the `environment.json` of a run on this machine says.
+    """
     import torch
 
     from gannb.runs import environment
 
-    found = environment.describe(torch.device(device))
+    found = device if isinstance(device, Mapping) else environment.describe(torch.device(device))
     if found["device"] != "cpu":
         return f"{found['device']}, {os.cpu_count()} CPU cores"
     threads = found["threads"]
@@ -63,25 +68,26 @@ def samples_of(name: str, variant: str, seed: int) -> Path:
     return RESULTS / "samples" / name / f"{plain}-{seed}.png"
 
 
-def keep(name: str, trials: Iterable[Trial], *, metric: str = "", better: str = "", **head: Any) -> Comparison:
+def keep(
+    name: str, trials: Iterable[Trial], *, metric: str = "", better: str = "", hardware: str = "", **head: Any
+) -> Comparison:
     """Add trials to `results/<name>.json`, in the place of those of the same variant and seed.
 
     Args:
         name: of the file.
-        trials: new ones.
+        trials: new ones; those that do not name their commit were measured at the one that is checked out.
         metric: the score that decides; "": each score is shown.
         better: "low" or "high".
-        head: what else the file says: question, data, command, hardware, settings.
+        hardware: of the trials that do not name theirs.
+        head: what else the file says: question, data, command, settings.
     """
-    path, fresh = RESULTS / f"{name}.json", {(trial.variant, trial.seed): trial for trial in trials}
-    kept = Comparison.read(path)
-    replaced = all((trial.variant, trial.seed) in fresh for trial in kept)
-    every = [fresh.pop((trial.variant, trial.seed), trial) for trial in kept] + list(fresh.values())
+    path, kept = RESULTS / f"{name}.json", Comparison.read(RESULTS / f"{name}.json")
     command = ["git", "rev-parse", "--short", "HEAD"]
     here = subprocess.run(command, cwd=HOME, capture_output=True, text=True).stdout.strip()
-    before = kept.head if len(kept) else {}
-    commits = sorted({here, *("" if replaced else before.get("commit", "")).split(", ")} - {""})
-    comparison = Comparison(every, metric, better, **{**before, **head, "commit": ", ".join(commits)})
+    made = (replace(t, commit=t.commit or here, hardware=t.hardware or hardware) for t in trials)
+    fresh = {(trial.variant, trial.seed): trial for trial in made}
+    every = [fresh.pop((trial.variant, trial.seed), trial) for trial in kept] + list(fresh.values())
+    comparison = Comparison(every, metric, better, **{**(kept.head if len(kept) else {}), **head})
     comparison.save(path)
     return comparison
 
@@ -108,8 +114,7 @@ def _rows(name: str, found: Comparison) -> Iterator[tuple[Any, ...]]:
             measured = [found.mean(variant, score), *(over.interval or (None, None))]
             measured.append(sum(floors) / len(floors) if floors else found.mean(variant, f"{score}_floor"))
             shown = ("" if number is None else f"{number:.6g}" for number in measured)
-            seeds, where = (
-                " ".join(str(trial.seed) for trial in trials if trial.seed in values or not score),
-                (head.get(n) or "not recorded" for n in ("hardware", "command", "commit")),
-            )
-            yield (name, head["question"], head.get("data", ""), variant, score, *shown, seeds, *where)
+            seeds = " ".join(str(trial.seed) for trial in trials if trial.seed in values or not score)
+            commits, where = found.origin(variant)
+            asked = (name, head["question"], head.get("data", ""))
+            yield (*asked, variant, score, *shown, seeds, where, head["command"], commits)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # torch: a report of runs needs none
     from gannb.runs.folder import Run
 
 COSTS = ("steps", "seconds", "cpu_seconds")
+ORIGIN = ("commit", "hardware")
 _KEPT = ("value", "error", "floor", "reason")  # of a score; the protocol is one for all trials
 
 
@@ -33,6 +34,7 @@ class Trial:
         steps, seconds, cpu_seconds: what training took: steps, time by the clock, processor time; 0 if not measured.
         curve: the deciding score by step.
         paths: of each number, `(step, value)` at the start and at every move.
+        commit, hardware: which code measured it, and on what; "" if not recorded.
     """
 
     variant: str
@@ -43,6 +45,8 @@ class Trial:
     cpu_seconds: float = 0.0
     curve: Mapping[int, float] = field(default_factory=dict)
     paths: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    commit: str = ""
+    hardware: str = ""
 
     @classmethod
     def of(
@@ -89,7 +93,8 @@ class Trial:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON; scores without their protocols, curves and paths to a few digits."""
-        head = {"variant": self.variant, "seed": self.seed} | {n: getattr(self, n) for n in COSTS if getattr(self, n)}
+        head = {"variant": self.variant, "seed": self.seed}
+        head |= {name: kept for name in (*ORIGIN, *COSTS) if (kept := getattr(self, name))}
         scores = {
             name: {key: value for key, value in score.as_dict().items() if key in _KEPT and value is not None}
             for name, score in self.scores.items()
@@ -103,7 +108,7 @@ class Trial:
         """The reverse of `as_dict`."""
         scores = Scores(Score.from_dict(name, kept) for name, kept in stored["scores"].items())
         paths = {name: [(step, value) for step, value in path] for name, path in stored.get("paths", {}).items()}
-        more: dict[str, Any] = {name: stored.get(name, 0) for name in COSTS}
+        more: dict[str, Any] = {name: stored[name] for name in (*ORIGIN, *COSTS) if name in stored}
         return cls(stored["variant"], stored["seed"], scores, curve=dict(stored.get("curve", ())), paths=paths, **more)
 
 
@@ -114,7 +119,7 @@ class Comparison(ShownAsTable):
         trials: one per variant and seed.
         metric: the score that decides.
         better: whether "low" or "high" values of it are better; "" if that is not known.
-        head: what else a file says of all trials: question, command, commit, hardware, data, settings.
+        head: what else a file says of all trials: question, command, data, settings.
 
     Raises:
         ValueError: a variant twice with one seed.
@@ -160,6 +165,11 @@ class Comparison(ShownAsTable):
         if variant not in self:
             raise KeyError(f"no trial of {variant!r}; there are {', '.join(self.variants)}")
         return sorted((trial for trial in self if trial.variant == variant), key=lambda trial: trial.seed)
+
+    def origin(self, variant: str) -> tuple[str, ...]:
+        """Which code measured a variant's trials, and on what: commits, hardware."""
+        mine = [[getattr(trial, name) or f"{name} not recorded" for trial in self.of(variant)] for name in ORIGIN]
+        return tuple("; ".join(dict.fromkeys(each)) for each in mine)
 
     def without(self, variants: Iterable[str]) -> Comparison:
         """All but some variants."""
@@ -308,6 +318,8 @@ class Comparison(ShownAsTable):
     def read(cls, path: Path) -> Comparison:
         """The reverse of `save`; without trials, and saying so, where there is no file yet.
 
+        What an older file says of commit and hardware once, all its trials say.
+
         Raises:
             ValueError: a file of another layout.
         """
@@ -316,7 +328,8 @@ class Comparison(ShownAsTable):
         stored = json.loads(path.read_text(encoding="utf-8"))
         if "trials" not in stored:
             raise ValueError(f"{path.name} has no trials: write results by gannb.comparison.results.keep")
-        return cls(map(Trial.from_dict, stored.pop("trials")), **stored)
+        origin = {name: stored.pop(name) for name in ORIGIN if name in stored}
+        return cls((Trial.from_dict(origin | trial) for trial in stored.pop("trials")), **stored)
 
     def _sourced(self, score: Score) -> Score:
         """A score whose protocol names the file that it was computed from, where there is one."""

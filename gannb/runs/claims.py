@@ -311,7 +311,8 @@ def _result(source: str) -> str:
     found = json.loads((HOME / source).read_text(encoding="utf-8"))
     seeds = sorted({trial["seed"] for trial in found["trials"]})
     shown = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    return f"{source}, {shown}, {found.get('hardware', 'hardware not recorded')}"
+    hardware = dict.fromkeys(trial.get("hardware", "hardware not recorded") for trial in found["trials"])
+    return f"{source}, {shown}, {'; '.join(hardware)}"
 
 
 def _ends(measured: Any) -> tuple[float, ...]:

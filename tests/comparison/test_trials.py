@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -207,11 +208,25 @@ def test_scores_of_a_stored_result_name_its_file_as_their_source() -> None:
     assert "source" not in here.difference("learned", "document").protocol
 
 
-def test_a_result_names_the_commits_of_the_trials_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_trial_names_the_commit_and_the_hardware_that_measured_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(results, "RESULTS", tmp_path)
-    now = results.keep("speed", [results.numbers("fast", seconds=1.0)]).head["commit"]
+    fast, slow = results.numbers("fast", seconds=1.0), results.numbers("slow", seconds=2.0)
+    (only,) = results.keep("speed", [fast], hardware="a card")
+    elsewhere = replace(fast, seed=1, commit="0000000", hardware="a laptop")
+    found = results.keep("speed", [elsewhere, slow], hardware="a processor", question="How fast?")
+    assert found.origin("fast") == (f"{only.commit}; 0000000", "a card; a laptop")
+    assert found.origin("slow") == (only.commit, "a processor") and found.head == {"question": "How fast?"}
+    again = results.keep("speed", [replace(elsewhere, commit="", hardware="")], hardware="a card")
+    assert again.origin("fast") == (only.commit, "a card"), "nothing is left of what was measured before"
+    assert result("speed").origin("slow") == (only.commit, "a processor")
+
+
+def test_all_trials_of_an_older_file_have_what_its_head_says(tmp_path: Path) -> None:
     path = tmp_path / "speed.json"
-    path.write_text(path.read_text().replace(f'"commit": "{now}"', '"commit": "0000000"'))
-    assert results.keep("speed", [results.numbers("slow", seconds=2.0)]).head["commit"] == f"0000000, {now}"
-    both = [results.numbers("fast", seconds=1.0), results.numbers("slow", seconds=2.0)]
-    assert results.keep("speed", both).head["commit"] == now, "nothing is left of what the older commit measured"
+    Comparison([results.numbers("fast"), results.numbers("slow")], commit="0000000", hardware="a card").save(path)
+    found = Comparison.read(path)
+    assert {found.origin(v) for v in found.variants} == {("0000000", "a card")} and found.head == {}
+    Comparison([results.numbers("fast")]).save(path)
+    assert Comparison.read(path).origin("fast") == ("commit not recorded", "hardware not recorded")

@@ -101,5 +101,7 @@ def test_what_is_kept_is_added_and_shown(tmp_path: Path, monkeypatch: pytest.Mon
     table = index(tmp_path)
     assert table.column("recipe") == ["a", "b"] and table.column("value") == ["1", "3"]
     assert table.column("data") == ["points", "points"] and table.column("hardware") == ["a machine"] * 2
+    keep("speed", [numbers("b", seed=1, ms=4.0)], **head | {"hardware": "a card"})
+    assert index(tmp_path).column("hardware") == ["a machine", "a machine; a card"]
     Comparison([numbers("a", ms=1.0)], question="How fast?", command="here").save(tmp_path / "speed.json")
-    assert index(tmp_path).rows[0][-3:] == ("not recorded", "here", "not recorded"), "nothing is left to guess"
+    assert index(tmp_path).rows[0][-3:] == ("hardware not recorded", "here", "commit not recorded")
