@@ -95,14 +95,15 @@ def _page_of(finding: Finding) -> str:
 def _rows(finding: Finding) -> Iterator[tuple[str, ...]]:
     """A row per comparison; the question stands in the first, and what limits the finding in the last."""
     question = f"{finding.question} [{finding.name}]({_page_of(finding)})"
-    for number, (pair, found) in enumerate(zip(finding.compare, finding.differences()), 1):
-        seeds = f"<sub>{finding.axis}; {found.protocol['seeds']} seeds</sub>"
-        concluded, *limits = finding.conclusion(pair, found).split("; ", 1)
-        limits += [finding.note.strip()] if finding.note and number == len(finding.compare) else []
+    each = [(part, *row) for part in finding.parts for row in zip(part.compare, part.differences())]
+    for number, (part, pair, found) in enumerate(each, 1):
+        seeds = f"<sub>{part.axis}; {found.protocol['seeds']} seeds</sub>"
+        concluded, *limits = part.conclusion(pair, found).split("; ", 1)
+        limits += [finding.note.strip()] if finding.note and number == len(each) else []
         difference = found.ranged(signed=True).replace("-", "−").replace(" ", "&nbsp;")  # on one line
         yield (
             question if number == 1 else "",
-            finding.compared(pair),
+            part.compared(pair),
             f"{difference}<br>{seeds}",
             "<br>".join([f"**{concluded}**", *(f"<sub>{each}</sub>" for each in limits)]),
         )

@@ -1,4 +1,4 @@
-"""What an experiment found, in one figure and one sentence, both computed from a file of `results/`."""
+"""What an experiment found, in one figure and one sentence, both computed from files of `results/`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class Finding:
         score: which score; "": the one that decides in the file.
         better: "low" or "high"; "": as the file says.
         note: what limits the finding, without numbers that were measured.
+        at: under which condition, such as "at as much processor time".
+        also: what another file, score or condition says on the question: `result`, `axis`, `variants`, `compare`, …
+        parts: the finding itself and those; the figure draws the ones that share its axis.
     """
 
     name: str
@@ -42,10 +45,14 @@ class Finding:
     score: str = ""
     better: str = ""
     note: str = ""
+    at: str = ""
+    also: list[dict[str, Any]] = field(default_factory=list)
+    parts: tuple[Finding, ...] = field(init=False, repr=False, compare=False)
     measured: Comparison = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measured", result(self.result))
+        object.__setattr__(self, "parts", (self, *(Finding(self.name, self.question, **each) for each in self.also)))
         names = {*self.variants, *(name for pair in self.compare for name in pair)}
         if (strangers := sorted(names - set(self.measured.variants))) and len(self.measured):
             raise ValueError(f"{self.name}/finding.yaml: results/{self.result}.json has no {', '.join(strangers)}")
@@ -57,7 +64,8 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The finding with its intervals, and what they allow to conclude."""
-        said = [self._says(pair, found) for pair, found in zip(self.compare, self.differences())]
+        each = [(part, *row) for part in self.parts for row in zip(part.compare, part.differences())]
+        said = [part._says(pair, found) for part, pair, found in each]
         return " ".join([*said, *filter(None, [self.note])])
 
     def _says(self, pair: list[str], found: Score) -> str:
@@ -70,7 +78,7 @@ class Finding:
     def compared(self, pair: list[str]) -> str:
         """A pair of variants in words."""
         ours, theirs = (self.variants.get(name, name) for name in pair)
-        return f"{ours[:1].upper()}{ours[1:]} against {theirs}"
+        return ", ".join([f"{ours[:1].upper()}{ours[1:]} against {theirs}", *filter(None, [self.at])])
 
     def conclusion(self, pair: list[str], found: Score) -> str:
         """What the difference of a pair allows to conclude.
@@ -97,9 +105,15 @@ class Finding:
             answered: whether the sentence stands below the question.
         """
         traces: list[go.Scatter] = []
-        for (variant, label), colour in zip(self.variants.items(), colours_of(list(self.variants))):
-            values = list(self.measured.values(variant, self.score).values())
-            over = self.measured.over_seeds(variant, self.score)
+        rows = [
+            (part, variant, "<br>".join([label, *textwrap.wrap(part.at, 40)]), colour)
+            for part in self.parts
+            if part.axis == self.axis
+            for (variant, label), colour in zip(part.variants.items(), colours_of(list(part.variants)))
+        ]
+        for part, variant, label, colour in rows:
+            values = list(part.measured.values(variant, part.score).values())
+            over = part.measured.over_seeds(variant, part.score)
             dots = {"color": colour, "size": 8, "opacity": 0.4}
             traces.append(go.Scatter(x=values, y=[label] * len(values), mode="markers", name="one seed", marker=dots))
             reach = {"color": colour, "thickness": 3, "width": 9, "type": "data", "symmetric": False}
@@ -112,7 +126,7 @@ class Finding:
         question, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.sentence, 105) if answered else []
         title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
         top = 44 + 24 * len(question) + 19 * len(answer)
-        drawn.update_layout(height=130 + top + 52 * len(self.variants), font_size=15, showlegend=False)
+        drawn.update_layout(height=130 + top + 52 * len(rows), font_size=15, showlegend=False)
         drawn.update_xaxes(title_font_size=14)  # one line of it fits beside the names of the variants
         place = {"yref": "container", "yanchor": "top", "y": 0.98, "pad": {"t": 14}}
         drawn.update_layout(title={"text": title, "font": {"size": 18}} | place)
@@ -140,4 +154,4 @@ def finding(name: str) -> Finding:
 def findings() -> list[Finding]:
     """The findings of all experiments that declare one, by name; those whose results are not here are left out."""
     declared = [finding(path.parent.name) for path in sorted(EXPERIMENTS.glob("*/finding.yaml"))]
-    return [each for each in declared if len(each.measured)]
+    return [each for each in declared if all(len(part.measured) for part in each.parts)]

@@ -57,8 +57,8 @@ def test_a_variant_that_was_not_measured_is_named(measured):
 
 @pytest.mark.parametrize("one", findings.findings(), ids=lambda one: one.name)
 def test_every_declared_finding_is_drawn_from_its_file(one):
-    assert len(one.figure().data) == 2 * len(one.variants)
-    assert all(difference.available for difference in one.differences()), one.sentence
+    assert len(one.figure().data) == 2 * sum(len(part.variants) for part in one.parts if part.axis == one.axis)
+    assert all(difference.available for part in one.parts for difference in part.differences()), one.sentence
     assert "undecided" not in one.sentence
 
 
@@ -72,3 +72,22 @@ def test_in_a_notebook_the_figure_says_the_sentence_too(measured):
     shown = measured._repr_mimebundle_()
     assert "First against second" in shown["application/vnd.plotly.v1+json"]["layout"]["title"]["text"]
     assert shown["text/plain"] == measured.sentence
+
+
+def test_a_second_result_gets_a_sentence_and_shares_the_figure_of_its_axis(measured):
+    other = {"result": "toy", "variants": {"a": "first", "c": "third"}, "compare": [["c", "a"]], "at": "at equal time"}
+    both = replace(measured, note="Small.", also=[other | {"axis": measured.axis}])
+    said = both.sentence
+    assert "in favour of first. Third against first, at equal time: +" in said and said.endswith(
+        "favour of first. Small."
+    )
+    rows = [trace.y[0] for trace in both.figure().data[1::2]]
+    assert rows == ["first", "second", "third", "first<br>at equal time", "third<br>at equal time"]
+    apart = replace(measured, also=[other | {"axis": "time (lower is better)"}])
+    assert len(apart.figure().data) == 6 and "in time (95 %" in apart.sentence
+
+
+def test_a_finding_whose_second_result_is_missing_is_left_out(monkeypatch):
+    known = Comparison([numbers(v, loss=1.0) for v in ("WGAN-GP", "least-squares")], "loss", "low")
+    monkeypatch.setattr(findings, "result", lambda name: known if name == "motion_regimes" else Comparison())
+    assert findings.findings() == []
