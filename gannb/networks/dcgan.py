@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gannb.config.image_formats import Size
@@ -79,6 +80,7 @@ class Discriminator(nn.Module):
         spectral: spectral norm on every convolution, attention and last one included, and no BatchNorm;
             without it BatchNorm follows every convolution but first and last, as in DCGAN.
         pooled: whether attention pools its keys and values.
+        dropout: share of the features that are dropped after every block while D trains; a gradient penalty needs 0.
         classes: of the images, for a projection of the class; 0 for an unconditional discriminator.
     """
 
@@ -91,11 +93,12 @@ class Discriminator(nn.Module):
         attention_at: Sequence[int] = (),
         spectral: bool = False,
         pooled: bool = True,
+        dropout: float = 0.0,
         classes: int = 0,
     ) -> None:
         super().__init__()
         check_attention(attention_at, size)
-        self.size, self.channels = size, channels
+        self.size, self.channels, self.dropout = size, channels, dropout
         smallest, heights, wide = maps(size)[0], resolutions(size)[::-1], widths(width, size)[::-1]
         into = [channels, *wide]
         self.blocks = nn.ModuleDict(
@@ -117,5 +120,6 @@ class Discriminator(nn.Module):
             x = block(x)
             if height in self.attention:
                 x = self.attention[height](x)
+            x = F.dropout(x, self.dropout, self.training) if self.dropout else x
         logit = self.logit(x).flatten()
         return logit + self.projection(x.sum((2, 3)), classes) if self.projection else logit

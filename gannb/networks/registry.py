@@ -94,6 +94,10 @@ def _layers(value: Any, size: Size) -> str:
     return "" if type(value) is int and 1 <= value <= 16 else "a whole number from 1 to 16"
 
 
+def _share(value: Any, size: Size) -> str:
+    return "" if isinstance(value, int | float) and 0 <= value < 1 else "a share of [0, 1)"
+
+
 def _classes(value: Any, size: Size) -> str:
     return "" if type(value) is int and value > 1 else "a whole number of at least 2"
 
@@ -105,6 +109,7 @@ ATTENTION = {
 }
 
 
+DROPOUT = {"dropout": Option("share of the features that D drops after every block", "D", _share)}
 CLASSES = {"classes": Option("classes of the images, for a conditional network", "GD", _classes)}
 
 
@@ -126,8 +131,8 @@ class Network:
 
 
 NETWORKS: dict[str, Network] = {
-    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION, **CLASSES}, batch_norm=True),
-    "sagan": Network({"spectral": SPECTRAL, **ATTENTION, **CLASSES}, batch_norm=True),
+    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION, **DROPOUT, **CLASSES}, batch_norm=True),
+    "sagan": Network({"spectral": SPECTRAL, **ATTENTION, **DROPOUT, **CLASSES}, batch_norm=True),
     "stylegan2": Network(
         {"spectral": SPECTRAL, "mapping_layers": Option("layers of the mapping network", "G", _layers), **CLASSES},
         mapping=True,

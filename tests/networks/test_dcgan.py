@@ -8,7 +8,7 @@ from torch.nn.utils import parametrize
 from gannb.figures.tables import layer_table
 from gannb.networks import dcgan, sagan
 from gannb.networks.layers import SelfAttention
-from gannb.random import seeded
+from gannb.random import generator, seeded
 
 
 def convolutions(network: nn.Module) -> list[nn.Module]:
@@ -118,3 +118,19 @@ def test_the_layer_table_lists_shapes_and_counts_and_moves_nothing():
     assert sum(table.column("parameters")) == sum(p.numel() for n in (G, D) for p in n.parameters())
     assert table.column("made of")[8] == "SelfAttention (spectral norm)"
     assert "G 3,824,514 parameters" in repr(table)
+
+
+def test_dropout_keeps_the_mean_of_the_features_and_acts_in_training_alone():
+    with seeded(0, "D"):
+        plain = dcgan.Discriminator(8, 16)
+    with seeded(0, "D"):
+        dropping = dcgan.Discriminator(8, 16, dropout=0.25)
+    images = torch.rand(64, 1, 16, 16, generator=generator("dropout"))
+    assert torch.equal(dropping.eval()(images), plain.eval()(images)), "no weights of its own, and none in eval mode"
+    blocks = len(dropping.blocks)
+    dropping.blocks = nn.ModuleDict({name: nn.Identity() for name in dropping.blocks})
+    dropping.logit = nn.Identity()
+    with seeded(0, "dropout"):
+        features = dropping.train()(torch.ones(64, 1, 16, 16))
+    assert features.unique().tolist() == pytest.approx([0.0, 0.75**-blocks])
+    assert features.mean().item() == pytest.approx(1.0, abs=0.05)

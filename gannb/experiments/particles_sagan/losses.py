@@ -7,6 +7,7 @@ from torch import Tensor
 from gannb.data.augmentation import augment
 from gannb.experiments.particles_sagan.params import ParticlesSagan
 from gannb.losses.adversarial import LOSSES
+from gannb.losses.lecam import lecam
 from gannb.losses.path_length import path_length_penalty, path_lengths
 from gannb.losses.penalties import PENALTIES
 from gannb.losses.reconstruction import reconstruction_error
@@ -35,7 +36,8 @@ class Losses:
         fake = turn.D(generated)
         turn.log(real=real.sigmoid().mean(), fake=fake.sigmoid().mean(), sign_real=real.sign().mean())
         labels = (turn.now.real_label, turn.now.fake_label) if self.adversarial.labels else ()
-        return self.adversarial.d(real, fake, *labels) + reconstruction + self.gradient_penalty(turn, generated)
+        penalties = self.gradient_penalty(turn, generated) + self.lecam(turn, real, fake)
+        return self.adversarial.d(real, fake, *labels) + reconstruction + penalties
 
     def g_loss(self, turn: Turn) -> Tensor:
         """G's loss, 0-d: of generated images, or of pairs of a real and a generated one, plus path lengths."""
@@ -60,6 +62,13 @@ class Losses:
         real, mix = self.view(turn, turn.batch), turn.draws.rand("mix", len(generated))
         penalty = PENALTIES[self.p.penalty](turn.D, real, generated, mix)
         return self.p.penalty_every * turn.now.penalty_weight * penalty
+
+    def lecam(self, turn: Turn, real: Tensor, fake: Tensor) -> Tensor | float:
+        """LeCam regularisation of D's logits `[N]`, whose means are logged for the running means that it reads; 0-d."""
+        if self.p.lecam_weight == 0:
+            return 0.0
+        turn.log(logit_real=real.mean(), logit_fake=fake.mean())
+        return self.p.lecam_weight * lecam(real, fake, turn.now.lecam_real, turn.now.lecam_fake)
 
     def path_penalty(self, turn: Turn) -> Tensor | float:
         """Path lengths of a StyleGAN2 on half a batch, every `path_length_every` steps; 0-d."""

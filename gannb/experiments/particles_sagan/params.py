@@ -34,6 +34,7 @@ _data, _training, _optimiser, _networks, _loss, _augmentation, _evaluation = (
 _AUGMENTED = replace(kinds.PROBABILITY, acts_when=lambda v: bool(v.policy))
 _MAGNITUDE = replace(kinds.PROBABILITY, acts_when=lambda v: not {*v.policy} <= {*WITHOUT_MAGNITUDE})
 _label = partial(_loss, kind=kinds.LABEL, acts_when=lambda v: v.loss in LABELLED)
+_anchor = partial(_loss, moves=True, slider=(-5, 5), optional=True, acts_when=lambda v: v.lecam_weight > 0)
 _path = partial(_loss, acts_when=lambda v: registry.NETWORKS[v.network].mapping)
 _path_length = partial(_path, kind=kinds.PENALTY)
 
@@ -91,6 +92,9 @@ class ParticlesSagan(ImageProperties, Experiment):
         kinds.PENALTY,
         acts_when=lambda v: registry.NETWORKS[v.network].reconstructs,
     )
+    lecam_weight: float = _loss(0.0, "weight of LeCam regularisation; 0: none (ours)", low=0, optional=True)
+    lecam_real: float = _anchor(0.0, "D's logit of real images; follows the running mean")
+    lecam_fake: float = _anchor(0.0, "D's logit of generated images; follows the running mean")
     augment: str = _augmentation("hflip,vflip,quarter_turns", "operations on real and generated images")
     augment_probability: float = _augmentation(1.0, "probability of each operation", _AUGMENTED)
     augment_strength: float = _augmentation(1.0, "magnitude of each operation", _MAGNITUDE)
@@ -126,6 +130,11 @@ class ParticlesSagan(ImageProperties, Experiment):
     def _certainty(v: Any) -> str | None:
         why = "only differences of D's outputs count, so their sign says nothing: adaptive needs another loss"
         return why if v.adaptive and v.loss in ("relativistic", "wasserstein") else None
+
+    @rule("network_options", "penalty_weight")
+    def _same_network(v: Any) -> str | None:
+        both = v.penalty_weight > 0 and v.network_options.get("dropout")
+        return "under dropout a gradient penalty sees another D at every call: take one of the two" if both else None
 
     @rule("network", "path_length_weight")
     def _paths(v: Any) -> str | None:

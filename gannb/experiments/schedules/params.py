@@ -184,12 +184,14 @@ class Schedules(ImageProperties, Experiment):
 
     threads: int = execution(1, "CPU threads; one is as fast as two on small networks; 0 leaves them to torch", low=0)
 
-    @rule("network", "network_options", "image_size", reads=("image_width",))
+    @rule("network", "network_options", "image_size", reads=("image_width", "regulariser"))
     def _network(v: Any) -> str | None:
         if "spectral" in v.network_options:
             return "d_norm sets whether D has spectral norm"
         if "classes" in v.network_options:
             return "the data says how many classes there are; conditional sets whether they are used"
+        if v.network_options.get("dropout") and v.regulariser != "spectral":
+            return "under dropout a gradient penalty sees another D at every call: it needs regulariser = spectral"
         return registry.fault(v.network, size_of(v.image_size, v.image_width), v.network_options)
 
     @rule("conditional", "network")

@@ -12,6 +12,7 @@ from gannb.data.augmentation import OPERATIONS, augment
 from gannb.experiments.particles_sagan.losses import Losses
 from gannb.experiments.particles_sagan.params import LABELLED, WITHOUT_MAGNITUDE, ParticlesSagan
 from gannb.losses import adversarial
+from gannb.losses.lecam import lecam
 from gannb.losses.path_length import path_length_penalty, path_lengths
 from gannb.losses.penalties import r1, r2
 from gannb.losses.reconstruction import reconstruction_error
@@ -105,9 +106,22 @@ def test_d_reconstructs_the_real_images_that_it_sees() -> None:
     assert float(turn.logged["reconstruction"]) == pytest.approx(float(expected.detach()), rel=1e-5)
 
 
+def test_lecam_reads_the_running_means_of_the_logits_that_it_logs() -> None:
+    given = {"loss": "hinge", "augment": "", **SMALL}
+    p, bare = ParticlesSagan(lecam_weight=0.5, lecam_real=2.0, lecam_fake=-1.0, **given), ParticlesSagan(**given)
+    real, fake = logits(turn_of(p, "D"), p)
+    turn, without = turn_of(p, "D"), turn_of(bare, "D")
+    added = Losses(p).d_loss(turn) - Losses(bare).d_loss(without)
+    assert float(added.detach()) == pytest.approx(0.5 * float(lecam(real, fake, 2.0, -1.0).detach()), rel=1e-5)
+    assert turn.logged["logit_real"] == pytest.approx(real.mean().item())
+    assert turn.logged["logit_fake"] == pytest.approx(fake.mean().item())
+    assert turn.logged.keys() - without.logged.keys() == {"logit_real", "logit_fake"}
+
+
 CONFIGURATIONS = [
     {"loss": "relativistic"}, {"loss": "bce", "augment": ""}, {"loss": "least_squares", "augment": "brightness"},
     {"loss": "hinge"}, {"loss": "bce", "network": "stylegan2"}, {"loss": "hinge", "network": "fastgan"},
+    {"lecam_weight": 0.1},
 ]  # fmt: skip
 
 
@@ -138,6 +152,7 @@ def test_exactly_the_numbers_that_are_declared_to_act_change_a_loss(given: dict[
         moves |= {"reconstruction_weight": 1.0, "penalty_weight": 1e6}  # before training its logits hardly slope
     else:
         assert "reconstruction_weight" in p.inactive()
+    moves |= {"lecam_real": 1.0, "lecam_fake": -1.0}
     before = losses_at(p, **base)
     acting = {name for name, value in moves.items() if losses_at(p, **base | {name: value}) != before}
     assert acting == moves.keys() - p.inactive()

@@ -42,6 +42,9 @@ def test_scores_come_every_10_20_50_epochs_74_times():
         ({"path_length_weight": 2.0}, "need a mapping network"),
         ({"reconstruction_weight": 1.0}, "D has to reconstruct images: network = fastgan"),
         ({"network": "fastgan", "network_options": {"blocks": 1}}, "fastgan has no option 'blocks'; it has: spectral"),
+        ({"network_options": {"dropout": 1.0}}, r"dropout 1.0; allowed: a share of \[0, 1\)"),
+        ({"network_options": {"dropout": 0.2}, "penalty_weight": 1.0}, "take one of the two"),
+        ({"lecam_weight": -1.0}, "lecam_weight: given -1"),
         ({"adaptive": True, "loss": "relativistic"}, "adaptive needs another loss"),
     ],
 )

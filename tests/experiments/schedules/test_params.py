@@ -75,6 +75,7 @@ def test_an_unknown_variant_names_those_there_are() -> None:
         ({"image_size": 50}, r"image size 50; allowed: .*; nearest: 48"),
         ({"image_size": 48, "image_width": 64, "augment": "quarter_turns"}, "quarter_turns need square images"),
         ({"network_options": {"spectral": True}}, "d_norm sets"),
+        ({"network_options": {"dropout": 0.2}}, "it needs regulariser = spectral"),
         ({"validation": 0.5, "test": 0.5}, "at least a tenth"),
         ({"augment": "flip"}, "unknown: flip; allowed: hflip"),
         ({"state": ["loss_x"]}, "unknown: loss_x"),
