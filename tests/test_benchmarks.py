@@ -14,7 +14,9 @@ import torch
 from gannb import cli
 from gannb.batch.sweep import plan
 from gannb.comparison.results import result, samples_of
+from gannb.comparison.trials import Comparison
 from gannb.data.particles import load
+from gannb.experiments.identity.synthetic import synthesise
 from gannb.experiments.particles_sagan.params import ParticlesSagan
 from gannb.experiments.tour.params import Tour
 from gannb.figures.grids import image_grid
@@ -69,6 +71,23 @@ def test_what_is_trained_beside_a_run_is_no_other_setting(root: Path, monkeypatc
     deciding = importlib.import_module("variants").deciding
     assert deciding({"lr": 1.0, "compared": ["legacy"]}) == deciding({"lr": 1.0, "compared": []}) == {"lr": 1.0}
     assert deciding({"lr": 2.0}) != deciding({"lr": 1.0})
+
+
+def test_the_structure_of_pose_is_kept_for_a_file_and_for_synthetic_people(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    benchmark, faces = importlib.import_module("pose_structure"), synthesise(20, 20, seed=9)
+    arrays = {name: getattr(faces, name).numpy() for name in ("features", "identity", "pose")}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    monkeypatch.setattr("gannb.comparison.results.RESULTS", tmp_path)
+    monkeypatch.setattr(benchmark, "SEEDS", range(2))
+    monkeypatch.setattr(sys, "argv", ["pose_structure.py", str(tmp_path / "mine.npz")])
+    benchmark.main()
+    found = Comparison.read(tmp_path / "identity_pose_structure.json")
+    assert found.variants == ["mine", "synthetic, overlap 0", "synthetic, overlap 0.63"] and len(found) == 5
+    shares = [found.mean(variant, "frontal_share") for variant in found.variants]
+    assert shares[2] > 2 * shares[1], "the overlap that is planted is found"
 
 
 def of_images(runs: Path, **given: object) -> Path:
