@@ -40,6 +40,8 @@ from gannb.training.trained import Trained
 
 FILES = {"trials.json": "", "transfer.json": "_transfer"}
 """What a run folder may hold, and what is added to the sweep's name for its results."""
+DATA = {"": ("data", "toy"), "_transfer": ("transfer_to",)}
+"""The parameters that name the data of such results."""
 SHOWN = 40
 """Samples that are kept of a trial."""
 
@@ -86,6 +88,19 @@ def collected(trial: plan.Trial, folder: Path, spent: float, curves: list[str]) 
     else:
         found[""].append(Trial(trial.variant, seed, scores, *cost, paths=paths))
     return {added: [replace(t, hardware=hardware(ran)) for t in trials] for added, trials in found.items() if trials}
+
+
+def data_of(folder: Path, added: str = "") -> str:
+    """The data of a run's trials, as its parameters name them (of a file or folder its name): "digits (images, 16 px)".
+
+    Args:
+        folder: the run's.
+        added: to the sweep's name, as in `FILES`.
+    """
+    p = params_of(folder)
+    value = next(str(getattr(p, name)) for name in DATA[added] if hasattr(p, name))
+    size = f", {p.image_size} px" if hasattr(p, "image_size") else ""
+    return f"{Path(value).name} ({p.generates}{size})"
 
 
 def pictured(folder: Path) -> bytes:
@@ -143,22 +158,24 @@ def main() -> None:
         and trial.variant in (args.variants or [trial.variant])
     ]
 
-    def measure(trial: plan.Trial) -> tuple[dict[str, list[Trial]], bytes]:
+    def measure(trial: plan.Trial) -> tuple[dict[str, list[Trial]], dict[str, str], bytes]:
         with tempfile.TemporaryDirectory() as runs:
             folder, spent = run(sweep.notebook, trial, options, Path(runs))
             found, picture = collected(trial, folder, spent, args.curves), b""
+            data = {added: data_of(folder, added) for added in found}
             try:
                 picture = pictured(folder)
             except ValueError as error:
                 print(f"{trial.variant}, seed {trial.seed}: no samples, {error}", flush=True)
-            return found, picture
+            return found, data, picture
 
     with ThreadPoolExecutor(args.jobs) as pool:
-        for trial, (found, picture) in zip(wanted, pool.map(measure, wanted)):
+        for trial, (found, data, picture) in zip(wanted, pool.map(measure, wanted)):
             path = samples_of(name, trial.variant, trial.seed or 0)
             write_bytes(path, picture) if picture else path.unlink(missing_ok=True)
             for added, trials in found.items():
-                keep(name + added, trials, metric=sweep.score, better=sweep.better, **head)
+                said = result(name + added).head.get("data") or data[added]  # a file's own words stay
+                keep(name + added, trials, metric=sweep.score, better=sweep.better, data=said, **head)
             print(f"{trial.variant}, seed {trial.seed}: {sum(map(len, found.values()))} kept", flush=True)
     print(result(name))
 

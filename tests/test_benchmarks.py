@@ -128,6 +128,7 @@ def test_a_sweep_keeps_samples_beside_its_result(root: Path, monkeypatch: pytest
     monkeypatch.setattr(sys, "argv", ["variants.py", "particles_long", "--seeds", "1", "--variants", *folders])
     variants.main()
     assert {(trial.variant, trial.seed) for trial in result("particles_long")} == {("document", 1), ("tuned", 1)}
+    assert result("particles_long").head["data"] == "rendered (images, 32 px)"
     ran = {trial.variant: trial.hardware.split(", ")[-1] for trial in result("particles_long")}
     assert ran == {"document": "7 threads", "tuned": "1 thread"}, "what the trial ran with, not this process"
     (kept,) = (path for path in (tmp_path / "results" / "samples").rglob("*") if path.is_file())

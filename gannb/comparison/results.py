@@ -84,8 +84,8 @@ def keep(
     path, kept = RESULTS / f"{name}.json", Comparison.read(RESULTS / f"{name}.json")
     command = ["git", "rev-parse", "--short", "HEAD"]
     here = subprocess.run(command, cwd=HOME, capture_output=True, text=True).stdout.strip()
-    made = (replace(t, commit=t.commit or here, hardware=t.hardware or hardware) for t in trials)
-    fresh = {(trial.variant, trial.seed): trial for trial in made}
+    named = (replace(t, commit=t.commit or here, hardware=t.hardware or hardware) for t in trials)
+    fresh = {(trial.variant, trial.seed): trial for trial in named}
     every = [fresh.pop((trial.variant, trial.seed), trial) for trial in kept] + list(fresh.values())
     comparison = Comparison(every, metric, better, **{**(kept.head if len(kept) else {}), **head})
     comparison.save(path)
@@ -101,6 +101,15 @@ def index(folder: Path = RESULTS) -> Table:
     return Table(COLUMNS, rows)
 
 
+def _floor(found: Comparison, variant: str, score: str) -> float | None:
+    """The mean floor of a score over seeds, where it was measured; of a ratio to the floor it is 1."""
+    if score.endswith("_over_floor"):
+        return 1.0
+    scores = [trial.scores[score] for trial in found.of(variant) if score in trial.scores]
+    floors = [one.floor for one in scores if one.floor is not None]
+    return sum(floors) / len(floors) if floors else found.mean(variant, f"{score}_floor")
+
+
 def _rows(name: str, found: Comparison) -> Iterator[tuple[Any, ...]]:
     """The rows of one file."""
     head = found.head
@@ -110,11 +119,9 @@ def _rows(name: str, found: Comparison) -> Iterator[tuple[Any, ...]]:
         for score in names or [""]:
             values = found.values(variant, score)
             over = found.over_seeds(variant, score)
-            floors = [f for trial in trials if score in trial.scores and (f := trial.scores[score].floor) is not None]
-            measured = [found.mean(variant, score), *(over.interval or (None, None))]
-            measured.append(sum(floors) / len(floors) if floors else found.mean(variant, f"{score}_floor"))
+            measured = [found.mean(variant, score), *(over.interval or (None, None)), _floor(found, variant, score)]
             shown = ("" if number is None else f"{number:.6g}" for number in measured)
             seeds = " ".join(str(trial.seed) for trial in trials if trial.seed in values or not score)
             commits, where = found.origin(variant)
-            asked = (name, head["question"], head.get("data", ""))
-            yield (*asked, variant, score, *shown, seeds, where, head["command"], commits)
+            says = (name, head["question"], head.get("data", ""))
+            yield (*says, variant, score, *shown, seeds, where, head["command"], commits)

@@ -11,6 +11,15 @@ import pytest
 from gannb.comparison.results import COLUMNS, RESULTS, index, keep, numbers, samples_of
 from gannb.comparison.trials import Comparison
 
+SOFTWARE = (
+    "bad_parameters", "coverage", "falsified_claims", "fuzz_motion_readers", "fuzz_readers", "kills", "live",
+    "mutations", "photographs", "scale", "scores_speed", "steps", "steps_prototype", "sweep_kills",
+)  # fmt: skip
+"""Results that are not of data."""
+UNRECORDED = (
+    "identity_goals", "laboratory", "learned_cost", "schedules_cifar", "schedules_digits", "schedules_digits_transfer",
+)  # fmt: skip
+"""Results of trials from before hardware was recorded."""
 NUMBERS = range(COLUMNS.index("value"), COLUMNS.index("seeds"))
 
 
@@ -87,10 +96,13 @@ def test_the_page_shows_the_samples_that_are_kept(
 def test_each_result_says_what_was_asked_and_how(path: Path) -> None:
     found = Comparison.read(path)
     assert found.head["question"] and found.head["command"] and len(found)
-    script = re.match(r"python (benchmarks/\w+\.py)(?: (\w+))?", found.head["command"])
-    assert script is None or (RESULTS.parent / script[1]).is_file(), "a command that is not here"
-    if script and script[1] == "benchmarks/variants.py":
-        assert (RESULTS.parent / "params" / "sweeps" / f"{script[2]}.yaml").is_file()
+    named = re.findall(r"[\w/]+\.py", found.head["command"])
+    assert [script for script in named if not (RESULTS.parent / script).is_file()] == [], "a command that is not here"
+    if sweep := re.search(r"benchmarks/variants\.py (\w+)", found.head["command"]):
+        assert (RESULTS.parent / "params" / "sweeps" / f"{sweep[1]}.yaml").is_file()
+    assert found.head.get("data") or path.stem in SOFTWARE
+    assert all(trial.commit and trial.hardware for trial in found)
+    assert path.stem in UNRECORDED or all("not recorded" not in trial.hardware for trial in found)
 
 
 def test_what_is_kept_is_added_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
