@@ -318,8 +318,6 @@ class Comparison(ShownAsTable):
     def read(cls, path: Path) -> Comparison:
         """The reverse of `save`; without trials, and saying so, where there is no file yet.
 
-        What an older file says of commit and hardware once, all its trials say.
-
         Raises:
             ValueError: a file of another layout.
         """
@@ -328,7 +326,7 @@ class Comparison(ShownAsTable):
         stored = json.loads(path.read_text(encoding="utf-8"))
         if "trials" not in stored:
             raise ValueError(f"{path.name} has no trials: write results by gannb.comparison.results.keep")
-        origin = {name: stored.pop(name) for name in ORIGIN if name in stored}
+        origin = {name: stored.pop(name) for name in ORIGIN if name in stored}  # an older file's, of all its trials
         return cls((Trial.from_dict(origin | trial) for trial in stored.pop("trials")), **stored)
 
     def _sourced(self, score: Score) -> Score:
