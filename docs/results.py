@@ -1,4 +1,4 @@
-"""Write the table of all results, `results/index.csv`, the page that shows them, and the table of the README.
+"""Write the table of all results, `results/index.csv`, the page that shows them, and the tables of other pages.
 
 python docs/results.py
 """
@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gannb.comparison.results import RESULTS, index, result, samples_of
+from gannb.comparison.results import RESULTS, by_trial, index, result, samples_of
 from gannb.comparison.trials import Comparison
 from gannb.figures.findings import Finding, findings
 from gannb.tables import Table
 
 TABLE, PAGE = RESULTS / "index.csv", RESULTS / "README.md"
 README = Path(__file__).parents[1] / "README.md"
+DOCUMENTS = sorted((README.parent / "docs" / "documents").glob("*.md"))
 
 HEAD = """# Results
 
@@ -121,7 +122,19 @@ def readme(text: str) -> str:
     )
 
 
+def document(text: str) -> str:
+    """A document's page with its tables of single trials, each between comments that name the result and its scores."""
+
+    def filled(marks: re.Match[str]) -> str:
+        shown = by_trial(marks[2], marks[3].split(", "))
+        return f"{marks[1]}{shown.markdown if len(shown) else shown.note}\n{marks[4]}"
+
+    return re.sub(r"(<!-- trials (\w+): ([\w, ]+) -->\n).*?(<!-- /trials -->)", filled, text, flags=re.DOTALL)
+
+
 if __name__ == "__main__":
     TABLE.write_text(table(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in DOCUMENTS:
+        path.write_text(document(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,19 @@ def result(name: str) -> Comparison:
     """
     found = Comparison.read(RESULTS / f"{name}.json")
     return Comparison(found, found.metric, found.better, **found.head | {"source": f"results/{name}.json"})
+
+
+def by_trial(name: str, scores: Sequence[str]) -> Table:
+    """A row per trial in `results/<name>.json`, where single seeds are no more than that; else a note that says so.
+
+    Args:
+        name: of the file.
+        scores: what is shown; also one of `gannb.comparison.trials.COSTS`.
+    """
+    found = result(name)
+    rows = [(t.variant, t.seed, *(found.values(t.variant, score).get(t.seed) for score in scores)) for t in found]
+    note = found.head["command"] if rows else f"not measured yet: there is no results/{name}.json"
+    return Table(("variant", "seed", *scores), rows, note=note)
 
 
 def numbers(variant: str, seed: int = 0, **scores: float | None) -> Trial:

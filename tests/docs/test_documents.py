@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 import pytest
@@ -62,12 +63,32 @@ def test_each_document_has_a_page_that_its_notebook_and_its_claims_cite(name: st
     assert f"documents/{name}.md" in (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
 
 
-def test_the_table_of_the_readme_is_up_to_date() -> None:
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    """`docs/results.py`."""
     spec = importlib.util.spec_from_file_location("results_page", ROOT / "docs" / "results.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_tables_of_single_trials_are_up_to_date(script: ModuleType) -> None:
+    for path in script.DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        assert text == script.document(text), f"{path.name}: run `python docs/results.py`"
+
+
+def test_a_table_of_single_trials_says_where_nothing_was_measured(script: ModuleType) -> None:
+    ask = "Before.\n<!-- trials {}: fgd, seconds -->\nold\n<!-- /trials -->\nAfter."
+    assert "-->\nnot measured yet: there is no results/none.json\n<!--" in script.document(ask.format("none"))
+    shown = script.document(ask.format("motion_regimes"))
+    assert "| variant | seed | fgd | seconds |" in shown and "| WGAN-GP | 4 | 243.1 |" in shown
+    assert "old" not in shown and shown.startswith("Before.") and shown.endswith("After.")
+
+
+def test_the_table_of_the_readme_is_up_to_date(script: ModuleType) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    here, now = (re.sub(r"[-+]?\d[\d.]*", "#", each) for each in (text, module.readme(text)))
+    here, now = (re.sub(r"[-+]?\d[\d.]*", "#", each) for each in (text, script.readme(text)))
     assert "<!-- findings -->" in text and here == now, "run `python docs/results.py`"
 
 

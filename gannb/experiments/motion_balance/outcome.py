@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from gannb.comparison.results import result
+from gannb.comparison.trials import Comparison
 from gannb.experiments.motion.collapse import ACCURACY, DIVERSITY
 from gannb.runs.folder import Run
 
@@ -28,6 +29,18 @@ def training_of(run: Run) -> dict[str, float]:
         found["diversity_share"] = last = float(run.history["G/diversity_share"].values[-1])
         found["collapsed"] = max(found["collapsed"], float(last < DIVERSITY))
     return found
+
+
+def acted(trials: Comparison, variant: str, without: str = "no-rules") -> bool:
+    """Whether the rules of a variant changed any training: the joint error is another than on that seed without rules.
+
+    Args:
+        trials: of both.
+        variant: which.
+        without: the variant without rules.
+    """
+    ours, bare = trials.values(variant, "maje"), trials.values(without, "maje")
+    return any(ours[seed] != bare[seed] for seed in ours.keys() & bare.keys())
 
 
 def balance_trace() -> list[dict[str, float]]:

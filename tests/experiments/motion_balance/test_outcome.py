@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from gannb.experiments.motion_balance.outcome import balance_trace, training_of
+from gannb.comparison.results import numbers
+from gannb.comparison.trials import Comparison
+from gannb.experiments.motion_balance.outcome import acted, balance_trace, training_of
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.runs.folder import Run
 
@@ -30,6 +32,13 @@ def test_motions_that_are_all_alike_at_the_end_are_a_collapse(tmp_path, shares, 
     told = {"G/loss": 1.0, "D/accuracy": 0.5, "D/turns": 1.0}
     run.record([{"step": step, "G/diversity_share": share, **told} for step, share in enumerate(shares, 1)])
     assert training_of(run)["collapsed"] == collapsed
+
+
+def test_rules_that_change_no_training_did_not_act() -> None:
+    errors = {"no-rules": (0.3, 0.4), "idle": (0.3, 0.4), "once": (0.3, 0.5)}
+    trials = Comparison([numbers(v, seed, maje=e) for v, both in errors.items() for seed, e in enumerate(both)])
+    trials.add(numbers("other seed", 7, maje=0.9))
+    assert [acted(trials, v) for v in (*errors, "other seed", "not tried")] == [False, False, True, False, False]
 
 
 def test_the_trace_is_a_row_per_step() -> None:
