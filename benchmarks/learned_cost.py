@@ -1,12 +1,12 @@
 """What a learned schedule costs over a fixed one: an update in steps of training, and the memory it needs.
 
-    python benchmarks/learned_cost.py [--steps 12] [--width 16] [--device cuda] [--keep]
+    python benchmarks/learned_cost.py [--preset quick] [--steps 12] [--width 16] [--device cuda] [--keep]
 
-Batch, look-ahead, augmentation and interval are those of `params/schedules/document.yaml`; only the width is smaller.
-Each variant trains a DCGAN at 32 px on digits in a process of its own, whose memory before training is taken off its
-peak. Updates and steps alternate in one process and are timed by the processor, which other load disturbs less than
-the clock. The share of time is for an update every 5 epochs (schedules §4.3). `--keep` writes
-`results/learned_cost.json`.
+Image size, batch, look-ahead, augmentation and interval are those of a preset, `document` or `quick`, whose trials are
+in `results/schedules_digits.json`; the width is that of `quick`. Each variant trains a DCGAN on digits in a process of
+its own, whose memory before training is taken off its peak. Updates and steps alternate in one process and are timed by
+the processor, which other load disturbs less than the clock. The share of time is for the preset's interval between
+updates (`document`: 5 epochs, schedules §4.3). `--keep` writes `results/learned_cost.json`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gannb.control.numbers import Numbers
 from gannb.data.batches import Batches
 from gannb.experiments.schedules.image_splits import load
 from gannb.experiments.schedules.losses import Losses
-from gannb.experiments.schedules.meta.control_space import DOCUMENT_FEATURES, State
+from gannb.experiments.schedules.meta.control_space import State
 from gannb.experiments.schedules.meta.controller import MetaController
 from gannb.experiments.schedules.meta.hypergradient import Hypergradient
 from gannb.experiments.schedules.meta.objective import ValidationObjective
@@ -43,31 +43,30 @@ from gannb.runs.folder import Run
 from gannb.training.player import Player
 from gannb.training.trainer import Trainer
 
-DOCUMENT = Schedules(**presets.preset("schedules", "document"))
-LATENT, RANGES = DOCUMENT.latent_dim, DOCUMENT.ranges
 
-
-def measure(variant: str, steps: int, width: int, device: str, folder: str) -> dict[str, float]:
+def measure(variant: str, preset: str, steps: int, width: int, device: str, folder: str) -> dict[str, float]:
     """Seconds a step and an update, and the memory over what there was before."""
-    images = load(size=32)
+    p = Schedules(**presets.preset("schedules", preset))
+    images = load(size=p.image_size)
     with seeded("G"):
-        G = dcgan.Generator(LATENT, width, 32)
+        G = dcgan.Generator(p.latent_dim, width, p.image_size)
     with seeded("D"):
-        D = dcgan.Discriminator(width, 32, spectral=DOCUMENT.d_norm == "spectral")
-    losses = Losses(DOCUMENT)
+        D = dcgan.Discriminator(width, p.image_size, spectral=p.d_norm == "spectral")
+    losses = Losses(p)
     players = [
         Player("D", D, losses.d_loss, lr=lambda now: now.lr_d),
         Player("G", G, losses.g_loss, lr=lambda now: now.lr_g),
     ]
-    run = Run.open(DOCUMENT.configured_as(variant, 0, runs=folder, threads=1, device=device))
-    batches = Batches(images.train.pixels, DOCUMENT.batch_size, seed=0, device=run.device)
+    run = Run.open(p.configured_as(variant, 0, runs=folder, threads=1, device=device))
+    batches = Batches(images.train.pixels, p.batch_size, seed=0, device=run.device)
     trainer = Trainer(players, batches, Numbers.of(run.params), run)
-    state = State(DOCUMENT_FEATURES, RANGES, steps)
+    state = State(p.state, p.ranges, steps)
     held_out = images.validation.pixels.to(run.device)
-    objective = ValidationObjective(held_out, losses.latents, count=DOCUMENT.objective_count)
-    estimator = Hypergradient(objective, {"quality": 1.0, "stability": 0.1}, batch=DOCUMENT.lookahead_batch)
-    controller = MetaController(state.size, len(RANGES))
-    learned = LearnedSchedule(controller, RANGES, state, steps_per_move=1, estimator=estimator, moves_per_update=1)
+    objective = ValidationObjective(held_out, losses.latents, count=p.objective_count)
+    weighting = {"quality": p.quality_weight, "stability": p.stability_weight}
+    estimator = Hypergradient(objective, weighting, batch=p.lookahead_batch)
+    controller = MetaController(state.size, len(p.ranges), p.hidden)
+    learned = LearnedSchedule(controller, p.ranges, state, steps_per_move=1, estimator=estimator, moves_per_update=1)
     learned.attach(trainer)
     before, spent, updates = environment.peak_memory(run.device), [], []
     clock = time.perf_counter if run.device.type == "cuda" else time.process_time
@@ -84,14 +83,15 @@ def measure(variant: str, steps: int, width: int, device: str, folder: str) -> d
         if variant == "learned":
             seen = trainer.recorder.last or {"D/loss": 1.0}
             updates.append(timed(lambda at=step + 1, seen=seen: learned(at, seen, trainer.numbers.values())))
-    per_epoch = trainer.batches.per_epoch
-    found = {"step_seconds": median(spent[2:]), "steps_per_epoch": per_epoch}
+    interval = (p.move_every or trainer.batches.per_epoch) * p.update_every
+    found = {"step_seconds": median(spent[2:]), "steps_per_update": interval}
     found["memory_mb"] = (environment.peak_memory(run.device) - before) / 2**20
     return found | ({"update_seconds": median(updates[2:])} if updates else {})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", choices=presets.presets("schedules"), default="document")
     for name, value in {"steps": 12, "width": 16}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--variant", help=argparse.SUPPRESS)
@@ -115,19 +115,17 @@ def main() -> None:
     in_steps = learned["update_seconds"] / learned["step_seconds"]
     learned |= {
         "update_in_steps": round(in_steps, 2),
-        "time_over_fixed": round(in_steps / (DOCUMENT.update_every * learned["steps_per_epoch"]), 4),
+        "time_over_fixed": round(in_steps / learned["steps_per_update"], 4),
         "memory_over_fixed": round(learned["memory_mb"] / memory, 2),
     }
-    settings = {
-        **{name: given[name] for name in ("steps", "width")},
-        "batch": DOCUMENT.batch_size,
-        "look": DOCUMENT.lookahead_batch,
-        "count": DOCUMENT.objective_count,
-    }
-    trials = [numbers(variant, **found) for variant, found in variants.items()]
-    command = f"python benchmarks/learned_cost.py {' '.join(flags)} --keep"
-    head = {"question": "What does a learned schedule cost over a fixed one?", "data": "8 x 8 digits at 32 pixels"}
-    head |= {"command": command, "hardware": hardware(device), "settings": settings, "torch": torch.__version__}
+    of = "" if given["preset"] == "document" else f", {given['preset']} preset"
+    trials = [numbers(variant + of, **found) for variant, found in variants.items()]
+    settings = {name: given[name] for name in ("steps", "width")}
+    shown = [f"--{name}={value}" for name, value in settings.items()]
+    command = f"python benchmarks/learned_cost.py {' '.join(shown)} --keep, and with --preset quick"
+    question = "What does a learned schedule cost over a fixed one, in the document's preset and in the quick one?"
+    head = {"question": question, "data": "8 x 8 digits at the preset's size", "command": command}
+    head |= {"hardware": hardware(device), "settings": settings, "torch": torch.__version__}
     if keeps:
         keep(device_options.named("learned_cost", device), trials, **head)
     print(Comparison(trials).table(("update_in_steps", "time_over_fixed", "memory_over_fixed"), intervals=False))
