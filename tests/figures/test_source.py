@@ -21,6 +21,14 @@ def test_it_shows_functions_methods_and_classes_as_they_stand() -> None:
     assert '<span class="nf">hinge_d</span>' in shown._repr_html_()
 
 
+def test_it_brings_the_styles_of_what_is_in_it_alone() -> None:
+    page = show_source(hinge_d)._repr_html_()
+    styles, _, code = page.partition("</style>")
+    for token, there in {"nf": True, "sd": True, "gd": False, "kn": False}.items():
+        assert (f'class="{token}"' in code) == (f".{token} {{" in styles) == there, token
+    assert ".output_html { background" in styles and "<pre style=" in code
+
+
 def test_what_has_no_source_is_refused() -> None:
     with pytest.raises(TypeError):
         show_source(len)
