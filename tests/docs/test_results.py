@@ -17,7 +17,7 @@ SOFTWARE = (
 )  # fmt: skip
 """Results that are not of data."""
 UNRECORDED = (
-    "identity_goals", "laboratory", "learned_cost", "schedules_cifar", "schedules_digits", "schedules_digits_transfer",
+    "identity_goals", "laboratory", "schedules_cifar", "schedules_digits", "schedules_digits_transfer",
 )  # fmt: skip
 """Results of trials from before hardware was recorded."""
 NUMBERS = range(COLUMNS.index("value"), COLUMNS.index("seeds"))
