@@ -17,11 +17,16 @@ that says what is in it. They are cited by the name of their experiment and by s
 §3.1". Every checkable sentence is a claim with an id: a code (M4, P3) and a name. Where a document contradicts itself
 or leaves something open, the code stands for the reading followed. The ledger at the end of each notebook, and `gannb
 report`, give the verdicts: *reproduced* (every measured value is as expected), *contradicted* (none is), *partly*
-(some are), or *not tested here* with the reason. Each says what it is based on: a measurement of the run or a result
-measured before (its file in `results/`), with seeds and hardware, or the document's own numbers. Verdicts of the last
-kind, which restate a constant or compute with one, are counted apart. "(ours)" marks claims that this project adds."""
+(some are), *inconclusive* (the interval of what was measured lies on both sides of what is expected), or *not tested
+here* with the reason. Each says what it is based on: a measurement of the run or a result measured before (its file in
+`results/`), with seeds and hardware; or the document's own numbers, or our code and configuration. Verdicts of these
+last two kinds restate a constant or compute with one, and are counted apart. "(ours)" marks claims that this project
+adds."""
 
-KINDS = {"run": "measured by a run", "result": "by an earlier result", "document": "from the document's own numbers"}
+KINDS = {
+    "run": "measured by a run", "result": "by an earlier result", "document": "from the document's own numbers",
+    "code": "from code or configuration",
+}  # fmt: skip
 
 
 def page() -> str:
@@ -62,7 +67,10 @@ def _remarks(claim: Claim) -> list[str]:
     kind = "" if claim.trained else "no training needed"
     needs = f"needs {claim.needs}" if claim.needs else ""
     measure = f"measured by {claim.measure} only" if claim.measure else ""
-    based = {"result": "decided by a result measured before", "document": "follows from the document's own numbers"}
+    based = {
+        "result": "decided by a result measured before", "document": "follows from the document's own numbers",
+        "code": "restates code or configuration",
+    }  # fmt: skip
     return [remark for remark in (claim.note, measure, needs, kind, based.get(claim.evidence, "")) if remark]
 
 

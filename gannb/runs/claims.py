@@ -22,12 +22,15 @@ from gannb.tables import ShownAsTable, Table, cell_text
 if TYPE_CHECKING:
     from gannb.runs.folder import Run
 
-REPRODUCED, CONTRADICTED, PARTLY, NOT_TESTED = "reproduced", "contradicted", "partly", "not tested here"
-VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, NOT_TESTED)
+REPRODUCED, PARTLY, INCONCLUSIVE, CONTRADICTED = "reproduced", "partly", "inconclusive", "contradicted"
+NOT_TESTED = "not tested here"
+VERDICTS = (REPRODUCED, PARTLY, INCONCLUSIVE, CONTRADICTED, NOT_TESTED)
 
-THIS_RUN, BEFORE, DOCUMENT = "measured in this run", "measured before", "the document's own numbers"
-EVIDENCE = (THIS_RUN, BEFORE, DOCUMENT)
-"""What a verdict is based on: a measurement of this run, one of an earlier result, or arithmetic on the document."""
+THIS_RUN, BEFORE = "measured in this run", "measured before"
+RESTATING = {"document": "the document's own numbers", "code": "code or configuration"}
+"""Evidence that no measurement gives → what a verdict is then based on: claims of that kind are counted apart."""
+EVIDENCE = (THIS_RUN, BEFORE, *RESTATING.values())
+"""What a verdict is based on: a measurement of this run, one of an earlier result, or nothing measured."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Claim:
         note: the reading followed, where the document gives two.
         executable: False for a sentence that no check can decide; `note` says why.
         evidence: "run" where a run can measure it, "result" where only a result measured before decides it, "document"
-            where it follows from the document's own numbers.
+            where it follows from the document's own numbers, "code" where it restates our code or configuration.
     """
 
     id: str
@@ -64,8 +67,8 @@ class Claim:
     evidence: str = "run"
 
     def __post_init__(self) -> None:
-        if self.evidence not in ("run", "result", "document"):
-            raise ValueError(f"{self.id}: evidence {self.evidence!r}; allowed: run, result, document")
+        if self.evidence not in (allowed := ("run", "result", *RESTATING)):
+            raise ValueError(f"{self.id}: evidence {self.evidence!r}; allowed: {', '.join(allowed)}")
 
 
 @dataclass(frozen=True)
@@ -173,15 +176,24 @@ def expected(expect: dict[str, Any]) -> str:
     return _expectation(expect)[1] if expect else ""
 
 
-def verdict(values: Sequence[float], expect: dict[str, Any]) -> str:
-    """The verdict on a value with the ends of its interval, or on one value per seed.
+def verdict(values: Sequence[float], expect: dict[str, Any], interval: Sequence[float] = ()) -> str:
+    """The verdict on a value, or on one value per seed.
 
-    All values hold: reproduced; none: contradicted; some: partly.
+    All that is measured holds: reproduced; none of it: contradicted. Else the seeds differ: partly; or an interval lies
+    on both sides of what is expected: inconclusive.
+
+    Args:
+        values: measured.
+        expect: what the claim expects.
+        interval: low and high, where there is one.
     """
     if not values:
         return NOT_TESTED
-    held = [holds(value, expect) for value in values]
-    return REPRODUCED if all(held) else PARTLY if any(held) else CONTRADICTED
+    target = expect.get("equals", sum(expect.get("between", ())) / 2)
+    nearest = [min(max(target, interval[0]), interval[1])] if interval else []
+    held = [holds(value, expect) for value in (*values, *interval, *nearest)]
+    some = INCONCLUSIVE if interval else PARTLY
+    return REPRODUCED if all(held) else some if any(held) else CONTRADICTED
 
 
 def untested(claim: Claim, why: str) -> Entry:
@@ -193,8 +205,8 @@ def untested(claim: Claim, why: str) -> Entry:
 def counted(found: Sequence[tuple[str, str]]) -> str:
     """How many claims, given by evidence and verdict, have each verdict: those to be measured, then the others."""
     parts = []
-    for of_document, name in ((False, "to be measured"), (True, "that follow from the document's own numbers")):
-        own = [verdict for evidence, verdict in found if (evidence == "document") is of_document]
+    for restating, name in ((False, "to be measured"), (True, "that restate the document's numbers or the code")):
+        own = [verdict for evidence, verdict in found if (evidence in RESTATING) is restating]
         verdicts = ", ".join(f"{own.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in own)
         parts += [f"{len(own)} {name}: {verdicts}"] * bool(own)
     return f"{len(found)} claims; " + "; ".join(parts)
@@ -218,7 +230,7 @@ class Ledger(ShownAsTable):
         """Give a verdict by a measured number, truth value, `Score`, or a sequence of numbers (one per seed).
 
         A score that is unavailable, or of another name than the claim's `measure`, gives none. One whose interval
-        (or ± 2 standard errors, where it has none) crosses what is expected gives "partly".
+        (or ± 2 standard errors, where it has none) lies on both sides of what is expected gives "inconclusive".
 
         Args:
             claim_id: which claim.
@@ -242,10 +254,10 @@ class Ledger(ShownAsTable):
             values = [measured if isinstance(measured, bool | int) else float(measured)]
         if claim.evidence == "result" and not source:
             raise ValueError(f"{claim_id} is decided by a result measured before: name its file as source")
-        based_on = BEFORE if source else DOCUMENT if claim.evidence == "document" else THIS_RUN
+        based_on = BEFORE if source else RESTATING.get(claim.evidence, THIS_RUN)
         text = _score_text(measured) or ", ".join(cell_text(value) for value in values)
         shown = values if len(values) > 1 else values[0] if values else None
-        found = verdict([*values, *_ends(measured)], claim.expect)
+        found = verdict(values, claim.expect, _ends(measured))
         where = _result(source) if source else self._run() if based_on == THIS_RUN else ""
         return self._enter(Entry(claim, found, text, shown, based_on=based_on, source=source, where=where))
 
@@ -267,7 +279,7 @@ class Ledger(ShownAsTable):
 
     @property
     def summary(self) -> str:
-        """How many claims have each verdict, as text; those that follow from the document's own numbers apart."""
+        """How many claims have each verdict, as text; those that no measurement decides apart."""
         return counted([(entry.claim.evidence, entry.verdict) for entry in self.all()])
 
     def table(self, only: Sequence[str] = ()) -> Table:

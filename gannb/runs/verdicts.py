@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gannb.runs.claims import BEFORE, NOT_TESTED, THIS_RUN, VERDICTS, claims, expected, untested
+from gannb.runs.claims import BEFORE, NOT_TESTED, RESTATING, THIS_RUN, VERDICTS, claims, expected, untested
 from gannb.runs.locations import documents
 from gannb.tables import Table
 
 TEXTS = ("id", "document", "section", "says", "verdict", "measured", "reason")
 """What every row of a ledger holds as text."""
 
-RESTATED = "follow from the document's own numbers"
+RESTATED = "restate the document's numbers or the code"
 
 Row = dict[str, Any]
 """A claim as a run's `claims.json` has it."""
@@ -89,8 +89,8 @@ def read_claims(folder: Path) -> list[Row]:
 def table(standing: Iterable[Standing]) -> Table:
     """One row per document: claims, those that a check can decide, and the verdicts on those that are measured.
 
-    The last columns: claims that follow from the document's own numbers, whatever their verdict; and what the measured
-    verdicts are based on.
+    The last columns: claims that restate the document's numbers or the code, whatever their verdict; and what the
+    measured verdicts are based on.
     """
     standing = list(standing)
     rows = []
@@ -105,5 +105,5 @@ def table(standing: Iterable[Standing]) -> Table:
 
 
 def restated(claim: Row) -> bool:
-    """Whether a claim follows from the document's own numbers, so that no measurement decides it."""
-    return claim.get("evidence") == "document"
+    """Whether a claim follows from the document's own numbers or restates our code: no measurement decides it."""
+    return claim.get("evidence") in RESTATING

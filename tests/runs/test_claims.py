@@ -11,10 +11,11 @@ from gannb.metrics.score import Score
 from gannb.runs.claims import (
     BEFORE,
     CONTRADICTED,
-    DOCUMENT,
+    INCONCLUSIVE,
     NOT_TESTED,
     PARTLY,
     REPRODUCED,
+    RESTATING,
     Claim,
     Ledger,
     _result,
@@ -64,14 +65,23 @@ def test_all_some_none(values):
     assert verdict(values, {"below": 0}) == wanted
 
 
-@pytest.mark.parametrize(("value", "wanted"), [(45.0, REPRODUCED), (49.0, PARTLY), (53.0, CONTRADICTED)])
-def test_a_score_whose_errors_straddle_the_bound_is_partly(ledger, value, wanted):
+@pytest.mark.parametrize(("value", "wanted"), [(45.0, REPRODUCED), (49.0, INCONCLUSIVE), (53.0, CONTRADICTED)])
+def test_a_score_whose_errors_straddle_the_bound_is_inconclusive(ledger, value, wanted):
     assert ledger.check("P1.goal", Score("fid_500_all", value, error=1.0)).verdict == wanted
+
+
+@pytest.mark.parametrize(
+    ("interval", "wanted"),
+    [((1.0, 2.0), REPRODUCED), ((1.0, 4.0), INCONCLUSIVE), ((-9.0, 9.0), INCONCLUSIVE), ((4.0, 9.0), CONTRADICTED)],
+)
+@pytest.mark.parametrize("expect", [{"between": [0, 3]}, {"equals": 1.5, "within": 1.5}])
+def test_an_interval_around_all_that_is_expected_contradicts_nothing(interval, wanted, expect):
+    assert verdict([interval[1]], expect, interval) == wanted
 
 
 def test_an_interval_goes_before_errors_and_is_shown(ledger):
     entry = ledger.check("P1.goal", Score("fid_500_all", 45.0, error=1.0, interval=(40.0, 55.0)))
-    assert (entry.verdict, entry.measured, entry.value) == (PARTLY, "45.0 [40.0, 55.0]", 45.0)
+    assert (entry.verdict, entry.measured, entry.value) == (INCONCLUSIVE, "45.0 [40.0, 55.0]", 45.0)
     assert ledger.check("P1.goal", Score("fid_500_all", 49.5, error=1.0, interval=(49.0, 49.9))).verdict == REPRODUCED
 
 
@@ -140,15 +150,24 @@ def test_a_verdict_says_what_it_is_based_on(tmp_path):
         ledger.check("S11.lstm", measured)
     rows = {row["id"]: row for row in json.loads((run.folder / "claims.json").read_text())}
     assert (rows["S11.lstm"]["based_on"], rows["S11.lstm"]["source"]) == (BEFORE, "results/schedules_digits.json")
-    assert dict(zip(ledger.table().column("claim"), ledger.table().column("evidence")))["S7.weights"] == DOCUMENT
+    assert (
+        dict(zip(ledger.table().column("claim"), ledger.table().column("evidence")))["S7.weights"]
+        == RESTATING["document"]
+    )
     assert "1 measured in this run, 3 measured before, 1 the document's own numbers" in ledger.table().note
 
 
 def test_claims_that_restate_a_constant_are_counted_apart():
-    found = [("run", REPRODUCED), ("result", PARTLY), ("document", REPRODUCED), ("document", NOT_TESTED)]
+    found = [
+        ("run", REPRODUCED),
+        ("result", PARTLY),
+        ("document", REPRODUCED),
+        ("document", NOT_TESTED),
+        ("code", REPRODUCED),
+    ]
     assert counted(found) == (
-        "4 claims; 2 to be measured: 1 reproduced, 1 partly; "
-        "2 that follow from the document's own numbers: 1 reproduced, 1 not tested here"
+        "5 claims; 2 to be measured: 1 reproduced, 1 partly; "
+        "3 that restate the document's numbers or the code: 2 reproduced, 1 not tested here"
     )
 
 
@@ -162,7 +181,7 @@ def test_a_claim_decided_by_a_result_names_a_file_that_is_there(root):
 
 
 def test_unknown_evidence_is_named():
-    with pytest.raises(ValueError, match="evidence 'rumour'; allowed: run, result, document"):
+    with pytest.raises(ValueError, match="evidence 'rumour'; allowed: run, result, document, code"):
         Claim("X", "toy", "1", "it works", evidence="rumour")
 
 

@@ -52,7 +52,7 @@ def test_the_table_adds_up() -> None:
     table = verdicts.table(verdicts.standings([]))
     for document, count, executable, *by_verdict in table.rows:
         assert sum(by_verdict) == count and executable <= count
-        restated = [claim for claim in claims(document).values() if claim.evidence == "document"]
+        restated = [claim for claim in claims(document).values() if claim.evidence in ("document", "code")]
         assert by_verdict[len(verdicts.VERDICTS)] == len(restated)
 
 
@@ -61,6 +61,6 @@ def test_what_restates_a_constant_is_no_reproduced_claim(tmp_path: Path) -> None
     measured = row("another", "X2", REPRODUCED) | {"evidence": "run", "based_on": "measured in this run"}
     table = verdicts.table(verdicts.standings([run(tmp_path / "1", own, measured)]))
     assert dict(zip(table.columns, table.rows[-1])) == {
-        "document": "another", "claims": 2, "executable": 2, "reproduced": 1, "partly": 0, "contradicted": 0,
-        "not tested here": 0, verdicts.RESTATED: 1, "measured in this run": 1, "measured before": 0,
+        "document": "another", "claims": 2, "executable": 2, "reproduced": 1, "partly": 0, "inconclusive": 0,
+        "contradicted": 0, "not tested here": 0, verdicts.RESTATED: 1, "measured in this run": 1, "measured before": 0,
     }  # fmt: skip
