@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gannb.metrics.ranges import possible
 from gannb.metrics.score import Score
 from gannb.random import key
 
@@ -44,7 +45,7 @@ def over_seeds(values: Sequence[float], name: str, resamples: int = 10_000, seed
     The interval is that of the bootstrap (percentiles of resampled means, so a skew shows), stretched about the mean as
     far as Student's t is wider than the bootstrap of a normal sample of that size: plain percentiles of five seeds hold
     a normal mean 86 times in a hundred, of three 75, of two 50 (on their narrowness: Hesterberg 2015, "What teachers
-    should know about the bootstrap").
+    should know about the bootstrap"). It ends where the score's possible values do.
 
     Args:
         values: one per seed, at least 2.
@@ -66,7 +67,8 @@ def over_seeds(values: Sequence[float], name: str, resamples: int = 10_000, seed
     rng = np.random.default_rng(key(seed, "bootstrap"))
     plain = stats.bootstrap((found,), np.mean, n_resamples=resamples, method="percentile", random_state=rng)
     stretch = special.stdtrit(n - 1, 0.975) / special.ndtri(0.975) * math.sqrt(n / (n - 1))
-    low, high = found.mean() + stretch * (np.array(plain.confidence_interval) - found.mean())
+    ends = found.mean() + stretch * (np.array(plain.confidence_interval) - found.mean())
+    low, high = np.clip(ends, *possible(name))
     protocol = {"seeds": n, "spread": float(found.std(ddof=1)), "error": "standard error over seeds"}
     protocol["interval"] = f"bootstrap over seeds, {resamples} resamples, as wide as t"
     return Score(name, found.mean(), found.std(ddof=1) / math.sqrt(n), (low, high), protocol=protocol)
@@ -89,17 +91,23 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float], name: str,
     return over_seeds(np.subtract(ours, theirs).tolist(), name, seed=seed)
 
 
-def seeds_text(values: Sequence[float], *, signed: bool = False) -> str:
-    """`mean [low, high]` over seeds; of a single run its value, which is said; signed for differences.
+def seeds_text(values: Sequence[float], name: str = "mean", *, signed: bool = False) -> str:
+    """`mean [low, high]` over seeds; of one or two runs their values, which say more than an interval.
+
+    Args:
+        values: one per seed.
+        name: of the score, by which the interval is limited.
+        signed: for differences.
 
     Raises:
         ValueError: no values.
     """
     if not len(values):
         raise ValueError("no runs to average")
-    if len(values) == 1:
-        return f"{values[0]:{'+' if signed else ''}.4g} (1 run)"
-    return over_seeds(values, "mean").ranged(signed)
+    if len(values) < 3:
+        each = ", ".join(f"{value:{'+' if signed else ''}.4g}" for value in values)
+        return f"{each} ({len(values)} run{'s' * (len(values) > 1)})"
+    return over_seeds(values, name).ranged(signed)
 
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Paired:
@@ -142,7 +150,8 @@ def detectable(spread: float, n: int, power: float = 0.8, level: float = 0.05) -
 def power_text(difference: Score) -> str:
     """How large a mean difference the seeds of a paired difference would have shown (power 0.8, level 0.05)."""
     least = detectable(difference.protocol["spread"], difference.protocol["seeds"])
-    return f"{difference.protocol['seeds']} seeds would detect a difference of {least:.2g} with 80 % power"
+    seeds = difference.protocol["seeds"]
+    return f"{seeds} seeds with this spread would detect a difference of {least:.2g} with 80 % power"
 
 
 def concluded(difference: Score, enough: int = ENOUGH) -> str:

@@ -342,7 +342,7 @@ class Comparison(ShownAsTable):
 
     def _interval(self, variant: str, name: str) -> str | None:
         values = list(self.values(variant, name).values())
-        return seeds_text(values) if values else None
+        return seeds_text(values, name) if values else None
 
     def _apart(self, variant: str, over: str, name: str) -> str | None:
         apart = np.subtract(*self._pairs(variant, over, name)).tolist()

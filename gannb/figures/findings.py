@@ -91,10 +91,10 @@ class Finding:
             return f"undecided, {found.reason}"
         low, high = found.interval or (float(found),) * 2
         sign = -1 if (self.better or self.measured.better) == "high" else 1
-        if low <= 0 <= high:
-            return f"no difference is shown; {power_text(found)}"
         if found.protocol["seeds"] < ENOUGH:
             return f"too few seeds to decide ({ENOUGH} would)"
+        if low <= 0 <= high:
+            return f"no difference is shown; {power_text(found)}"
         ours, theirs = (self.variants.get(name, name) for name in pair)
         return f"in favour of {ours if sign * float(found) < 0 else theirs}"
 

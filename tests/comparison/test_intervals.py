@@ -35,9 +35,18 @@ def test_the_interval_is_students_for_normal_values_and_leans_with_a_skew() -> N
 
 
 def test_a_text_of_several_runs_or_one() -> None:
-    assert seeds_text([5.0]) == "5 (1 run)" and seeds_text([5.0, 5.0]) == "5 [5, 5]"
+    assert seeds_text([5.0]) == "5 (1 run)" and seeds_text([5.0, 5.0, 5.0]) == "5 [5, 5]"
+    assert seeds_text([5.0, -7.0], signed=True) == "+5, -7 (2 runs)", "no interval of two"
     with pytest.raises(ValueError, match="no runs"):
         seeds_text([])
+
+
+def test_an_interval_ends_where_the_possible_values_do() -> None:
+    values = [0.0, 0.0, 0.9, 0.1, 1.0]
+    kernel, share, distance = (over_seeds(values, name).interval for name in ("kid_faed", "copies", "fd_digits"))
+    assert kernel[0] < 0 and kernel[1] > 1 and share == (0, 1) and distance == (0, kernel[1])
+    assert over_seeds(values, "copies − coverage").interval == kernel, "a difference has no such range"
+    assert seeds_text(values, "harm_rate_0_15").endswith("[0.00, 1.00]")
 
 
 def test_pairing_takes_the_seeds_own_difficulty_away() -> None:

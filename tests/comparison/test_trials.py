@@ -168,7 +168,7 @@ def test_a_variant_beside_another_says_what_it_brings_and_what_it_costs() -> Non
     found.add(trial("elsewhere", 7, 4.0))
     table = found.beside("document", also=["copies"])
     brings, costs = table.column("Δ fd"), table.column("processor time")
-    assert brings[0] is None and brings[1].startswith("-0.8 [") and brings[2] == "+2 (1 run)"
+    assert brings[0] is None and brings[1] == "-0.5, -1 (2 runs)" and brings[2] == "+2 (1 run)"
     assert brings[3] is None, "no seed in common"
     assert costs == ["×1.00", "×0.50", "×3.00", None] and table.column("copies") == [0.5] * 4
 

@@ -27,7 +27,9 @@ def test_the_sentence_says_what_the_interval_allows(measured):
     )
     assert "in favour of second" in replace(measured, better="high").sentence, "the direction is the declared one"
     null = replace(measured, compare=[["b", "c"]]).sentence
-    assert null.endswith("no difference is shown; 6 seeds would detect a difference of 0.16 with 80 % power.")
+    assert null.endswith(
+        "no difference is shown; 6 seeds with this spread would detect a difference of 0.16 with 80 % power."
+    )
     assert replace(measured, note="Small.").sentence.endswith("in favour of first. Small.")
 
 
@@ -35,6 +37,7 @@ def test_few_seeds_decide_nothing(measured, monkeypatch):
     few = [trial for trial in measured.measured if trial.seed < 3]
     monkeypatch.setattr(findings, "result", lambda name: Comparison(few, "loss", "low"))
     assert "too few seeds" in replace(measured).sentence
+    assert "too few seeds" in replace(measured, compare=[["b", "c"]]).sentence, "nor do they show that nothing differs"
     monkeypatch.setattr(findings, "result", lambda name: Comparison([t for t in few if t.seed == 0], "loss", "low"))
     assert "undecided, a spread needs 2 seeds" in replace(measured).sentence
 

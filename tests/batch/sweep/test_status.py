@@ -95,7 +95,7 @@ def test_what_came_of_it(sweep: Sweep, jobs: list[Job]) -> None:
     jobs[3].write("failed", error="died", cell=0)
     now = [TrialStatus.of(job, "kid") for job in jobs]
     a, b = status.outcome(now, sweep).rows
-    assert a[:2] == ("a", 2) and a[2].startswith("1.5 [") and b[1:3] == (1, "0.5 (1 run)")
+    assert a[:2] == ("a", 2) and a[2] == "1, 2 (2 runs)" and b[1:3] == (1, "0.5 (1 run)")
     assert failures(now).rows == [("b, seed 1", None, "died", None)]
     high = Sweep("some", "toy", sweep.trials, "kid", "high", "")
     assert status.best(now, high.better).score == 2.0 and status.best(now, sweep.better).score == 0.5
