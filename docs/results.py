@@ -22,6 +22,7 @@ HEAD = """# Results
 
 Written by `python docs/results.py` from the files of this folder; do not edit it here. `index.csv` is one table of them
 all. Each file has a head (question, data, command) and a list of trials: variant, seed, commit, hardware, scores.
+The oldest trials do not name their hardware, and their commit is the first that has them.
 Brackets hold 95 % over seeds; Δ is the difference from the first variant, seed by seed. Samples are of each run's best
 checkpoint, always from the same latents."""
 ALSO = ("last_over_best", "copies")
