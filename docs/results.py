@@ -25,7 +25,7 @@ all. Each file has a head (question, data, command) and a list of trials: varian
 The oldest trials do not name their hardware, and their commit is the first that has them.
 Brackets hold 95 % over seeds; Δ is the difference from the first variant, seed by seed. Samples are of each run's best
 checkpoint, always from the same latents."""
-ALSO = ("last_over_best", "copies")
+ALSO = ("last_over_best", "copies", "fd_resnet56_over_floor")
 """Scores that are shown beside the deciding one."""
 
 
