@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from gannb.config.image_formats import Size, sides, written
+from gannb.networks.constants import constant
 from gannb.networks.registry import resolutions
 from gannb.networks.spectral_norm import spectral_norm
 
@@ -197,7 +198,7 @@ def upsample(x: Tensor) -> Tensor:
 
 
 def _kernel(x: Tensor, gain: float) -> Tensor:
-    row = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 8
+    row = constant((1.0, 3.0, 3.0, 1.0), x.device) / 8
     return (row[:, None] * row * gain)[None, None].to(x.dtype)
 
 

@@ -10,7 +10,6 @@ On a CPU a `Tape` stands in for the graph, so that all of this can be tested wit
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
@@ -23,6 +22,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from gannb import distributed
 from gannb.control.numbers import Now
 from gannb.random import Draw, Draws
+from gannb.training.graphs import GraphMemory
 from gannb.training.guards import Guards
 from gannb.training.player import Player
 from gannb.training.tape import Tape
@@ -31,7 +31,9 @@ from gannb.training.turn import Turn
 WARM_UP = 3
 """Eager turns before a capture: one to learn what the loss reads, two whose operations are compared."""
 MOST = 8
-"""Graphs that one player may have begun; what comes after them plays eagerly."""
+"""Graphs that one player may have, or begin within `IDLE` turns; what comes after them plays eagerly."""
+IDLE = 1000
+"""Turns of a player after which a graph that none of them replayed gives way to a new one."""
 
 Autocast = Callable[[], AbstractContextManager]
 
@@ -41,23 +43,22 @@ class CapturedTurns:
 
     Args:
         player: whose turns.
-        device: of the run.
+        memory: what the graphs of all players of the run share.
         reason: why its turns play eagerly from the start; "" where they are to be captured.
 
     Attributes:
         reason: why its turns play eagerly; "" where they do not.
-        memory: bytes that its graphs reserved on the device.
         names: the numbers whose plain values the loss reads; a graph holds for those values alone.
         intervals: the intervals that the loss asks `turn.due` about.
     """
 
-    def __init__(self, player: Player, device: torch.device, reason: str = "") -> None:
-        self.player, self.device, self.reason = player, device, reason
-        self.memory = 0
+    def __init__(self, player: Player, memory: GraphMemory, reason: str = "") -> None:
+        self.player, self.memory, self.reason = player, memory, reason
         self.names: set[str] = set()
         self.intervals: set[int] = set()
         self._graphs: dict[tuple, _Graph] = {}
-        self._begun = 0
+        self._begun: list[int] = []
+        self._turns = 0
         self._turned_away = False
 
     def update(self, turn: Turn, autocast: Autocast, scaled: bool) -> dict[str, Tensor | float]:
@@ -81,7 +82,7 @@ class CapturedTurns:
             return False
         self.names |= names
         self.intervals |= intervals
-        self._graphs, self._begun = {}, 0
+        self._graphs, self._begun = {}, []
         return True
 
     def release(self) -> None:
@@ -116,22 +117,26 @@ class CapturedTurns:
         due = [(interval, turn.is_multiple(interval)) for interval in sorted(self.intervals)]
         precise = isinstance(autocast(), nullcontext)
         key = (precise, scaled, structure, tuple(shapes), tuple(numbers), tuple(due))
+        self._turns += 1
         if key in self._graphs and (graph := self._graphs[key]).still_holds():
+            graph.last_turn = self._turns
             return graph
-        self._graphs.pop(key, None)
-        if self._begun >= MOST:
+        recent = self._turns - IDLE
+        self._graphs = {k: graph for k, graph in self._graphs.items() if k != key and graph.last_turn > recent}
+        self._begun = [turn for turn in self._begun if turn > recent]
+        if max(len(self._graphs), len(self._begun)) >= MOST:
             self._turned_away = True
             return None
-        self._begun += 1
-        self._graphs[key] = graph = _Graph(self, turn, autocast, scaled)
+        self._begun.append(self._turns)
+        self._graphs[key] = graph = _Graph(self, turn, autocast, scaled, self._turns)
         return graph
 
 
 class _Graph:
     """The turns under one key: the eager ones before the capture, and the replays."""
 
-    def __init__(self, owner: CapturedTurns, turn: Turn, autocast: Autocast, scaled: bool) -> None:
-        self.owner, self.autocast, self.scaled = owner, autocast, scaled
+    def __init__(self, owner: CapturedTurns, turn: Turn, autocast: Autocast, scaled: bool, number: int) -> None:
+        self.owner, self.autocast, self.scaled, self.last_turn = owner, autocast, scaled, number
         self.inputs = _Inputs(turn)
         self.names: list[str] = []
         self.guards: Guards | None = None
@@ -159,21 +164,21 @@ class _Graph:
         self.inputs.rewind()
         logged = self.owner.player.compute(self.inputs.turn, self.autocast(), self.scaled)
         self.names = list(logged)
-        return torch.stack([_as_double(value, self.owner.device) for value in logged.values()])
+        return torch.stack([_as_double(value, self.owner.memory.device) for value in logged.values()])
 
     def _warm_up(self) -> Tensor:
         """An eager turn; from the second on its operations are recorded and compared."""
         self._turns += 1
         player, turn = self.owner.player, self.inputs.turn
         if self._turns == 1:
-            results = _on_side_stream(self.owner.device, self._body)
+            results = self.owner.memory.aside(self._body)
         else:
             roots = (player.compute, player.optimiser.param_groups, *turn.networks.values())
             self.guards = self.guards or Guards(*roots)
             self._tapes.append(tape := Tape())
-            results = _on_side_stream(self.owner.device, lambda: tape.record(self._body))
+            results = self.owner.memory.aside(lambda: tape.record(self._body))
         if not self.owner.learn(self.inputs.names, turn.intervals):
-            self.owner.reason = self._fault()
+            self.owner.reason = self.owner.reason or self._fault()
         if self.owner.reason:
             self.owner.release()
         return results
@@ -192,18 +197,17 @@ class _Graph:
         return next(filter(None, found), "")
 
     def _capture(self) -> None:
-        if self.owner.device.type != "cuda":
-            self._replay = self._tapes[-1].play
+        tape, self._tapes = self._tapes[-1], []
+        if not self.owner.memory.on_cuda:
+            self._replay = tape.play
             return
-        before = torch.cuda.memory_reserved(self.owner.device)
         try:
-            self._replay = _capture_cuda(self._body, self.owner.device)
+            self._replay = self.owner.memory.capture(self._body)
         except RuntimeError as error:
-            self.owner.reason = f"the capture failed: {str(error).splitlines()[0]}"
+            cause = str(error.__context__ or error)  # the end of a capture only says that there was an error before
+            self.owner.reason = f"the capture failed: {cause.partition(chr(10))[0]}"
             self.owner.player.forget_unscaled()
             self._turns = 0  # nothing of it was computed: this turn is played eagerly
-        self._tapes = []
-        self.owner.memory += torch.cuda.memory_reserved(self.owner.device) - before
 
 
 class _Inputs:
@@ -308,42 +312,5 @@ def _stacked(now: Now, names: list[str]) -> Tensor:
 
 def _as_double(value: Tensor | float, device: torch.device) -> Tensor:
     if isinstance(value, Tensor):
-        return value.reshape(()).double()
+        return value.reshape(()).to(device, torch.float64)
     return torch.full((), value, dtype=torch.float64, device=device)
-
-
-def _on_side_stream(device: torch.device, body: Callable[[], Tensor]) -> Tensor:
-    """Run on the stream of captures, which libraries set up their workspaces for."""
-    if device.type != "cuda":
-        return body()
-    here, side = torch.cuda.current_stream(device), _side_stream(device)
-    side.wait_stream(here)
-    with torch.cuda.stream(side):
-        results = body()
-    here.wait_stream(side)
-    return results
-
-
-def _capture_cuda(body: Callable[[], Tensor], device: torch.device) -> Callable[[], Tensor]:
-    """Capture into the pool that all graphs share: each one's results are copied out before another one runs."""
-    graph = torch.cuda.CUDAGraph()
-    torch.cuda.synchronize(device)
-    with torch.cuda.graph(graph, pool=_pool(device), stream=_side_stream(device), capture_error_mode="thread_local"):
-        results = body()
-
-    def replay() -> Tensor:
-        graph.replay()
-        return results.clone()
-
-    return replay
-
-
-@functools.cache
-def _side_stream(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)
-
-
-@functools.cache
-def _pool(device: torch.device) -> Any:
-    with torch.cuda.device(device):
-        return torch.cuda.graph_pool_handle()

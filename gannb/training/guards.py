@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dis
 import functools
+import operator
 import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +38,11 @@ class Place(NamedTuple):
     read: Callable[..., Any]
     argument: Any
 
+    def differs(self) -> bool:
+        """Whether something else is there now."""
+        now, value = self.read(self.argument), self.value
+        return now is not value and not (isinstance(value, PLAIN) and type(now) is type(value) and now == value)
+
 
 class Guards:
     """Remembers what functions and objects can reach, and tells what has changed.
@@ -57,14 +64,43 @@ class Guards:
             self._met: dict[int, Any] = {}
             for root in roots:
                 self._visit(root)
+        self._group()
 
     def changed(self) -> str:
         """The name of something that is not as it was, or ""."""
-        for name, value, read, argument in self._places:
-            now = read(argument)
-            if now is not value and not (isinstance(value, PLAIN) and type(now) is type(value) and now == value):
-                return name
-        return ""
+        if self._all_identical():
+            return ""
+        name = next((place.name for place in self._places if place.differs()), "")
+        if not name:
+            self._group()  # other objects of the same values are identical next time
+        return name
+
+    def _group(self) -> None:
+        """Group the places by what holds them: the entries of one dictionary or list are read at once."""
+        entries: dict[int, tuple[Any, dict[Any, Any]]] = {}
+        self._sized: list[Any] = []
+        self._rest: list[Place] = []
+        for place in self._places:
+            holder = getattr(place.read, "__self__", None)
+            if place.read is len:
+                self._sized.append(place.argument)
+            elif isinstance(holder, dict | list | deque | types.MappingProxyType):
+                entries.setdefault(id(holder), (holder, {}))[1][place.argument] = place.read(place.argument)
+            else:
+                self._rest.append(place)
+        self._sizes = list(map(len, self._sized))
+        self._holders = [holder for holder, _ in entries.values()]
+        keys = [[*held, next(iter(held))] for _, held in entries.values()]  # of one key, a getter gives no tuple
+        self._getters = [operator.itemgetter(*some) for some in keys]
+        self._values = [held[key] for some, (_, held) in zip(keys, entries.values()) for key in some]
+
+    def _all_identical(self) -> bool:
+        try:
+            now = chain.from_iterable(map(operator.call, self._getters, self._holders))
+            identical = all(map(operator.is_, now, self._values)) and list(map(len, self._sized)) == self._sizes
+        except LookupError:
+            return False
+        return identical and not any(place.differs() for place in self._rest)
 
     def _keep(self, name: str, read: Callable[..., Any], argument: Any) -> None:
         """Remember a place, and look at what it holds."""
@@ -128,8 +164,11 @@ class Guards:
                 self._impure(inner.__name__, inner.__name__)
 
     def _container(self, values: Any) -> None:
-        if not isinstance(values, tuple):
-            self._places.append(Place("the size of a container", len(values), len, values))
+        if isinstance(values, tuple):  # what it holds stays
+            for value in values:
+                self._visit(value)
+            return
+        self._places.append(Place("the size of a container", len(values), len, values))
         if len(values) > LARGEST:
             self.fault = f"it can reach a {type(values).__name__} of {len(values)} entries"
             return
@@ -162,10 +201,11 @@ class Guards:
     def _class(self, kind: type) -> None:
         for one in kind.__mro__:
             if not _foreign(one.__module__):
-                for name in sorted((self._names | {"forward", "__call__", "__init__"}) & vars(one).keys()):
-                    self._keep(name, vars(one).get, name)
+                own = vars(one)
+                for name in sorted((self._names | {"forward", "__call__", "__init__"}) & own.keys()):
+                    self._keep(name, own.get, name)
                     for inside in ("fget", "func", "__func__"):  # of a property, a class method, a static method
-                        self._visit(getattr(vars(one)[name], inside, None))
+                        self._visit(getattr(own[name], inside, None))
 
     def _impure(self, module: str | None, name: str) -> None:
         if module in IMPURE:

@@ -58,6 +58,7 @@ class Player:
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         all_groups = _groups(module, groups or {}, self.lr)
         self.optimiser = torch.optim.AdamW(all_groups, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
+        self.optimiser._warned_capturable_if_run_uncaptured = True  # eager turns are meant: no warning of torch's
         self._materialise()
         self.average: nn.Module | None = copy.deepcopy(module).requires_grad_(False).eval() if ema else None
         self.scaler: torch.amp.GradScaler | None = None

@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_flatten, tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
 
 HOST = {torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default}
+MOVES = ("aten::copy_", "aten::_to_copy")
 
 
 class Produced(NamedTuple):
@@ -46,6 +47,7 @@ class Tape(TorchDispatchMode):
         self._operations: list[tuple[OpOverload, Any, list[int | None]]] = []
         self._outer: list[Tensor] = []
         self._known = WeakTensorKeyDictionary()
+        self._seeds = WeakTensorKeyDictionary()
         self._count = 0
         self._result: Produced | Outer = Outer(0)
 
@@ -89,10 +91,31 @@ class Tape(TorchDispatchMode):
         inputs = tree_map_only(Tensor, self._reference, (args, kwargs or {}))
         out = func(*args, **(kwargs or {}))
         results = tree_flatten(out)[0]
-        if not self.fault and (fault := _fault(func, args, kwargs or {}, results)):
+        if not self.fault and (fault := self._fault(func, args, kwargs or {}, results)):
             self.fault = fault + _place()
         self._operations.append((func, inputs, [self._number(result) for result in results]))
         return out
+
+    def _fault(self, func: OpOverload, args: Any, kwargs: dict[str, Any], results: list[Any]) -> str:
+        """What a graph cannot hold of an operation."""
+        inputs = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
+        if func in HOST:
+            return "it makes a tensor from numbers of the host, as torch.tensor does"
+        if kwargs.get("generator") is not None:
+            return "it draws from a generator of its own"
+        if torch.Tag.data_dependent_output in func.tags:
+            return "it reads a number back from the device"
+        by_mask = "index" in func.name() and any(x.dtype in (torch.bool, torch.uint8) for x in inputs)
+        if by_mask or (torch.Tag.dynamic_output_shape in func.tags and "index" not in func.name()):
+            return f"its shapes follow its data: {func}"
+        made = [x for x in results if isinstance(x, Tensor)]
+        if len({x.device.type for x in [*inputs, *made]}) > 1:
+            of_host = [x for x in made if x.device.type == "cpu"]
+            given = [x for x in inputs if x.device.type == "cpu" and x not in self._seeds]
+            if func.name() in MOVES or given or any(x.ndim for x in of_host):
+                return f"it copies between the host and the device: {func}"
+            self._seeds.update(dict.fromkeys(of_host))  # fused attention's, which its backward pass takes in
+        return ""
 
     def _reference(self, tensor: Tensor) -> Produced | Outer:
         if tensor not in self._known:
@@ -107,23 +130,6 @@ class Tape(TorchDispatchMode):
         self._known[result] = Produced(self._count)
         self._count += 1
         return self._count - 1
-
-
-def _fault(func: OpOverload, args: Any, kwargs: dict[str, Any], results: list[Any]) -> str:
-    """What a graph cannot hold of an operation."""
-    inputs = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
-    if func in HOST:
-        return "it makes a tensor from numbers of the host, as torch.tensor does"
-    if kwargs.get("generator") is not None:
-        return "it draws from a generator of its own"
-    if torch.Tag.data_dependent_output in func.tags:
-        return "it reads a number back from the device"
-    by_mask = "index" in func.name() and any(x.dtype in (torch.bool, torch.uint8) for x in inputs)
-    if by_mask or (torch.Tag.dynamic_output_shape in func.tags and "index" not in func.name()):
-        return f"its shapes follow its data: {func}"
-    if len({x.device.type for x in [*inputs, *results] if isinstance(x, Tensor) and x.ndim}) > 1:
-        return f"it copies between the host and the device: {func}"
-    return ""
 
 
 def _place() -> str:

@@ -19,6 +19,7 @@ from gannb.runs import environment, files
 from gannb.runs.folder import Run, RunError
 from gannb.training.capture import CapturedTurns
 from gannb.training.checkpoint import Checkpoint
+from gannb.training.graphs import GraphMemory
 from gannb.training.interrupt import Interrupt
 from gannb.training.player import Player
 from gannb.training.precision import Precision
@@ -81,7 +82,8 @@ class Trainer(TrainingState):
         self._within: int | None = None
         self._best_is_new = False
         scale_rates(run.params, players)
-        self.captured = {player.name: CapturedTurns(player, self.device, self._eager()) for player in players}
+        self.graphs = GraphMemory(self.device)
+        self.captured = {player.name: CapturedTurns(player, self.graphs, self._eager()) for player in players}
         for player in players:
             player.scaler = self.precision.scaler(self.device)
         self.session = Session(self)
@@ -249,7 +251,7 @@ class Trainer(TrainingState):
             weights_sha256=self.weights(),
             best=self.best or None,
             captured={name: str(captured) for name, captured in self.captured.items()},
-            captured_memory_bytes=sum(captured.memory for captured in self.captured.values()),
+            captured_memory_bytes=self.graphs.reserved(),
             metrics=scores.as_dict()["metrics"] if scores is not None else {},
         )
 

@@ -12,6 +12,7 @@ from gannb.config.image_formats import Size, sides, written
 from gannb.losses import adversarial
 from gannb.networks import registry
 from gannb.random import generator, seeded
+from gannb.training.tape import Tape
 
 Z = torch.randn(4, 8, generator=generator("networks"))
 
@@ -43,6 +44,22 @@ def test_each_network_learns_in_one_step_at_large_sizes(network: str, size: Size
         optimiser.step()
         assert all(weight.isfinite().all() for weight in learner.parameters())
         assert any(not torch.equal(weight, old) for weight, old in zip(learner.parameters(), before))
+
+
+@pytest.mark.parametrize("network", registry.NETWORKS)
+def test_a_pass_makes_nothing_from_numbers_of_the_host(network: str) -> None:
+    """Or no CUDA graph could hold it; fixed numbers are put on the device once."""
+    G, D = registry.generator(network, 8, 8, 32, 3), registry.discriminator(network, 8, 32, 3)
+
+    def both_ways() -> torch.Tensor:
+        loss = D(G(Z)).sum()
+        loss.backward()
+        return loss
+
+    both_ways()
+    tape = Tape()
+    tape.record(both_ways)
+    assert tape.fault == ""
 
 
 @pytest.mark.parametrize("network", registry.NETWORKS)

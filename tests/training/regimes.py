@@ -39,7 +39,7 @@ class Toy(Experiment):
     lr: float = param(1e-2, "learning rate", low=0, high=1, open_low=True, moves=True)
 
 
-def networks(*, norm: bool = False, batch_norm: bool = False, width: int = 16) -> tuple[nn.Module, nn.Module]:
+def networks(run: Run, *, norm: bool = False, batch_norm: bool = False, width: int = 16) -> tuple[nn.Module, nn.Module]:
     wrap = spectral_norm if norm else (lambda module: module)
     with seeded(1, "networks"):
         G = nn.Sequential(
@@ -48,7 +48,11 @@ def networks(*, norm: bool = False, batch_norm: bool = False, width: int = 16) -
         D = nn.Sequential(
             wrap(nn.Linear(2, width)), nn.LeakyReLU(0.2), nn.Dropout(0.1), wrap(nn.Linear(width, 1)), nn.Flatten(0)
         )
-    return G, D
+    return G.to(run.device), D.to(run.device)
+
+
+def points(run: Run) -> Batches:
+    return Batches(POINTS, 16, seed=0, device=run.device)
 
 
 def fake(turn: Turn) -> torch.Tensor:
@@ -61,8 +65,8 @@ def number(name: str, value: float, low: float, high: float) -> DynamicParameter
 
 def declared(folder: Path, *, width: int = 16, batch_norm: bool = False, **given: object) -> Trainer:
     """A GAN whose numbers are those that its parameters declare; not started."""
-    G, D = networks(width=width, batch_norm=batch_norm)
     run = open_run(folder, **given)
+    G, D = networks(run, width=width, batch_norm=batch_norm)
 
     def d_loss(turn):
         return bce(turn.D(turn.batch), turn.now.real_label) + bce(turn.D(fake(turn)), 0.0)
@@ -71,12 +75,12 @@ def declared(folder: Path, *, width: int = 16, batch_norm: bool = False, **given
         Player("D", D, d_loss, lr=lambda now: now.lr),
         Player("G", G, lambda turn: bce(turn.D(fake(turn)), 1.0), lr=lambda now: now.lr, ema=0.9),
     ]
-    return Trainer(players, Batches(POINTS, 16, seed=0), Numbers.of(run.params), run, checkpoint_every=5)
+    return Trainer(players, points(run), Numbers.of(run.params), run, checkpoint_every=5)
 
 
 def sagan(run: Run) -> Trainer:
     """bf16 + spectral norm + BatchNorm + EMA + dropout, a cosine on a label."""
-    G, D = networks(norm=True, batch_norm=True)
+    G, D = networks(run, norm=True, batch_norm=True)
 
     def d_loss(turn: Turn) -> torch.Tensor:
         real = turn.D(turn.batch + 0.1 * turn.draws.randn("noise", *turn.batch.shape))
@@ -93,7 +97,7 @@ def sagan(run: Run) -> Trainer:
             Player("D", D, d_loss, lr=lambda now: now.lr, clip_norm=1.0),
             Player("G", G, g_loss, lr=lambda now: now.lr, clip_norm=1.0, ema=0.99),
         ],
-        Batches(POINTS, 16, seed=0),
+        points(run),
         numbers,
         run,
         precision="bf16",
@@ -132,7 +136,7 @@ class Strict:
 
 def balance(run: Run) -> Trainer:
     """Least squares, G four times a step, D skipped by a rule."""
-    G, D = networks(batch_norm=True)
+    G, D = networks(run, batch_norm=True)
     numbers = Numbers(
         [
             number("real_label", 0.9, 0, 1),
@@ -154,7 +158,7 @@ def balance(run: Run) -> Trainer:
             Player("D", D, d_loss, lr=lambda now: now.lr * now.lr_d_scale),
             Player("G", G, g_loss, lr=lambda now: now.lr, ema=0.99),
         ],
-        Batches(POINTS, 16, seed=0),
+        points(run),
         numbers,
         run,
         turns=lambda now, step: ["D"] * now.d_turns + ["G"] * now.g_turns,
@@ -164,7 +168,7 @@ def balance(run: Run) -> Trainer:
 
 def wgan(run: Run) -> Trainer:
     """WGAN-GP, five critic turns to one of G."""
-    G, D = networks()
+    G, D = networks(run)
     D = nn.Sequential(*(layer for layer in D if not isinstance(layer, nn.Dropout)))
 
     def d_loss(turn: Turn) -> torch.Tensor:
@@ -184,7 +188,7 @@ def wgan(run: Run) -> Trainer:
             Player("D", D, d_loss, lr=lambda now: now.lr),
             Player("G", G, g_loss, lr=lambda now: now.lr),
         ],
-        Batches(POINTS, 16, seed=0),
+        points(run),
         numbers,
         run,
         turns=lambda now, step: ["D"] + ["G"] * ((step + 1) % now.n_critic == 0),
@@ -195,14 +199,14 @@ def wgan(run: Run) -> Trainer:
 def single(run: Run) -> Trainer:
     """One player."""
     with seeded(0, "model"):
-        model = nn.Sequential(nn.Linear(2, 16), nn.GELU(), nn.Linear(16, 2))
+        model = nn.Sequential(nn.Linear(2, 16), nn.GELU(), nn.Linear(16, 2)).to(run.device)
 
     def loss(turn: Turn) -> torch.Tensor:
         return least_squares(turn.model(turn.batch), turn.batch) * turn.now.weight
 
     player = Player("model", model, loss, lr=lambda now: now.lr, betas=(0.9, 0.999), weight_decay=0.01)
     numbers = Numbers([number("weight", 1.0, 0, 10), number("lr", 1e-3, 1e-9, 1)])
-    return Trainer([player], Batches(POINTS, 16, seed=0), numbers, run, checkpoint_every=5)
+    return Trainer([player], points(run), numbers, run, checkpoint_every=5)
 
 
 class Learned:
@@ -226,11 +230,13 @@ class Learned:
 
     def learn(self, step: int) -> None:
         trainer = self.ahead.trainer
-        now, batch = trainer.numbers.now(), trainer.batches[step]
-        noisy = now.replace(noise=self.output(step))
+        now, batch = trainer.numbers.now(trainer.device), trainer.batches[step]
+        noisy = now.replace(noise=self.output(step).to(trainer.device))
         weights = self.ahead.step("D", self.ahead.weights(), noisy, batch, "look D")
         weights = self.ahead.step("G", weights, noisy, batch, "look G")
-        held_out = self.ahead.loss("D", weights, now.replace(noise=torch.zeros(())), POINTS[:32], "look held out")
+        held_out = self.ahead.loss(
+            "D", weights, now.replace(noise=torch.zeros_like(now.noise)), POINTS[:32].to(batch), "look held out"
+        )
         slopes = self.ahead.gradients(held_out, self.net.parameters())
         with torch.no_grad():
             for parameter, slope in zip(self.net.parameters(), slopes):
@@ -245,7 +251,7 @@ class Learned:
 
 def schedules(run: Run) -> Trainer:
     """A learned noise level: a look-ahead with other networks and other numbers."""
-    G, D = networks(norm=True, batch_norm=True)
+    G, D = networks(run, norm=True, batch_norm=True)
 
     def noisy(turn: Turn, points: torch.Tensor, stream: str) -> torch.Tensor:
         return points + turn.now.noise * turn.draws.randn(stream, *points.shape)
@@ -262,14 +268,14 @@ def schedules(run: Run) -> Trainer:
         Player("D", D, d_loss, lr=lambda now: now.lr),
         Player("G", G, g_loss, lr=lambda now: now.lr),
     ]
-    trainer = Trainer(players, Batches(POINTS, 16, seed=0), numbers, run, checkpoint_every=5)
+    trainer = Trainer(players, points(run), numbers, run, checkpoint_every=5)
     controller.ahead = LookAhead(trainer)
     return trainer
 
 
 def lazy(run: Run) -> Trainer:
     """Pairs, with R1 and R2 on every fourth step only."""
-    G, D = networks()
+    G, D = networks(run)
 
     def d_loss(turn: Turn) -> torch.Tensor:
         generated = fake(turn)
@@ -287,13 +293,13 @@ def lazy(run: Run) -> Trainer:
         Player("D", D, d_loss, lr=lambda now: now.lr, betas=(0.0, 0.99 ** (4 / 5))),
         Player("G", G, g_loss, lr=lambda now: now.lr, ema=0.998),
     ]
-    return Trainer(players, Batches(POINTS, 16, seed=0), numbers, run, checkpoint_every=5)
+    return Trainer(players, points(run), numbers, run, checkpoint_every=5)
 
 
 def growing(run: Run) -> Trainer:
     """Sequences that become longer while training."""
     with seeded(0, "growing"):
-        G, D = nn.GRU(3, 1, batch_first=True), nn.Conv1d(1, 1, 4, 2)
+        G, D = nn.GRU(3, 1, batch_first=True).to(run.device), nn.Conv1d(1, 1, 4, 2).to(run.device)
     clips = torch.randn(48, 32, 4, generator=generator("clips"))
 
     def generated(turn: Turn) -> torch.Tensor:
@@ -312,7 +318,7 @@ def growing(run: Run) -> Trainer:
         Player("D", D, d_loss, lr=lambda now: now.lr),
         Player("G", G, g_loss, lr=lambda now: now.lr),
     ]
-    return Trainer(players, Batches(clips, 8, seed=0), numbers, run, checkpoint_every=5)
+    return Trainer(players, Batches(clips, 8, seed=0, device=run.device), numbers, run, checkpoint_every=5)
 
 
 REGIMES: dict[str, Callable[[Run], Trainer]] = {

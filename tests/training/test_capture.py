@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.amp.grad_scaler import OptState
 
 from gannb.control.commands import Command
 from gannb.control.numbers import Numbers
@@ -23,8 +24,10 @@ from gannb.data.batches import Batches
 from gannb.random import Draws, generator, seeded
 from gannb.training import capture
 from gannb.training.capture import MOST, WARM_UP
+from gannb.training.graphs import GraphMemory
 from gannb.training.guards import Guards
 from gannb.training.player import Player
+from gannb.training.precision import Precision
 from gannb.training.trainer import Trainer
 from gannb.training.turn import Turn
 from tests.training.regimes import POINTS, REGIMES, number, open_run
@@ -40,14 +43,14 @@ def model():
         return nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.1), nn.GELU(), nn.Linear(8, 2))
 
 
-def build(folder, loss, capture="on", network=model, schedule=None):
+def build(folder, loss, capture="on", network=model, schedule=None, precision="fp32"):
     """One player on a toy; `loss` may be a function that makes a loss, or a loss."""
     player = Player("model", network(), loss, lr=lambda now: now.lr, ema=0.9)
     numbers = Numbers([number("weight", 1.0, 0, 10), number("frames", 2, 1, 99), number("lr", 1e-2, 1e-9, 1)])
     if schedule:
         numbers.drive(schedule)
     run = open_run(folder, capture=capture)
-    return Trainer([player], Batches(POINTS, 16, seed=0), numbers, run, checkpoint_every=0)
+    return Trainer([player], Batches(POINTS, 16, seed=0), numbers, run, precision=precision, checkpoint_every=0)
 
 
 def both(tmp_path, make_loss, prepare=lambda trainer: None, **more):
@@ -163,6 +166,64 @@ def test_the_number_of_graphs_is_bounded_and_said_once(tmp_path):
     assert state(trainer) == expected
     assert [e["says"] for e in trainer.run.events("capture")] == [expected]
     assert trainer.finish()["captured"] == {"model": expected}
+
+
+def test_graphs_of_shapes_that_are_past_give_way(tmp_path, monkeypatch):
+    """As clips grow: more shapes than a player may have graphs, each for longer than a graph may stand idle."""
+    monkeypatch.setattr(capture, "MOST", 2)
+    monkeypatch.setattr(capture, "IDLE", 5)
+    trainer = both(
+        tmp_path,
+        lambda: lambda turn: distance(turn) / turn.now.frames,
+        schedule=Schedule("frames", lambda step: 1 + step // 6),
+    )
+    assert trainer.numbers["frames"].value == 5 and state(trainer) == "2 graphs"
+
+
+class Shapes:
+    """Batches of three shapes and layouts, one after the other."""
+
+    def __init__(self, batches):
+        self.batches, self.per_epoch, self.digest = batches, batches.per_epoch, batches.digest
+
+    def __getitem__(self, step):
+        batch = self.batches[step]
+        return (batch, batch[:8], batch.T.contiguous().T)[step % 3]
+
+
+def test_a_graph_for_each_shape_and_layout_of_a_batch(tmp_path):
+    def prepare(trainer):
+        trainer.batches = Shapes(trainer.batches)
+
+    assert state(both(tmp_path, lambda: distance, prepare)) == "3 graphs"
+
+
+@pytest.mark.parametrize("kind", ["bf16", "fp16"])
+def test_a_graph_for_each_precision(kind, tmp_path):
+    trainer = both(tmp_path, lambda: distance, precision=Precision(kind, from_epoch=2))
+    assert state(trainer) == "2 graphs" and 4 * trainer.batches.per_epoch < STEPS
+
+
+def test_a_capture_that_fails_is_said_once_and_not_tried_again(tmp_path, monkeypatch):
+    """CUDA refuses when the scaler has begun its step already: the turn is played eagerly, as all later ones."""
+    tried = []
+
+    def refuse(memory, body):
+        player = trainers[-1].players["model"]
+        player.scaler._per_optimizer_states[id(player.optimiser)]["stage"] = OptState.UNSCALED
+        tried.append(body)
+        raise RuntimeError("operation not permitted when stream is capturing\nCompile with …")
+
+    def prepare(trainer):
+        trainers.append(trainer)
+        trainer.graphs.on_cuda = True
+
+    trainers = []
+    monkeypatch.setattr(GraphMemory, "capture", refuse)
+    monkeypatch.setattr(GraphMemory, "aside", lambda memory, body: body())
+    trainer = both(tmp_path, lambda: distance, prepare, precision="fp16")
+    assert state(trainer) == "eager: the capture failed: operation not permitted when stream is capturing"
+    assert [e["says"] for e in trainer.run.events("capture")] == [state(trainer)] and len(tried) == 1
 
 
 def test_several_ranks_play_eagerly_and_say_so_once(tmp_path, monkeypatch):

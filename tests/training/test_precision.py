@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import nn
 
 from gannb.control.numbers import Numbers
+from gannb.control.schedules import Schedule
 from gannb.data.batches import Batches
 from gannb.losses.adversarial import bce
 from gannb.random import seeded
@@ -20,7 +19,7 @@ from tests.training.regimes import POINTS, number, open_run
 
 
 def build(run, kind="fp16", from_epoch=0, overflow_at=()):
-    """A small GAN; G's loss is multiplied out of fp16's range at some steps."""
+    """A small GAN; G's loss is multiplied beyond what its scaler can hold at some steps."""
     with seeded(1, "networks"):
         G = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
         D = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1), nn.Flatten(0))
@@ -35,12 +34,13 @@ def build(run, kind="fp16", from_epoch=0, overflow_at=()):
         return bce(scores.float(), 0.9) + bce(turn.D(fake(turn)).float(), 0.0)
 
     def g_loss(turn):
-        return bce(turn.D(fake(turn)).float(), 1.0) * (math.inf if turn.step in overflow_at else 1.0)
+        return bce(turn.D(fake(turn)).float(), 1.0) * turn.now.factor
 
     players = [Player("D", D, d_loss, lr=lambda now: now.lr), Player("G", G, g_loss, lr=lambda now: now.lr, ema=0.9)]
     data = Batches(POINTS, 16, seed=0, device=run.device)
-    precision = Precision(kind, from_epoch)
-    return Trainer(players, data, Numbers([number("lr", 1e-2, 0, 1)]), run, precision=precision, checkpoint_every=5)
+    numbers = Numbers([number("lr", 1e-2, 0, 1), number("factor", 1.0, 0, 1e38)])
+    numbers.drive(Schedule("factor", lambda step: 1e38 if step in overflow_at else 1.0))
+    return Trainer(players, data, numbers, run, precision=Precision(kind, from_epoch), checkpoint_every=5)
 
 
 @pytest.mark.parametrize(("kind", "bits"), [("fp32", 32), ("bf16", 16), ("fp16", 16)])
@@ -59,20 +59,22 @@ def test_reduced_from_its_epoch_on(tmp_path):
     assert list(trainer.run.history["D/bits"].values) == [32] * per + [16] * per
 
 
-def test_an_overflow_skips_that_players_update_and_is_recorded(tmp_path):
-    trainer = build(open_run(tmp_path, device="cpu"), overflow_at=(3,))
-    trainer.fit(steps=3)
+@pytest.mark.parametrize("capture", ["off", "on"])
+def test_an_overflow_skips_that_players_update_and_is_recorded(capture, tmp_path):
+    trainer = build(open_run(tmp_path, device="cpu", capture=capture), overflow_at=(5,))
+    trainer.fit(steps=5)
     G, D = trainer.players["G"], trainer.players["D"]
     before, count = [p.detach().clone() for p in G.parameters], float(G.optimiser.state[G.parameters[0]]["step"])
     d_before, scale = D.parameters[0].detach().clone(), G.scaler.get_scale()
-    trainer.fit(steps=4)
+    trainer.fit(steps=6)
     assert all(torch.equal(p, q) for p, q in zip(G.parameters, before))
     assert float(G.optimiser.state[G.parameters[0]]["step"]) == count, "Adam does not count a skipped step"
     assert not torch.equal(D.parameters[0], d_before), "a scaler a player: D is not held up"
     assert G.scaler.get_scale() == scale / 2 and D.scaler.get_scale() == scale
-    trainer.fit(steps=6)
-    assert list(trainer.run.history["G/skipped"].values) == [0, 0, 0, 1, 0, 0]
+    trainer.fit(steps=8)
+    assert list(trainer.run.history["G/skipped"].values) == [0, 0, 0, 0, 0, 1, 0, 0]
     assert all(p.isfinite().all() for p in G.parameters)
+    assert str(trainer.captured["G"]) == ("1 graph" if capture == "on" else "eager: capture is off")
 
 
 def test_scaled_steps_are_unscaled_before_clipping(tmp_path):

@@ -162,6 +162,16 @@ def test_alarms_are_shown(tmp_path):
     assert messages(view, "alarm") == ["high: it is high"]
 
 
+def test_turns_that_play_eagerly_are_shown_with_the_reason(tmp_path):
+    trainer = sagan(open_run(tmp_path, capture="on"))
+    loss = trainer.players["G"].loss
+    trainer.players["G"].loss = lambda turn: loss(turn) * (1 + turn.step % 2)
+    view = LiveView(trainer, version="7.3.0")
+    trainer.watchers.append(view)
+    trainer.fit(steps=10)
+    assert messages(view, "note") == ["G plays eager: it reads turn.step (turn.due(n) can be captured)"]
+
+
 def test_samples_that_fail_are_shown_and_stop_no_training(trainer):
     view = LiveView(trainer, lambda trainer: 1 / 0, version="7.3.0")
     trainer.watchers.append(view)
