@@ -140,7 +140,10 @@ def test_a_verdict_says_what_it_is_based_on(tmp_path):
     seeds = "measured before: results/schedules_digits.json, seeds 0, 1, 2, 3, 4"
     assert ledger.check("S11.lstm", before).evidence.startswith(seeds)
     cost = ledger.check("S4.time", 0.1, "results/learned_cost.json")
-    assert cost.evidence == f"measured before: {cost.where}" and cost.where.endswith(", hardware not recorded")
+    assert cost.evidence == f"measured before: {cost.where}" and cost.where.startswith(
+        "results/learned_cost.json, seed 0, "
+    )
+    assert _result("results/schedules_cifar.json").endswith(", hardware not recorded")
     both = "x86_64, 2 cores, shared, 1 thread a run; AMD EPYC, 2 cores, 1 thread"
     assert both in _result("results/motion_collapse.json"), "its trials were measured on two machines"
     assert ledger.check("S4.memory", 0.1, "results/absent.json").where == "results/absent.json"
