@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -131,10 +132,16 @@ def set_up() -> torch.device:
     return torch.device(CARD, 0)
 
 
-@pytest.fixture
-def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+@contextmanager
+def inserted() -> Iterator[torch.device]:
     """A device for a run; its generators are those of the host."""
-    plain = random.generator
-    monkeypatch.setattr(random, "generator", lambda *address, device="cpu": plain(*address))
-    with FromPython():
+    with pytest.MonkeyPatch.context() as patched, FromPython():
+        plain = random.generator
+        patched.setattr(random, "generator", lambda *address, device="cpu": plain(*address))
         yield set_up()
+
+
+@pytest.fixture
+def card() -> Iterator[torch.device]:
+    with inserted() as device:
+        yield device
