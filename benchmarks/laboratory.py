@@ -15,6 +15,7 @@ import tempfile
 import time
 from typing import Any
 
+import device as device_options
 import torch
 
 from gannb.comparison.results import hardware, keep
@@ -54,11 +55,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def trial(name: str, variant: str, seed: int, steps: int) -> Trial:
+def trial(name: str, variant: str, seed: int, steps: int, device: torch.device) -> Trial:
     """Train for so many steps; what the averaged generator then covers, and what the critic says."""
     data = toy(name, seed)
     with tempfile.TemporaryDirectory() as runs:
-        run = Run.open(Laboratory(toy=name, seed=seed, steps=steps, runs=runs, threads=1, **VARIANTS[variant]))
+        execution = {"runs": runs, "threads": 1, "device": str(device)}
+        run = Run.open(Laboratory(toy=name, seed=seed, steps=steps, **execution, **VARIANTS[variant]))
         trainer = bench(run, data)
         began = time.process_time()
         for _ in range(steps):
@@ -79,15 +81,17 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--steps", type=int, default=30_000, help="of each; a step is a turn of the critic")
     parser.add_argument("--keep", action="store_true", help="add them to results/laboratory.json")
+    device_options.option(parser)
     given = parser.parse_args()
+    device = device_options.chosen(given.device)
     torch.set_num_threads(1)
     for name, variant, seed in itertools.product(given.toys, given.variants, given.seeds):
-        found = trial(name, variant, seed, given.steps)
+        found = trial(name, variant, seed, given.steps, device)
         print(json.dumps(found.as_dict(), ensure_ascii=False), flush=True)
         if given.keep:
             command = "python benchmarks/laboratory.py --keep"
-            head = {"question": QUESTION, "command": command, "hardware": hardware()}
-            keep("laboratory", [found], metric="share_near", better="high", **head)
+            head = {"question": QUESTION, "command": command, "hardware": hardware(device)}
+            keep(device_options.named("laboratory", device), [found], metric="share_near", better="high", **head)
 
 
 if __name__ == "__main__":

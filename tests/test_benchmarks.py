@@ -57,7 +57,9 @@ def test_each_benchmark_says_how_it_is_run(root: Path) -> None:
             assert f"benchmarks/{path.name}" in text.split('"""')[1], path.name
 
 
-@pytest.mark.parametrize("name", ["steps", "scores", "live", "sharing", "learned_cost", "variants"])
+@pytest.mark.parametrize(
+    "name", ["steps", "scores", "live", "sharing", "learned_cost", "variants", "transfer", "laboratory"]
+)
 def test_what_a_card_is_measured_by_takes_a_device_and_names_it(name: str, root: Path) -> None:
     text = (root / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
     assert re.search(r"device(_options)?\.option\(", text), "--device"
