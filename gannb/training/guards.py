@@ -11,7 +11,7 @@ import functools
 import operator
 import sys
 import types
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
@@ -26,6 +26,8 @@ FOREIGN = {"torch", "torchvision", "torch_geometric", "numpy", "scipy", "pydanti
 TRUSTED = {"gannb.distributed", "gannb.random", "gannb.training.turn"}
 """Modules of ours that are not looked through either: they keep nothing that a turn's result depends on."""
 PLAIN = (bool, int, float, complex, str, bytes, frozenset, type(None))
+HOLDERS = (dict, OrderedDict, list, deque, types.MappingProxyType)
+"""Containers that an entry can be read from without a side effect."""
 LARGEST = 1000
 """Entries up to which a container is compared."""
 
@@ -84,7 +86,7 @@ class Guards:
             holder = getattr(place.read, "__self__", None)
             if place.read is len:
                 self._sized.append(place.argument)
-            elif isinstance(holder, dict | list | deque | types.MappingProxyType):
+            elif type(holder) in HOLDERS:
                 entries.setdefault(id(holder), (holder, {}))[1][place.argument] = place.read(place.argument)
             else:
                 self._rest.append(place)

@@ -326,6 +326,12 @@ REGIMES: dict[str, Callable[[Run], Trainer]] = {
 }
 
 
+def graphs_of(regime: str, trainer: Trainer) -> dict[str, str]:
+    """What is captured of a regime in its first 60 steps."""
+    several = {"lazy": {"D": "2 graphs"}, "growing": {"D": "3 graphs", "G": "3 graphs"}}
+    return dict.fromkeys(trainer.players, "1 graph") | several.get(regime, {})
+
+
 def open_run(folder, **given) -> Run:
     """A run of the toy in a folder; captured where the environment says so."""
     return Run.open(Toy(runs=str(folder), **{"capture": os.environ.get("TOY_CAPTURE", "auto")} | given))

@@ -57,13 +57,13 @@ def card(monkeypatch):
             assert card.users.get(self.pool, 1) > 0, "a pool whose graphs are gone"
             card.users[self.pool] = card.users.get(self.pool, 0) + 1
             card.open.add(self.pool)
-            card.stream, card.generator_captures = SIDE, True
+            self.before, card.stream, card.generator_captures = card.stream, SIDE, True
 
         def __exit__(self, kind, error, traceback):
             if kind:  # everything stays as it is
                 raise RuntimeError("operation failed due to a previous error during capture")
             card.end(0, self.pool)
-            card.stream, card.generator_captures = HERE, False
+            card.stream, card.generator_captures = self.before, False
             self.graph.id = self.pool
             weakref.finalize(self.graph, card.release, 0, self.pool)
 
