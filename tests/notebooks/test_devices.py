@@ -92,12 +92,14 @@ def test_the_check_on_a_card() -> None:
 
 
 @elsewhere
+@pytest.mark.timeout(1800)
 def test_captured_on_a_card() -> None:
     on_a_card(f"test_a_captured_step and ({QUICK})")
 
 
 @elsewhere
 @pytest.mark.gate
+@pytest.mark.timeout(1800)
 def test_captured_on_a_card_in_every_preset() -> None:
     """All but WGAN-GP's, whose first step, before any capture, was not always the same to the last bit here."""
     on_a_card(f"test_a_captured_step and not ({QUICK}) and not motion_wgan")
