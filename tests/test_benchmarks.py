@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,3 +158,21 @@ def test_no_two_variants_of_a_sweep_share_a_picture(root: Path) -> None:
         sweep = plan.read(path)
         paths = [samples_of(sweep.name, variant, 0) for variant in {trial.variant for trial in sweep.trials}]
         assert len(paths) == len(set(paths)), path.name
+
+
+def test_a_preset_is_timed_as_a_person_runs_it(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    presets = importlib.import_module("presets")
+    (tmp_path / "summary.json").write_text('{"steps": 4, "seconds": 1.5}')
+    commands = []
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        commands.append(" ".join(command[1:]))
+        return SimpleNamespace(returncode=len(commands) - 1, stdout=f"run: {tmp_path}\n", stderr="no CUDA device")
+
+    monkeypatch.setattr(presets.subprocess, "run", run)
+    found = presets.taken("tour", "quick", "cuda")
+    assert found["training_seconds"] == 1.5 and found["seconds"] >= 0
+    assert "gannb.cli run tour --preset quick" in commands[0] and "-p device=cuda" in commands[0]
+    with pytest.raises(RuntimeError, match=r"tour, quick, cuda failed:(\n.*)+no CUDA device"):
+        presets.taken("tour", "quick", "cuda")
