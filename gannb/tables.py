@@ -14,7 +14,7 @@ from typing import Any
 
 
 def cell_text(value: object) -> str:
-    """One cell as text: `–` for None, yes/no for truth values, four significant digits for floats."""
+    """One cell as text: `–` for None, yes/no for truth values, four significant digits for floats, all of whole ones."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -23,6 +23,8 @@ def cell_text(value: object) -> str:
         return str(value)
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a NumPy or torch scalar
         return cell_text(value.item())
+    if isinstance(value, float) and 1e4 <= abs(value) < 1e7:
+        return f"{value:.0f}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

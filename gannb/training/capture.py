@@ -5,6 +5,9 @@ them at once. It computes what an eager turn computes, bit for bit, as long as e
 step comes in through tensors that stay where they are: the batch, the numbers, the draws, the learning rates. What a
 graph depends on besides is its key; what may change unnoticed keeps a turn eager, with the reason.
 
+`torch.compile` within a turn is left out: its fused kernels round in another order, so that weights would depend on
+whether a turn is captured.
+
 On a CPU a `Tape` stands in for the graph, so that all of this can be tested without a GPU.
 """
 
