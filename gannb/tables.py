@@ -14,7 +14,7 @@ from typing import Any
 
 
 def cell_text(value: object) -> str:
-    """One cell as text: `–` for None, yes/no for truth values, four significant digits for floats, all of whole ones."""
+    """One cell as text: `–` for None, yes/no for truth values, four significant digits for floats, large ones whole."""
     if value is None:
         return "–"
     if isinstance(value, bool):

@@ -36,7 +36,7 @@ class GraphMemory:
         return sum(segment["total_size"] for segment in segments if tuple(segment["segment_pool_id"]) in pools)
 
     def aside(self, body: Callable[[], Tensor]) -> Tensor:
-        """Run on the stream of captures, which libraries set up their workspaces for; the body's result."""
+        """Run on the stream of captures, for which libraries set up workspaces; the body's result, of any shape."""
         if not self.on_cuda:
             return body()
         here, side = torch.cuda.current_stream(self.device), _side_stream(self.device)

@@ -108,9 +108,9 @@ class Tape(TorchDispatchMode):
         by_mask = "index" in func.name() and any(x.dtype in (torch.bool, torch.uint8) for x in inputs)
         if by_mask or (torch.Tag.dynamic_output_shape in func.tags and "index" not in func.name()):
             return f"its shapes follow its data: {func}"
-        made = [x for x in results if isinstance(x, Tensor)]
-        if len({x.device.type for x in [*inputs, *made]}) > 1:
-            of_host = [x for x in made if x.device.type == "cpu"]
+        outputs = [x for x in results if isinstance(x, Tensor)]
+        if len({x.device.type for x in [*inputs, *outputs]}) > 1:
+            of_host = [x for x in outputs if x.device.type == "cpu"]
             given = [x for x in inputs if x.device.type == "cpu" and x not in self._seeds]
             if func.name() in MOVES or given or any(x.ndim for x in of_host):
                 return f"it copies between the host and the device: {func}"

@@ -64,7 +64,13 @@ class Losses:
         return self.p.penalty_every * turn.now.penalty_weight * penalty
 
     def lecam(self, turn: Turn, real: Tensor, fake: Tensor) -> Tensor | float:
-        """LeCam regularisation of D's logits `[N]`, whose means are logged for the running means that it reads; 0-d."""
+        """LeCam regularisation of D's logits, 0-d; their means are logged for the running means that it reads.
+
+        Args:
+            turn: D's.
+            real: logits of real images, `[N]`.
+            fake: logits of generated images, `[N]`.
+        """
         if self.p.lecam_weight == 0:
             return 0.0
         turn.log(logit_real=real.mean(), logit_fake=fake.mean())
