@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 
-@functools.cache
 def constant(values: Tensor | tuple, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
     """Fixed numbers as a tensor of their own shape; put on the device once.
 
@@ -19,5 +18,12 @@ def constant(values: Tensor | tuple, device: torch.device, dtype: torch.dtype | 
         device: where they are used.
         dtype: their type; that of the values by default.
     """
+    if torch.compiler.is_compiling():  # what an export traces is not to outlive it
+        return _constant.__wrapped__(values, device, dtype)
+    return _constant(values, device, dtype)
+
+
+@functools.cache
+def _constant(values: Tensor | tuple, device: torch.device, dtype: torch.dtype | None) -> Tensor:
     with torch.inference_mode(False):
         return torch.as_tensor(values).to(device, dtype)
