@@ -12,7 +12,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gannb.config.image_formats import Size
-from gannb.networks.layers import Projection, SelfAttention, check_attention, dcgan_init, down, plain, up
+from gannb.networks.layers import (
+    Projection,
+    SelfAttention,
+    check_attention,
+    dcgan_init,
+    down,
+    of_mean,
+    plain,
+    up_convolution,
+    with_batch_norm,
+)
 from gannb.networks.registry import maps, resolutions
 from gannb.networks.spectral_norm import iterated_together, spectral_norm
 
@@ -33,6 +43,8 @@ class Generator(nn.Module):
         channels: of the images, 1 for grey, 3 for colour, 4 for colour with transparency.
         attention_at: heights after which self-attention follows, each between the smallest map's and the image's.
         pooled: whether attention pools its keys and values.
+        upsampling: see `layers.up_convolution`.
+        mean: brightness that the places of every image have on average, in [-1, 1]; None leaves it to the weights.
         classes: of the images, for conditional BatchNorm; 0 for an unconditional generator.
     """
 
@@ -45,17 +57,22 @@ class Generator(nn.Module):
         *,
         attention_at: Sequence[int] = (),
         pooled: bool = True,
+        upsampling: str = "transposed",
+        mean: float | None = None,
         classes: int = 0,
     ) -> None:
         super().__init__()
         check_attention(attention_at, size)
-        self.latent_dim, self.size, self.channels, self.classes = latent_dim, size, channels, classes
+        self.latent_dim, self.size, self.channels, self.classes, self.mean = latent_dim, size, channels, classes, mean
         wide, heights = widths(width, size), resolutions(size)
-        self.start = up(latent_dim, wide[0], kernel=maps(size)[0], stride=1, padding=0, classes=classes)
-        blocks = {str(h): up(wide[i], wide[i + 1], classes=classes) for i, h in enumerate(heights)}
+        start = dcgan_init(nn.ConvTranspose2d(latent_dim, wide[0], maps(size)[0], bias=False))
+        self.start = with_batch_norm(start, wide[0], classes)
+        blocks = {
+            str(h): with_batch_norm(up_convolution(wide[i], wide[i + 1], upsampling), wide[i + 1], classes)
+            for i, h in enumerate(heights)
+        }
         self.blocks = nn.ModuleDict(blocks)
-        image = dcgan_init(nn.ConvTranspose2d(wide[-1], channels, 4, stride=2, padding=1))
-        self.image = nn.Sequential(image, nn.Tanh())
+        self.image = nn.Sequential(up_convolution(wide[-1], channels, upsampling, bias=True), nn.Tanh())
         at = {height: wide[1 + heights.index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, pooled=pooled) for h, c in at.items()})
 
@@ -66,7 +83,7 @@ class Generator(nn.Module):
             x = block(x, classes)
             if height in self.attention:
                 x = self.attention[height](x)
-        return self.image(x)
+        return self.image(x) if self.mean is None else of_mean(self.image(x), self.mean)
 
 
 class Discriminator(nn.Module):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from gannb.config.image_formats import Size, sides, written
+from gannb.config.image_formats import Size, written
 from gannb.networks.constants import constant
 from gannb.networks.registry import resolutions
 from gannb.networks.spectral_norm import spectral_norm
@@ -131,21 +131,38 @@ class Projection(nn.Module):
         return (self.embedding(classes) * features).sum(1)
 
 
-def up(channels: int, to: int, *, kernel: Size = 4, stride: int = 2, padding: int = 1, classes: int = 0) -> Conditioned:
-    """Transposed convolution, BatchNorm, ReLU: `[N, channels, H, W]` → `[N, to, 2H, 2W]` by default.
+def up_convolution(channels: int, to: int, upsampling: str, *, bias: bool = False) -> nn.Module:
+    """A layer with learned weights that doubles height and width: `[N, channels, H, W]` → `[N, to, 2H, 2W]`.
+
+    A transposed convolution whose kernel overlaps itself unevenly leaves a checkerboard; resizing first does not
+    (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
 
     Args:
         channels: in.
         to: channels out.
-        kernel: height and width of the kernel, one number for a square.
-        stride: of the convolution.
-        padding: of the convolution.
+        upsampling: "transposed", a 4×4 transposed convolution; "nearest", nearest neighbours and a 3×3 convolution.
+        bias: whether the convolution has one.
+
+    Raises:
+        ValueError: another upsampling.
+    """
+    if upsampling == "transposed":
+        return dcgan_init(nn.ConvTranspose2d(channels, to, 4, 2, 1, bias=bias))
+    if upsampling == "nearest":
+        return nn.Sequential(nn.Upsample(scale_factor=2), dcgan_init(nn.Conv2d(channels, to, 3, padding=1, bias=bias)))
+    raise ValueError(f"upsampling {upsampling!r}: allowed: transposed | nearest")
+
+
+def with_batch_norm(convolution: nn.Module, channels: int, classes: int = 0) -> Conditioned:
+    """A convolution, BatchNorm, ReLU; shapes are the convolution's.
+
+    Args:
+        convolution: without bias.
+        channels: that it gives.
         classes: of a conditional BatchNorm; 0 for a plain one.
     """
-    convolution = dcgan_init(nn.ConvTranspose2d(channels, to, sides(kernel), stride, padding, bias=False))
-    return Conditioned(
-        convolution, ConditionalBatchNorm(to, classes) if classes else dcgan_init(nn.BatchNorm2d(to)), nn.ReLU()
-    )
+    norm = ConditionalBatchNorm(channels, classes) if classes else dcgan_init(nn.BatchNorm2d(channels))
+    return Conditioned(convolution, norm, nn.ReLU())
 
 
 def down(channels: int, to: int, *, spectral: bool, normalised: bool = True) -> nn.Sequential:
@@ -184,6 +201,19 @@ def blur(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:
         gain: what the kernel, which sums to 1, is multiplied by.
     """
     return F.conv2d(x, _kernel(x, gain).expand(x.shape[1], 1, 4, 4), padding=padding, groups=x.shape[1])
+
+
+def of_mean(images: Tensor, mean: float) -> Tensor:
+    """Shift the colours of each image to a mean brightness, in float32; what leaves [-1, 1] is cut off.
+
+    Args:
+        images: `[N, C, H, W]` in [-1, 1]; a fourth channel is transparency, and stays.
+        mean: brightness, averaged over places and colours.
+    """
+    images = images.float()
+    colours = images[:, :3]
+    shifted = (colours - colours.mean((1, 2, 3), keepdim=True) + mean).clamp(-1, 1)
+    return torch.cat([shifted, images[:, 3:]], dim=1)
 
 
 def downsample(x: Tensor) -> Tensor:

@@ -109,7 +109,21 @@ ATTENTION = {
 }
 
 
+def _upsampling(value: Any, size: Size) -> str:
+    return "" if value in ("transposed", "nearest") else "transposed | nearest"
+
+
+def _brightness(value: Any, size: Size) -> str:
+    return "" if type(value) in (int, float) and -1 < value < 1 else "a number between -1 (black) and 1 (white)"
+
+
 DROPOUT = {"dropout": Option("share of the features that D drops after every block", "D", _share)}
+IMAGE = {
+    "upsampling": Option(
+        "how G doubles its maps: transposed convolutions, or nearest neighbours first", "G", _upsampling
+    ),
+    "mean": Option("mean brightness that every generated image gets, -1 to 1", "G", _brightness),
+}
 CLASSES = {"classes": Option("classes of the images, for a conditional network", "GD", _classes)}
 
 
@@ -131,8 +145,8 @@ class Network:
 
 
 NETWORKS: dict[str, Network] = {
-    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION, **DROPOUT, **CLASSES}, batch_norm=True),
-    "sagan": Network({"spectral": SPECTRAL, **ATTENTION, **DROPOUT, **CLASSES}, batch_norm=True),
+    "dcgan": Network({"spectral": SPECTRAL, **ATTENTION, **IMAGE, **DROPOUT, **CLASSES}, batch_norm=True),
+    "sagan": Network({"spectral": SPECTRAL, **ATTENTION, **IMAGE, **DROPOUT, **CLASSES}, batch_norm=True),
     "stylegan2": Network(
         {"spectral": SPECTRAL, "mapping_layers": Option("layers of the mapping network", "G", _layers), **CLASSES},
         mapping=True,

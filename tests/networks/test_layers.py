@@ -13,9 +13,11 @@ from gannb.networks.layers import (
     check_attention,
     dcgan_init,
     down,
+    of_mean,
     recalibrate_batchnorm,
     spectral_norms,
-    up,
+    up_convolution,
+    with_batch_norm,
 )
 
 X = torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -95,8 +97,40 @@ def test_initial_weights_are_those_of_dcgan():
     assert norm.bias.abs().max() == 0
 
 
-def test_up_doubles_and_down_halves():
-    assert up(16, 4)(X).shape == (2, 4, 16, 16)
+@pytest.mark.parametrize("upsampling", ["transposed", "nearest"])
+def test_up_doubles(upsampling):
+    assert up_convolution(16, 4, upsampling)(X).shape == (2, 4, 16, 16)
+    assert with_batch_norm(up_convolution(16, 4, upsampling), 4)(X).min() == 0  # ReLU
+
+
+def test_an_unknown_upsampling_is_named():
+    with pytest.raises(ValueError, match=r"upsampling 'bicubic': allowed: transposed \| nearest"):
+        up_convolution(16, 4, "bicubic")
+
+
+def test_resizing_first_leaves_no_checkerboard():
+    unevenness = {}
+    for upsampling in ("transposed", "nearest"):
+        torch.manual_seed(0)
+        inside = up_convolution(16, 4, upsampling)(torch.ones(1, 16, 8, 8))[..., 2:-2, 2:-2]
+        unevenness[upsampling] = inside.std((2, 3)).max().item()
+    assert unevenness["nearest"] < 1e-6
+    assert unevenness["transposed"] > 1e-2
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_images_get_their_mean_and_keep_contrast_and_transparency(channels):
+    torch.manual_seed(0)
+    images = (0.3 * torch.rand(5, channels, 8, 8)).bfloat16()
+    shifted = of_mean(images, -0.25)
+    assert shifted.dtype == torch.float32
+    assert torch.allclose(shifted[:, :3].mean((1, 2, 3)), torch.tensor(-0.25), atol=1e-6)
+    assert torch.allclose(shifted[:, :3].std((1, 2, 3)), images[:, :3].float().std((1, 2, 3)), atol=1e-6)
+    assert torch.equal(shifted[:, 3:], images[:, 3:].float())
+    assert of_mean(images, 0.99).max() == 1
+
+
+def test_down_halves():
     assert down(16, 32, spectral=True)(X).shape == (2, 32, 4, 4)
 
 
