@@ -23,6 +23,7 @@ from gannb.experiments.tour.params import Tour
 from gannb.figures.grids import image_grid
 from gannb.metrics.score import Score, Scores
 from gannb.networks import registry
+from gannb.networks.layers import of_mean
 from gannb.networks.toys import PointGenerator
 from tests.trained_runs import run_of
 
@@ -91,6 +92,20 @@ def test_the_structure_of_pose_is_kept_for_a_file_and_for_synthetic_people(
     assert found.variants == ["mine", "synthetic, overlap 0", "synthetic, overlap 0.63"] and len(found) == 5
     shares = [found.mean(variant, "frontal_share") for variant in found.variants]
     assert shares[2] > 2 * shares[1], "the overlap that is planted is found"
+
+
+def test_traits_that_hardly_show_are_told_apart(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    benchmark = importlib.import_module("particle_traits")
+    monkeypatch.setattr(benchmark, "SEEDS", range(1))
+    images = of_mean(load(size=32).pixels[:60], 0.25)
+    found = Comparison(benchmark.measured(images[:40], images[40:], ["faed"]))
+    distance = {name: found.mean(name, "faed_over_floor") for name in found.variants}
+    assert distance["brightness ±3 levels"] > 2 * distance["unchanged"]
+    assert found.mean("brightness ±1 levels", "brightness_spread") == pytest.approx(1, rel=0.5)
+    detail = [found.mean(f"checkerboard of {levels} levels", "fine_detail") for levels in ("0.5", "1", "2")]
+    assert detail[0] < detail[1] < detail[2]
+    assert found.mean("noise of 2 levels", "fine_detail") > found.mean("unchanged", "fine_detail") + 3
 
 
 def of_images(runs: Path, **given: object) -> Path:

@@ -22,6 +22,8 @@ NAMES = {
     "particle_number": "number of particles, Wasserstein distance",
     "particle_radius": "radius of particles, Wasserstein distance, pixels",
     "particle_brightness": "brightness of particles, Wasserstein distance, grey levels",
+    "brightness_spread": "spread of images' mean brightness, grey levels",
+    "fine_detail": "power at the highest frequencies, squared grey levels",
     "last_over_best": "distance at the last checkpoint over that at the best",
     "missing_classes": "classes that are missing", "alarms_per_1000_steps": "alarms per 1,000 steps",
     "lpips_diversity": "diversity by LPIPS", "maje": "mean absolute error of joint positions",

@@ -1,4 +1,4 @@
-"""Number, size and brightness of the particles: real against generated images.
+"""Number, size and brightness of the particles, and the texture around them: real against generated images.
 
 Particles are found by scikit-image's Laplacian-of-Gaussian blob detector; distributions are compared by the
 Wasserstein distance, in the units of what is measured (particles per image, pixels, grey levels of 255).
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gannb.data.transparency import opaque
 from gannb.metrics.score import Score, Scores
+from gannb.metrics.spectrum import HIGH, fine_detail
 from gannb.random import key
 from gannb.tables import ShownAsTable, Table
 
@@ -126,6 +127,31 @@ def particle_scores(real: Tensor, fake: Tensor, *, seed: int = 0, draws: int = 2
     }
     rng = np.random.default_rng(key(seed, "particle scores"))
     return Scores([_score(what, found_real, found_fake, rng, draws, protocol) for what in UNITS])
+
+
+def texture_scores(real: Tensor, fake: Tensor, *, split: str = "held-out") -> Scores:
+    """Two traits that hardly show and that rule a distance between images (`benchmarks/particle_traits.py`).
+
+    `brightness_spread` is the standard deviation of an image's mean brightness, in grey levels of 255; `fine_detail`
+    the power at the highest frequencies, in squared grey levels. The floor is what real images have, no lower bound.
+
+    Args:
+        real: images `[N, C, H, W]` in [-1, 1].
+        fake: images `[N, C, H, W]` in [-1, 1].
+        split: which real images these are, for the protocol.
+    """
+    traits = {"brightness_spread": (_spread, "grey levels"), "fine_detail": (fine_detail, "squared grey levels")}
+    protocol = {"n_real": len(real), "n_fake": len(fake), "split": split, "frequencies": f"from {HIGH} per pixel"}
+    return Scores(
+        [
+            Score(name, trait(fake), floor=trait(real), protocol=protocol | {"unit": unit, "floor_of": "real images"})
+            for name, (trait, unit) in traits.items()
+        ]
+    )
+
+
+def _spread(images: Tensor) -> float:
+    return float(127.5 * _grey(images).mean((1, 2)).std(ddof=1))
 
 
 def _score(

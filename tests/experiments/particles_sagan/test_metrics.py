@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gannb.experiments.particles_sagan.metrics import Detector, particle_scores
+from gannb.experiments.particles_sagan.metrics import Detector, particle_scores, texture_scores
 
 
 def planted(
@@ -75,3 +75,18 @@ def test_without_particles_there_is_no_distance_but_a_reason():
 def test_too_few_images_are_refused():
     with pytest.raises(ValueError, match="3 real and 8 fake"):
         particle_scores(planted(3), planted(8))
+
+
+def test_texture_finds_what_hardly_shows():
+    rng = np.random.default_rng(0)
+    real = planted(16)
+    shifts = torch.from_numpy(rng.normal(0, 2 / 127.5, (16, 1, 1, 1))).float()
+    noise = torch.from_numpy(rng.normal(0, 3 / 127.5, (16, 1, 64, 64))).float()
+    same, shifted, noisy = (texture_scores(real, fake) for fake in (real, real + shifts, real + noise))
+    assert same.brightness_spread.value == same.brightness_spread.floor
+    assert same.fine_detail.value == same.fine_detail.floor
+    assert float(shifted.brightness_spread) == pytest.approx(127.5 * shifts.std().item(), rel=0.1)
+    assert float(shifted.fine_detail) == pytest.approx(float(same.fine_detail))
+    assert float(noisy.fine_detail) == pytest.approx(9, rel=0.05)
+    assert float(noisy.brightness_spread) == pytest.approx(float(same.brightness_spread), abs=0.1)
+    assert noisy.fine_detail.protocol["unit"] == "squared grey levels"
