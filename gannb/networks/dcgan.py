@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gannb.config.image_formats import Size
 from gannb.networks.layers import (
+    Noise,
     Projection,
     SelfAttention,
     check_attention,
@@ -44,6 +45,7 @@ class Generator(nn.Module):
         attention_at: heights after which self-attention follows, each between the smallest map's and the image's.
         pooled: whether attention pools its keys and values.
         upsampling: see `layers.up_convolution`.
+        noise: whether noise of a learned strength lies on the image, as a camera's (`layers.Noise`).
         mean: brightness that the places of every image have on average, in [-1, 1]; None leaves it to the weights.
         classes: of the images, for conditional BatchNorm; 0 for an unconditional generator.
     """
@@ -59,6 +61,7 @@ class Generator(nn.Module):
         pooled: bool = True,
         upsampling: str = "transposed",
         mean: float | None = None,
+        noise: bool = False,
         classes: int = 0,
     ) -> None:
         super().__init__()
@@ -72,7 +75,8 @@ class Generator(nn.Module):
             for i, h in enumerate(heights)
         }
         self.blocks = nn.ModuleDict(blocks)
-        self.image = nn.Sequential(up_convolution(wide[-1], channels, upsampling, bias=True), nn.Tanh())
+        grain = [Noise(maps(size)[-1])] if noise else []
+        self.image = nn.Sequential(up_convolution(wide[-1], channels, upsampling, bias=True), *grain, nn.Tanh())
         at = {height: wide[1 + heights.index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, pooled=pooled) for h, c in at.items()})
 

@@ -122,6 +122,7 @@ IMAGE = {
     "upsampling": Option(
         "how G doubles its maps: transposed convolutions, or nearest neighbours first", "G", _upsampling
     ),
+    "noise": Option("noise of a learned strength lies on G's images", "G", _switch),
     "mean": Option("mean brightness that every generated image gets, -1 to 1", "G", _brightness),
 }
 CLASSES = {"classes": Option("classes of the images, for a conditional network", "GD", _classes)}

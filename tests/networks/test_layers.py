@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gannb.networks.layers import (
+    Noise,
     SelfAttention,
     check_attention,
     dcgan_init,
@@ -128,6 +129,20 @@ def test_images_get_their_mean_and_keep_contrast_and_transparency(channels):
     assert torch.allclose(shifted[:, :3].std((1, 2, 3)), images[:, :3].float().std((1, 2, 3)), atol=1e-6)
     assert torch.equal(shifted[:, 3:], images[:, 3:].float())
     assert of_mean(images, 0.99).max() == 1
+
+
+def test_noise_is_fresh_in_training_and_constant_after():
+    torch.manual_seed(0)
+    layer, x = Noise((8, 8), strength=0.5), torch.zeros(64, 3, 8, 8)
+    once, again = layer(x), layer(x)
+    assert not torch.equal(once, again)
+    assert once.std().item() == pytest.approx(0.5, rel=0.05)
+    assert torch.equal(once[:, 0], once[:, 2]), "the same on all channels"
+    layer.eval()
+    assert torch.equal(layer(x), layer(x))
+    assert torch.equal(layer(x)[0], layer(x)[1])
+    layer(x).sum().backward()
+    assert layer.strength.grad != 0
 
 
 def test_down_halves():

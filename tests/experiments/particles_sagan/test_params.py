@@ -72,6 +72,6 @@ def test_a_move_obeys_the_rules_too():
     assert ParticlesSagan(network="stylegan2").fault_in({"path_length_weight": 1.0}) is None
 
 
-@pytest.mark.parametrize("which", ["quick", "document", "tuned", "stylegan2", "r3gan", "fastgan"])
+@pytest.mark.parametrize("which", ["quick", "document", "tuned", "resized", "stylegan2", "r3gan", "fastgan"])
 def test_presets_are_valid(which):
     assert ParticlesSagan(**preset("particles_sagan", which)).preset == which
