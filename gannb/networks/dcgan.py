@@ -23,6 +23,7 @@ from gannb.networks.layers import (
     plain,
     up_convolution,
     with_batch_norm,
+    with_detail,
 )
 from gannb.networks.registry import maps, resolutions
 from gannb.networks.spectral_norm import iterated_together, spectral_norm
@@ -102,6 +103,7 @@ class Discriminator(nn.Module):
             without it BatchNorm follows every convolution but first and last, as in DCGAN.
         pooled: whether attention pools its keys and values.
         dropout: share of the features that are dropped after every block while D trains; a gradient penalty needs 0.
+        detail: how much the finest detail, which D sees beside the image, is amplified (`layers.with_detail`); 0: not seen.
         classes: of the images, for a projection of the class; 0 for an unconditional discriminator.
     """
 
@@ -115,13 +117,14 @@ class Discriminator(nn.Module):
         spectral: bool = False,
         pooled: bool = True,
         dropout: float = 0.0,
+        detail: float = 0.0,
         classes: int = 0,
     ) -> None:
         super().__init__()
         check_attention(attention_at, size)
-        self.size, self.channels, self.dropout = size, channels, dropout
+        self.size, self.channels, self.dropout, self.detail = size, channels, dropout, detail
         smallest, heights, wide = maps(size)[0], resolutions(size)[::-1], widths(width, size)[::-1]
-        into = [channels, *wide]
+        into = [2 * channels if detail else channels, *wide]
         self.blocks = nn.ModuleDict(
             {
                 str(height): down(into[i], into[i + 1], spectral=spectral, normalised=i > 0)
@@ -137,6 +140,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
         """Images `[N, channels, height, width]`, and their classes `[N]` where it has any, → logits `[N]`."""
+        x = with_detail(x, self.detail) if self.detail else x
         for height, block in self.blocks.items():
             x = block(x)
             if height in self.attention:
