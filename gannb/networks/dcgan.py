@@ -103,7 +103,7 @@ class Discriminator(nn.Module):
             without it BatchNorm follows every convolution but first and last, as in DCGAN.
         pooled: whether attention pools its keys and values.
         dropout: share of the features that are dropped after every block while D trains; a gradient penalty needs 0.
-        detail: how much the finest detail, which D sees beside the image, is amplified (`layers.with_detail`); 0: not seen.
+        detail: amplification of the finest detail, which D sees beside the image (`layers.with_detail`); 0: none.
         classes: of the images, for a projection of the class; 0 for an unconditional discriminator.
     """
 
