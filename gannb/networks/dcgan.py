@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from gannb.config.image_formats import Size
 from gannb.networks.layers import (
-    Noise,
     Projection,
     SelfAttention,
     check_attention,
@@ -23,7 +22,6 @@ from gannb.networks.layers import (
     plain,
     up_convolution,
     with_batch_norm,
-    with_detail,
 )
 from gannb.networks.registry import maps, resolutions
 from gannb.networks.spectral_norm import iterated_together, spectral_norm
@@ -46,7 +44,6 @@ class Generator(nn.Module):
         attention_at: heights after which self-attention follows, each between the smallest map's and the image's.
         pooled: whether attention pools its keys and values.
         upsampling: see `layers.up_convolution`.
-        noise: whether noise of a learned strength lies on the image, as a camera's (`layers.Noise`).
         mean: brightness that the places of every image have on average, in [-1, 1]; None leaves it to the weights.
         classes: of the images, for conditional BatchNorm; 0 for an unconditional generator.
     """
@@ -62,7 +59,6 @@ class Generator(nn.Module):
         pooled: bool = True,
         upsampling: str = "transposed",
         mean: float | None = None,
-        noise: bool = False,
         classes: int = 0,
     ) -> None:
         super().__init__()
@@ -76,8 +72,7 @@ class Generator(nn.Module):
             for i, h in enumerate(heights)
         }
         self.blocks = nn.ModuleDict(blocks)
-        grain = [Noise(maps(size)[-1])] if noise else []
-        self.image = nn.Sequential(up_convolution(wide[-1], channels, upsampling, bias=True), *grain, nn.Tanh())
+        self.image = nn.Sequential(up_convolution(wide[-1], channels, upsampling, bias=True), nn.Tanh())
         at = {height: wide[1 + heights.index(height)] for height in attention_at}
         self.attention = nn.ModuleDict({str(h): SelfAttention(c, pooled=pooled) for h, c in at.items()})
 
@@ -103,7 +98,6 @@ class Discriminator(nn.Module):
             without it BatchNorm follows every convolution but first and last, as in DCGAN.
         pooled: whether attention pools its keys and values.
         dropout: share of the features that are dropped after every block while D trains; a gradient penalty needs 0.
-        detail: amplification of the finest detail, which D sees beside the image (`layers.with_detail`); 0: none.
         classes: of the images, for a projection of the class; 0 for an unconditional discriminator.
     """
 
@@ -117,14 +111,13 @@ class Discriminator(nn.Module):
         spectral: bool = False,
         pooled: bool = True,
         dropout: float = 0.0,
-        detail: float = 0.0,
         classes: int = 0,
     ) -> None:
         super().__init__()
         check_attention(attention_at, size)
-        self.size, self.channels, self.dropout, self.detail = size, channels, dropout, detail
+        self.size, self.channels, self.dropout = size, channels, dropout
         smallest, heights, wide = maps(size)[0], resolutions(size)[::-1], widths(width, size)[::-1]
-        into = [2 * channels if detail else channels, *wide]
+        into = [channels, *wide]
         self.blocks = nn.ModuleDict(
             {
                 str(height): down(into[i], into[i + 1], spectral=spectral, normalised=i > 0)
@@ -140,7 +133,6 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
         """Images `[N, channels, height, width]`, and their classes `[N]` where it has any, → logits `[N]`."""
-        x = with_detail(x, self.detail) if self.detail else x
         for height, block in self.blocks.items():
             x = block(x)
             if height in self.attention:

@@ -203,45 +203,6 @@ def blur(x: Tensor, *, padding: int, gain: float = 1.0) -> Tensor:
     return F.conv2d(x, _kernel(x, gain).expand(x.shape[1], 1, 4, 4), padding=padding, groups=x.shape[1])
 
 
-def with_detail(images: Tensor, gain: float) -> Tensor:
-    """Images and, as further channels, what a 3×3 mean leaves of them, amplified: `[N, C, H, W]` → `[N, 2C, H, W]`.
-
-    What makes fine grain is far weaker than what makes shapes; a discriminator that sees only their sum hardly learns
-    from it (Chen et al. 2021, "SSD-GAN", of the spectrum).
-
-    Args:
-        images: in [-1, 1].
-        gain: of the detail.
-    """
-    images = images.float()
-    smooth = F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
-    return torch.cat([images, gain * (images - smooth)], dim=1)
-
-
-class Noise(nn.Module):
-    """Noise of a learned strength, as StyleGAN's: grain that G need not make of its latent.
-
-    While it trains the noise is fresh, from torch's default generator, which the trainer seeds; in eval mode it is
-    constant, so that the same latent gives the same image.
-
-    Args:
-        size: height and width of the map.
-        strength: at the start; not 0, from where neither sign is better.
-    """
-
-    pattern: Tensor
-
-    def __init__(self, size: tuple[int, int], strength: float = 0.01) -> None:
-        super().__init__()
-        self.strength = nn.Parameter(torch.tensor(strength))
-        self.register_buffer("pattern", torch.randn(1, 1, *size))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map `[N, C, H, W]` to the same shape, with the same noise on all channels."""
-        noise = torch.randn_like(x[:, :1]) if self.training else self.pattern.to(x.dtype)
-        return x + self.strength.to(x.dtype) * noise
-
-
 def of_mean(images: Tensor, mean: float) -> Tensor:
     """Shift the colours of each image to a mean brightness, in float32; what leaves [-1, 1] is cut off.
 

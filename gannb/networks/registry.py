@@ -113,21 +113,15 @@ def _upsampling(value: Any, size: Size) -> str:
     return "" if value in ("transposed", "nearest") else "transposed | nearest"
 
 
-def _gain(value: Any, size: Size) -> str:
-    return "" if type(value) in (int, float) and 0 <= value <= 100 else "a number from 0 to 100"
-
-
 def _brightness(value: Any, size: Size) -> str:
     return "" if type(value) in (int, float) and -1 < value < 1 else "a number between -1 (black) and 1 (white)"
 
 
 DROPOUT = {"dropout": Option("share of the features that D drops after every block", "D", _share)}
 IMAGE = {
-    "detail": Option("amplification of the finest detail, which D sees beside the image; 0: none", "D", _gain),
     "upsampling": Option(
         "how G doubles its maps: transposed convolutions, or nearest neighbours first", "G", _upsampling
     ),
-    "noise": Option("noise of a learned strength lies on G's images", "G", _switch),
     "mean": Option("mean brightness that every generated image gets, -1 to 1", "G", _brightness),
 }
 CLASSES = {"classes": Option("classes of the images, for a conditional network", "GD", _classes)}

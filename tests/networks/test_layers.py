@@ -8,9 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gannb.networks import sagan
 from gannb.networks.layers import (
-    Noise,
     SelfAttention,
     check_attention,
     dcgan_init,
@@ -20,7 +18,6 @@ from gannb.networks.layers import (
     spectral_norms,
     up_convolution,
     with_batch_norm,
-    with_detail,
 )
 
 X = torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -131,36 +128,6 @@ def test_images_get_their_mean_and_keep_contrast_and_transparency(channels):
     assert torch.allclose(shifted[:, :3].std((1, 2, 3)), images[:, :3].float().std((1, 2, 3)), atol=1e-6)
     assert torch.equal(shifted[:, 3:], images[:, 3:].float())
     assert of_mean(images, 0.99).max() == 1
-
-
-def test_detail_is_what_a_mean_over_neighbours_leaves():
-    flat, board = torch.full((1, 2, 6, 6), 0.3), (torch.arange(6)[:, None] + torch.arange(6)) % 2 * 0.02 - 0.01
-    assert torch.equal(with_detail(flat, 8.0)[:, :2], flat)
-    assert with_detail(flat, 8.0)[:, 2:].abs().max() < 1e-6, "at the edges too"
-    seen = with_detail((flat + board).bfloat16().float(), 8.0)[0, 2:, 1:-1, 1:-1]
-    expected = 8 * board[1:-1, 1:-1] * (1 - 1 / 9)  # five of nine places have the sign of the centre, four the other
-    assert torch.allclose(seen, expected.expand_as(seen), atol=8e-3)
-
-
-def test_a_discriminator_learns_from_the_detail():
-    D = sagan.Discriminator(8, 32, 3, attention_at=(8,), detail=8.0)
-    assert D.blocks["16"][0].weight.shape[1] == 6
-    D(torch.randn(2, 3, 32, 32)).sum().backward()
-    assert D.blocks["16"][0].parametrizations.weight.original.grad[:, 3:].abs().max() > 0
-
-
-def test_noise_is_fresh_in_training_and_constant_after():
-    torch.manual_seed(0)
-    layer, x = Noise((8, 8), strength=0.5), torch.zeros(64, 3, 8, 8)
-    once, again = layer(x), layer(x)
-    assert not torch.equal(once, again)
-    assert once.std().item() == pytest.approx(0.5, rel=0.05)
-    assert torch.equal(once[:, 0], once[:, 2]), "the same on all channels"
-    layer.eval()
-    assert torch.equal(layer(x), layer(x))
-    assert torch.equal(layer(x)[0], layer(x)[1])
-    layer(x).sum().backward()
-    assert layer.strength.grad != 0
 
 
 def test_down_halves():
