@@ -24,6 +24,8 @@ NAMES = {
     "particle_brightness": "brightness of particles, Wasserstein distance, grey levels",
     "brightness_spread": "spread of images' mean brightness, grey levels",
     "fine_detail": "power at the highest frequencies, squared grey levels",
+    "exploded_at": "step at which G's gradients exploded",
+    "d_accuracy_before": "share of cases in which D was right before that",
     "last_over_best": "distance at the last checkpoint over that at the best",
     "missing_classes": "classes that are missing", "alarms_per_1000_steps": "alarms per 1,000 steps",
     "lpips_diversity": "diversity by LPIPS", "maje": "mean absolute error of joint positions",

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from itertools import groupby
 
+import numpy as np
+
 from gannb.comparison.results import result
 from gannb.comparison.trials import Comparison
 from gannb.experiments.motion.collapse import ACCURACY, DIVERSITY
 from gannb.runs.folder import Run
+from gannb.runs.history import History
+
+EXPLODED, FIRST, BEFORE = 1000.0, 100, 50
+"""A gradient norm has exploded above so many times its median over the first steps; steps that are looked at before."""
 
 
 def training_of(run: Run) -> dict[str, float]:
@@ -28,7 +34,27 @@ def training_of(run: Run) -> dict[str, float]:
     if "G/diversity_share" in run.history:
         found["diversity_share"] = last = float(run.history["G/diversity_share"].values[-1])
         found["collapsed"] = max(found["collapsed"], float(last < DIVERSITY))
-    return found
+    return found | explosion(run.history)
+
+
+def explosion(history: History) -> dict[str, float]:
+    """At which step G's gradients exploded, and how often D was right in the steps before; empty where they did not.
+
+    D that is right long before ends the training of G; D that is at chance then is right later because G broke down.
+
+    Args:
+        history: of a run; D's accuracy is a share of cases.
+    """
+    if "G/grad_norm" not in history:
+        return {}
+    norms, accuracy = history["G/grad_norm"], history["D/accuracy"]
+    usual = float(np.median(norms.values[:FIRST]))
+    beyond = np.flatnonzero(~(norms.values <= EXPLODED * usual))  # NaN and infinity are
+    if not len(beyond):
+        return {}
+    step = norms.steps[beyond[0]]
+    before = accuracy.values[(accuracy.steps < step) & (accuracy.steps >= step - BEFORE)]
+    return {"exploded_at": float(step)} | ({"d_accuracy_before": float(before.mean())} if len(before) else {})
 
 
 def acted(trials: Comparison, variant: str, without: str = "no-rules") -> bool:

@@ -5,7 +5,7 @@ import torch
 
 from gannb.comparison.results import numbers
 from gannb.comparison.trials import Comparison
-from gannb.experiments.motion_balance.outcome import acted, balance_trace, training_of
+from gannb.experiments.motion_balance.outcome import acted, balance_trace, explosion, training_of
 from gannb.experiments.motion_balance.params import MotionBalance
 from gannb.runs.folder import Run
 
@@ -32,6 +32,26 @@ def test_motions_that_are_all_alike_at_the_end_are_a_collapse(tmp_path, shares, 
     told = {"G/loss": 1.0, "D/accuracy": 0.5, "D/turns": 1.0}
     run.record([{"step": step, "G/diversity_share": share, **told} for step, share in enumerate(shares, 1)])
     assert training_of(run)["collapsed"] == collapsed
+
+
+@pytest.mark.parametrize("broken", [3e4, float("inf"), float("nan")])
+def test_what_came_first_is_seen(tmp_path, broken) -> None:
+    """D is right only after G's gradients exploded: that is what is told, not how often D is right at the end."""
+    run = Run.open(MotionBalance(runs=str(tmp_path), compared=[]))
+    told = {"G/loss": 1.0, "D/turns": 1.0}
+    rows = [
+        {"step": s, "D/accuracy": 0.5 if s < 140 else 1.0, "G/grad_norm": 2.0 if s < 130 else broken, **told}
+        for s in range(1, 200)
+    ]
+    run.record(rows)
+    assert explosion(run.history) == {"exploded_at": 130, "d_accuracy_before": 0.5}
+    assert training_of(run)["exploded_at"] == 130
+
+
+def test_gradients_that_grow_did_not_explode(tmp_path) -> None:
+    run = Run.open(MotionBalance(runs=str(tmp_path), compared=[]))
+    run.record([{"step": s, "D/accuracy": 0.5, "G/grad_norm": 1.0 + s} for s in range(1, 200)])
+    assert explosion(run.history) == {}
 
 
 def test_rules_that_change_no_training_did_not_act() -> None:
