@@ -125,7 +125,7 @@ class Finding:
         drawn = figure(traces, xaxis_title=f"{self.axis}<br>diamond: mean, bar: 95 % over seeds, dots: single seeds")
         question, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.sentence, 105) if answered else []
         title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
-        top = 44 + 24 * len(question) + 19 * len(answer)
+        top = 44 + 24 * (len(question) + len(answer))  # lines are as far apart as those of the larger type
         drawn.update_layout(height=130 + top + 52 * len(rows), font_size=15, showlegend=False)
         drawn.update_xaxes(title_font_size=14)  # one line of it fits beside the names of the variants
         place = {"yref": "container", "yanchor": "top", "y": 0.98, "pad": {"t": 14}}
