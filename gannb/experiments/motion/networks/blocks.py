@@ -10,13 +10,17 @@ from torch import Tensor, nn
 Order = Literal["parallel", "sequential", "off"]
 
 
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Group norm with 16 channels a group, which does not mix clips."""
+    return nn.GroupNorm(max(1, channels // 16), channels)
+
+
 class ResidualBlock(nn.Module):
-    """x + conv(act(norm(conv(act(norm(x)))))) on `[B, C, T]`, with group norm, so that clips do not mix."""
+    """x + conv(act(norm(conv(act(norm(x)))))) on `[B, C, T]`, with group norm."""
 
     def __init__(self, channels: int, kernel: int = 3) -> None:
         super().__init__()
-        groups = max(1, channels // 16)
-        self.norms = nn.ModuleList(nn.GroupNorm(groups, channels) for _ in range(2))
+        self.norms = nn.ModuleList(group_norm(channels) for _ in range(2))
         self.convs = nn.ModuleList(nn.Conv1d(channels, channels, kernel, padding=kernel // 2) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from gannb.experiments.motion.params import Motion
 def of_generator(p: Motion, speakers: int) -> dict[str, Any]:
     """The arguments of the generator that the parameters describe, but for what it knows of its data."""
     sizes = {"n_mels": p.n_mels, "speakers": speakers, "width": p.width}
-    return sizes | {"head": p.head, "body_hand": p.body_hand, "graph": getattr(p, "graph_layers", "AGAGA")}
+    parts = {"head": p.head, "body_hand": p.body_hand, "unet_norm": p.unet_norm}
+    return sizes | parts | {"graph": getattr(p, "graph_layers", "AGAGA")}
 
 
 def generator(p: Motion, speakers: int, scales: Mapping[str, Tensor] | None = None) -> Generator:

@@ -22,6 +22,7 @@ from gannb.experiments.motion.networks.blocks import (
     Order,
     ResidualBlock,
     TemporalSelfAttention,
+    group_norm,
 )
 from gannb.experiments.motion.networks.graph import graph_layers
 from gannb.networks.constants import constant
@@ -37,17 +38,28 @@ _ORDER = tuple(sorted(range(len(_PARTS)), key=_PARTS.__getitem__))  # from body,
 
 
 class UNet(nn.Module):
-    """1-D U-Net over time with self-attention at the bottleneck; widths C, 2C, 4C, 4C."""
+    """1-D U-Net over time with self-attention at the bottleneck; widths C, 2C, 4C, 4C.
 
-    def __init__(self, channels: int, heads: int = 8) -> None:
+    Args:
+        channels: C.
+        heads: attention heads.
+        norm: group norm after every convolution that changes the length. Without it the scale of the features is the
+            product of six layers, and nothing in the loss holds it: the norms further on hide it.
+    """
+
+    def __init__(self, channels: int, heads: int = 8, norm: bool = True) -> None:
         super().__init__()
         c = channels
         widths = [c, 2 * c, 4 * c, 4 * c]
-        self.down = nn.ModuleList(nn.Conv1d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths))
+
+        def normed(conv: nn.Conv1d) -> nn.Module:
+            return nn.Sequential(conv, group_norm(conv.out_channels)) if norm else conv
+
+        self.down = nn.ModuleList(normed(nn.Conv1d(a, b, 3, stride=2, padding=1)) for a, b in pairwise(widths))
         self.down_blocks = nn.ModuleList(ResidualBlock(w) for w in widths[1:])
         self.bottleneck = TemporalSelfAttention(widths[-1], heads)
         self.up = nn.ModuleList(
-            nn.Conv1d(a + b, b, 3, padding=1) for a, b in zip(reversed(widths[1:]), reversed(widths[:-1]))
+            normed(nn.Conv1d(a + b, b, 3, padding=1)) for a, b in zip(reversed(widths[1:]), reversed(widths[:-1]))
         )
         self.up_blocks = nn.ModuleList(ResidualBlock(w) for w in reversed(widths[:-1]))
 
@@ -106,6 +118,7 @@ class Generator(nn.Module):
         bones: each speaker's lengths `[speakers, 51]`, metres; the skeleton's by default.
         heads: heads of every attention over time; the graph layers have 4.
         graph: which graph layers, in order; see `gannb.experiments.motion.networks.graph.graph_layers`.
+        unet_norm: group norms in the U-Net.
 
     Raises:
         ValueError: another head.
@@ -125,6 +138,7 @@ class Generator(nn.Module):
         bones: Tensor | None = None,
         heads: int = 8,
         graph: str = "AGAGA",
+        unet_norm: bool = True,
     ) -> None:
         super().__init__()
         if head not in ("coordinates", "angles"):
@@ -133,7 +147,7 @@ class Generator(nn.Module):
         body, hands, narrow = len(skeleton.BODY), len(skeleton.HANDS), width // 4
         self.audio = AudioEncoder(width, n_mels, mel_center, mel_spread)
         self.speaker = nn.Embedding(speakers, width)
-        self.trunk = UNet(width, heads)
+        self.trunk = UNet(width, heads, unet_norm)
         self.body, self.hand = Branch(width, body, narrow, heads), Branch(width, hands, narrow, heads)
         self.graph = graph_layers(narrow, kinds=graph)
         self.pool_body, self.pool_hand = nn.Linear(body * narrow, width), nn.Linear(hands * narrow, width)
