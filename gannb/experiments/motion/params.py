@@ -45,7 +45,9 @@ class Motion(Experiment):
         "parallel", "body-hand attention: both at once, hands first, or none (M16)",
         choices=("parallel", "sequential", "off"),
     )  # fmt: skip
-    unet_norm: bool = _networks(True, "group norms in G's U-Net; without them its features can grow without bound (ours)")
+    unet_norm: bool = _networks(
+        True, "group norms in G's U-Net; without them its features can grow without bound (ours)"
+    )
     d_on_speech: bool = _networks(True, "D is conditioned on the speech (ours)")
     d_on_speaker: bool = _networks(True, "D is conditioned on the speaker (ours)")
 

@@ -21,3 +21,15 @@ def test_motions_that_hardly_differ_ring_at_the_second_look() -> None:
     look, between = {"G/diversity_share": 0.2}, {"G/loss": 1.0}
     assert rung(1, [look, between, between, look]) == [3]
     assert rung(1, [look, {"G/diversity_share": 0.3}, look]) == []
+
+
+def test_gradients_that_explode_ring_and_an_early_rise_does_not() -> None:
+    usual, high = [{"G/grad_norm": 2.0}] * 100, [{"G/grad_norm": 5e3}] * 3
+    assert rung(2, [*usual, *high]) == [102]
+    assert rung(2, [*usual, *high[:2], *usual]) == []
+    assert rung(2, high * 40) == []
+
+
+def test_a_gradient_norm_that_overflows_rings() -> None:
+    assert rung(3, [{"G/grad_norm": float("inf")}] * 19) == []
+    assert rung(3, [{"G/grad_norm": float("inf")}] * 20) == [19]

@@ -3,7 +3,7 @@ import torch
 
 from gannb.experiments.motion import kinematics, skeleton
 from gannb.experiments.motion.networks.blocks import Attention, BodyHandAttention, ChannelAttention
-from gannb.experiments.motion.networks.generator import Generator
+from gannb.experiments.motion.networks.generator import Generator, UNet
 from gannb.random import generator, seeded
 
 MELS, WIDTH, B, T = 16, 16, 3, 16
@@ -87,6 +87,19 @@ def test_the_speaker_matters_and_clips_do_not_mix():
     together, alone = G(mel, speaker), G(mel[1:2], speaker[1:2])
     torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=0)
     assert (G(mel, (speaker + 1) % 3) - together).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(("norm", "least", "most"), [(True, 0.99, 1.01), (False, 1e5, 1e15)])
+def test_with_norms_the_scale_of_the_convolutions_is_no_scale_of_the_features(norm, least, most):
+    """Six layers a hundred times as large: without norms their product goes through."""
+    with seeded("unet"), torch.no_grad():
+        unet = UNet(16, norm=norm)
+        x = torch.randn(2, 16, T, generator=generator("unet"))
+        before = unet(x).std()
+        for layer in [*unet.down, *unet.up]:
+            conv = layer[0] if norm else layer
+            conv.weight.mul_(100), conv.bias.mul_(100)
+        assert least < unet(x).std() / before < most
 
 
 def test_body_hand_attention_follows_the_formula():
