@@ -43,7 +43,7 @@ class UNet(nn.Module):
     Args:
         channels: C.
         heads: attention heads.
-        norm: group norm after every convolution that changes the length. Without it the scale of the features is the
+        norm: group norm after every convolution between two levels. Without it the scale of the features is the
             product of six layers, and nothing in the loss holds it: the norms further on hide it.
     """
 
