@@ -51,6 +51,19 @@ def among(field: str, known: Collection[str]) -> Any:
     return rule(field)(check)
 
 
+def playing(*turns: str) -> Any:
+    """A rule for the body of a class: at first every player has a turn in each step; a move may take them away.
+
+    Args:
+        turns: fields, the numbers of turns.
+    """
+
+    def check(v: Any) -> str | None:
+        return None if all(getattr(v, name) for name in turns) else "allowed at first: 1 or more; moves may set it to 0"
+
+    return rule(*turns, moving=False)(check)
+
+
 def unknown(names: Iterable[str], known: Collection[str]) -> str | None:
     """What a rule returns of names that are not known; None where all are."""
     stray = [name for name in names if name not in known]

@@ -11,9 +11,10 @@ from statistics import median
 import pytest
 
 from gannb.config.experiment import Experiment
+from gannb.config.faults import ParameterError
 from gannb.config.fields import param
 from gannb.config.presets import declaration, experiments
-from gannb.config.rules import Rule, rule
+from gannb.config.rules import Rule, playing, rule
 from gannb.control.numbers import Numbers
 
 MOST_MICROSECONDS = 15
@@ -103,3 +104,14 @@ def test_a_move_costs_microseconds(name: str) -> None:
     cost = {number: 1e6 * seconds_per_move(numbers, number) for number in numbers.parameters}
     assert median(cost.values()) < MOST_MICROSECONDS / 3, cost
     assert max(cost.values()) < MOST_MICROSECONDS, cost
+
+
+def test_a_player_plays_at_first_and_may_rest_later() -> None:
+    class Players(Experiment):
+        name = "players"
+        turns: int = param(1, "of a player", low=0, high=8, moves=True)
+        _playing = playing("turns")
+
+    with pytest.raises(ParameterError, match="turns: given 0; allowed at first: 1 or more"):
+        Players(turns=0)
+    assert Numbers.of(Players()).move(0, "turns", 0, "person").applied

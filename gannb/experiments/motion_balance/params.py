@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from gannb.config.experiment import plain
 from gannb.config.fields import Declaration, execution, param
 from gannb.config.kinds import BETA1, BETA2, EMA, EPOCHS, LABEL, PRECISION, RATE, SCALE, TURNS, WEIGHT
-from gannb.config.rules import among, rule
+from gannb.config.rules import among, playing, rule
 from gannb.config.sources import Source
 from gannb.experiments.motion.curriculum import DETAIL, weight
 from gannb.experiments.motion.params import Curriculum, Motion
@@ -186,7 +186,7 @@ class MotionBalance(Motion, Curriculum):
         fit = v.d_time_scales and {*v.d_time_scales} <= {1, 2, 4} and len({*v.d_time_scales}) == len(v.d_time_scales)
         return None if fit else "allowed: some of 1, 2 and 4, each once"
 
-    _known_variants = among("compared", variants())
+    _known_variants, _playing = among("compared", variants()), playing("d_turns")
 
     def variant(self, name: str, *, seed: int | None = None, runs: str = "") -> Self:
         """These parameters as a variant: a strategy, a kind of rules, or this run without an ingredient.

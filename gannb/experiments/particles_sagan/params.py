@@ -11,7 +11,7 @@ from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
 from gannb.config.image_formats import COLOURS, FITS, ImageProperties, size_of
 from gannb.config.registered import registered
-from gannb.config.rules import rule, unknown
+from gannb.config.rules import playing, rule, unknown
 from gannb.config.sources import Source
 from gannb.metrics.feature_names import FEATURES
 from gannb.networks import registry
@@ -154,6 +154,8 @@ class ParticlesSagan(ImageProperties, Experiment):
     @rule("augment")
     def _operations(v: Any) -> str | None:
         return unknown([o.strip() for o in v.augment.split(",") if o.strip()], OPERATIONS)
+
+    _playing = playing("d_steps", "g_steps")
 
     @rule("d_steps", "g_steps")
     def _turns(v: Any) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from gannb.config.experiment import Experiment
 from gannb.config.fields import execution, param
 from gannb.config.kinds import EPOCHS, LABEL, TOY_RATE, TURNS, WEIGHT
-from gannb.config.rules import rule
+from gannb.config.rules import playing, rule
 
 
 class Tour(Experiment):
@@ -36,6 +36,8 @@ class Tour(Experiment):
     evaluate_every: int = param(125, "steps between evaluations of the generated points", group="training", low=1)
 
     threads: int = execution(1, "CPU threads; small networks gain nothing from more; 0 leaves them to torch", low=0)
+
+    _playing = playing("d_steps", "g_steps")
 
     @rule("d_steps", "g_steps")
     def _turns(v: Any) -> str | None:

@@ -106,6 +106,7 @@ def test_every_number_of_the_rules_and_the_curriculum_may_move() -> None:
         ({"d_time_scales": [1, 3]}, "some of 1, 2 and 4"),
         ({"d_time_scales": [2, 2]}, "some of 1, 2 and 4"),
         ({"time_warp": 1.0}, "time_warp"),
+        ({"d_turns": 0}, "allowed at first: 1 or more"),
     ],
 )
 def test_what_cannot_be_is_said(told: dict[str, object], says: str) -> None:

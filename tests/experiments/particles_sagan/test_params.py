@@ -39,6 +39,7 @@ def test_scores_come_every_10_20_50_epochs_74_times():
         ({"network": "stylegan"}, "did you mean 'stylegan2'"),
         ({"augment": "hflip,rotate"}, "unknown: rotate"),
         ({"d_steps": 0, "g_steps": 0}, "at least one turn"),
+        ({"g_steps": 0}, "allowed at first: 1 or more"),
         ({"path_length_weight": 2.0}, "need a mapping network"),
         ({"reconstruction_weight": 1.0}, "D has to reconstruct images: network = fastgan"),
         ({"network": "fastgan", "network_options": {"blocks": 1}}, "fastgan has no option 'blocks'; it has: spectral"),

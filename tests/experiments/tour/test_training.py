@@ -16,7 +16,8 @@ def trainer_of(tmp_path: Path, **given: object):
 
 
 def test_turns_and_rates_are_the_numbers(tmp_path: Path) -> None:
-    trainer = trainer_of(tmp_path, steps=8, d_steps=2, g_steps=0)
+    trainer = trainer_of(tmp_path, steps=8, d_steps=2)
+    assert trainer.numbers.move(0, "g_steps", 0, "person").applied
     before = [p.clone() for p in trainer.players["G"].parameters]
     trainer.fit(steps=3, quiet=True)
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.players["G"].parameters)), "G never played"
