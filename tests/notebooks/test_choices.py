@@ -1,26 +1,81 @@
-"""A notebook runs with each choice of a list alone, though its cells speak of several."""
+"""A notebook runs with any values that its parameters allow, though its cells speak of the usual ones."""
 
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gannb import cli
+from gannb.config import presets
+from gannb.config.faults import ParameterError
 from gannb.experiments.motion_wgan_gp.params import TOYS
+from tests.notebooks.test_devices import SHORT
 
-SHORT = {
-    "toy_steps": 10, "defect_steps": 10, "lambda_steps": 10, "lambdas": [1.0], "epochs": 2, "batch_size": 4,
-    "clip_frames": [16, 32], "grow_every": 1, "n_critic": 2, "evaluated": 16, "seconds": 10.0, "warmup_epochs": 1,
-    "curriculum_epochs": 2, "evaluate_every": 1, "compared": [],
-}  # fmt: skip
-TRIED = "25 Gaussians"
-"""The toy that is tried at every run of the tests: neither the first one nor the sequences."""
+OF_THE_MACHINE = {"device", "capture", "live", "track", "deterministic"}
+OF_DATA = {"data", "transfer_to", "features", "controller_from", "conditional"}
+"""Their choices need data or a run that is not there."""
 
 
-@pytest.mark.parametrize("toy", [pytest.param(toy, marks=[] if toy == TRIED else [pytest.mark.gate]) for toy in TOYS])
+def run(name: str, folder: Path, **changes: Any) -> int:
+    """Run a notebook, as short as its figures allow, with some values changed; returns the exit status."""
+    values = SHORT[name] | changes
+    flags = [flag for key, value in values.items() for flag in ("-p", f"{key}={as_text(value)}")]
+    return cli.main(["run", name.split("_", 1)[1], "--runs", str(folder), *flags])
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+FAILED: list[tuple[str, dict[str, Any]]] = [
+    ("02_motion_wgan_gp", {"toys": ["25 Gaussians"]}),
+    ("02_motion_wgan_gp", {"defect": "one_mix", "clip_frames": [16]}),
+    ("03_schedules", {"d_norm": "own", "method": "evolution", "transfer_to": ""}),
+]
+"""Values that a notebook once did not run with."""
+
+
+@pytest.mark.parametrize("name, changes", FAILED)
+def test_a_notebook_runs_with_what_it_once_failed_on(name: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    assert run(name, tmp_path, **changes) == 0
+
+
+@pytest.mark.gate
+@pytest.mark.parametrize("toy", TOYS)
 def test_the_laboratory_runs_with_one_toy(toy: str, tmp_path: Path) -> None:
-    values = SHORT | {"toys": [toy]}
-    flags = [flag for name, value in values.items() for flag in ("-p", f"{name}={json.dumps(value)}")]
-    assert cli.main(["run", "motion_wgan_gp", "--runs", str(tmp_path), *flags]) == 0
+    assert run("02_motion_wgan_gp", tmp_path, toys=[toy]) == 0
+
+
+def drawn(name: str, seed: int) -> dict[str, Any]:
+    """Random values, valid together, for nearly half of the choices and a third of the switches of a notebook."""
+    declared = presets.declaration(name.split("_", 1)[1])
+    draw = random.Random(f"{name} {seed}")
+    while True:
+        changes: dict[str, Any] = {}
+        for field, declaration in declared.declarations().items():
+            default = getattr(declared(), field)
+            if field in OF_THE_MACHINE | OF_DATA:
+                continue
+            if declaration.choices and draw.random() < 0.45:
+                some = draw.sample(declaration.choices, draw.randint(1, min(3, len(declaration.choices))))
+                changes[field] = some if isinstance(default, list) else some[0]
+            elif isinstance(default, bool) and draw.random() < 0.3:
+                changes[field] = not default
+        try:
+            declared(**SHORT[name] | changes)
+        except ParameterError:
+            continue
+        return changes
+
+
+@pytest.mark.gate
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", SHORT)
+def test_a_notebook_runs_with_choices_drawn_at_random(name: str, seed: int, tmp_path: Path) -> None:
+    changes = drawn(name, seed)
+    assert run(name, tmp_path, **changes) == 0, changes

@@ -259,13 +259,7 @@ class Schedules(ImageProperties, Experiment):
     @rule("network", "method", "d_norm", "regulariser", "variant", "variants")
     def _third_derivative(v: Any) -> str | None:
         learns = v.method == "hypergradient" and "learned" in (v.variant, *v.variants)
-        batch_norm = v.d_norm == "own" and registry.NETWORKS[v.network].batch_norm
-        if learns and batch_norm and v.regulariser != "spectral":
-            return (
-                "a hypergradient through a penalty on D's slope takes three derivatives, which PyTorch's BatchNorm "
-                "lacks: use d_norm 'spectral', or method 'evolution' or 'policy'"
-            )
-        return None
+        return (_no_hypergradient(v) or None) if learns else None
 
     @rule("regulariser", "d_norm", "reg_weight")
     def _scale(v: Any) -> str | None:
@@ -298,6 +292,11 @@ class Schedules(ImageProperties, Experiment):
         return tuple(Range(name, getattr(self, name), getattr(self, f"{name}_final")) for name in names)
 
     @property
+    def no_hypergradient(self) -> str:
+        """Why a later loss has no gradient in the controller's weights; empty where it has one."""
+        return _no_hypergradient(self)
+
+    @property
     def shapes(self) -> dict[str, str]:
         """The document's shape for each of them."""
         return _shapes(self)
@@ -321,6 +320,16 @@ class Schedules(ImageProperties, Experiment):
         if name in CONSTANTS:
             own |= {r.name: r.at(CONSTANTS[name]) for r in self.ranges}
         return self.varied(name, known, **own | changes)
+
+
+def _no_hypergradient(v: Any) -> str:
+    batch_norm = v.d_norm == "own" and registry.NETWORKS[v.network].batch_norm
+    if not batch_norm or v.regulariser == "spectral":
+        return ""
+    return (
+        "a hypergradient through a penalty on D's slope takes three derivatives, which PyTorch's BatchNorm "
+        "lacks: use d_norm 'spectral', or method 'evolution' or 'policy'"
+    )
 
 
 def _shapes(v: Any) -> dict[str, str]:
