@@ -25,6 +25,7 @@ class Finding:
         name: of the experiment.
         question: what was asked, in one line.
         result: the file in `results/`, without its ending.
+        beside: another such file, of the same data and scores, whose variants are compared with those of the first.
         axis: the score in words, with its unit and which values are better.
         variants: variant → what the figure calls it, from top to bottom.
         compare: pairs of variants; the sentence gives the first less the second.
@@ -42,6 +43,7 @@ class Finding:
     axis: str
     variants: dict[str, str]
     compare: list[list[str]]
+    beside: str = ""
     score: str = ""
     better: str = ""
     note: str = ""
@@ -51,11 +53,16 @@ class Finding:
     measured: Comparison = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "measured", result(self.result))
+        object.__setattr__(self, "measured", self._measured())
         object.__setattr__(self, "parts", (self, *(Finding(self.name, self.question, **each) for each in self.also)))
         names = {*self.variants, *(name for pair in self.compare for name in pair)}
         if (strangers := sorted(names - set(self.measured.variants))) and len(self.measured):
             raise ValueError(f"{self.name}/finding.yaml: results/{self.result}.json has no {', '.join(strangers)}")
+
+    def _measured(self) -> Comparison:
+        first, second = result(self.result), result(self.beside) if self.beside else Comparison()
+        trials = [*first, *second] if len(first) and (len(second) or not self.beside) else []
+        return Comparison(trials, first.metric, first.better, **first.head)
 
     def differences(self) -> list[Score]:
         """The first variant less the second, seed by seed, of each pair."""

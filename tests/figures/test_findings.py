@@ -70,6 +70,14 @@ def test_a_finding_without_its_result_is_left_out(monkeypatch):
     assert findings.findings() == []
 
 
+def test_variants_of_two_files_are_compared(measured, monkeypatch):
+    files = {"toy": [t for t in measured.measured if t.variant != "b"]}
+    files["more"] = [t for t in measured.measured if t.variant == "b"]
+    monkeypatch.setattr(findings, "result", lambda name: Comparison(files.get(name, ()), "loss", "low"))
+    assert replace(measured, beside="more").sentence == measured.sentence
+    assert len(replace(measured, beside="not measured").measured) == 0, "it is left out as a whole"
+
+
 def test_in_a_notebook_the_figure_says_the_sentence_too(measured):
     assert "First against second" not in measured.figure().layout.title.text
     shown = measured._repr_mimebundle_()
