@@ -266,9 +266,10 @@ class Comparison(ShownAsTable):
         return steps, np.array(values)
 
     def path_over_net_change(self, variant: str, name: str) -> float:
-        """Path length of a number over its net change, the median over seeds: 1 where it goes straight."""
+        """Path length of a number over its net change, the median over seeds: 1 if it goes straight or stands still."""
         paths = [np.array([value for _, value in trial.paths[name]]) for trial in self.of(variant)]
-        return float(np.median([np.abs(np.diff(p)).sum() / max(abs(p[-1] - p[0]), 1e-12) for p in paths]))
+        lengths = [(np.abs(np.diff(p)).sum(), abs(p[-1] - p[0])) for p in paths]
+        return float(np.median([length / max(net, 1e-12) if length else 1.0 for length, net in lengths]))
 
     def table(self, names: Iterable[str] = (), *, intervals: bool = True) -> Table:
         """A row per variant: mean of each score over seeds, with its 95 % interval in brackets unless turned off."""

@@ -126,6 +126,11 @@ def test_curves_and_paths_hold_between_moves() -> None:
     assert found.path_over_net_change("learned", "noise") == pytest.approx(0.7 / 0.3)
 
 
+def test_a_number_that_stands_still_makes_no_detour() -> None:
+    found = Comparison([Trial("fixed", 0, Scores([]), paths={"noise": [(0, 0.5), (1, 0.5)]})])
+    assert found.path_over_net_change("fixed", "noise") == 1
+
+
 def test_a_swing_is_the_largest_over_the_smallest_by_seed() -> None:
     found = of(half=[1.0, 4.0], whole=[2.0, 2.0], twice=[8.0, 3.0, 9.0])
     assert found.swing(["half", "whole", "twice"]) == {0: 8.0, 1: 2.0}

@@ -34,7 +34,7 @@ def as_text(value: Any) -> str:
 FAILED: list[tuple[str, dict[str, Any]]] = [
     ("02_motion_wgan_gp", {"toys": ["25 Gaussians"]}),
     ("02_motion_wgan_gp", {"defect": "one_mix", "clip_frames": [16]}),
-    ("03_schedules", {"d_norm": "own", "method": "evolution", "transfer_to": ""}),
+    ("03_schedules", {"d_norm": "own", "method": "evolution", "noise": "latent_scale", "transfer_to": ""}),
 ]
 """Values that a notebook once did not run with."""
 
