@@ -104,7 +104,7 @@ class MotionWganGp(Motion, Curriculum):
     toy_ema: float = _laboratory(0.99, "decay of G's average on the toys (ours)", EMA)
     defect: str = _laboratory("none", "a defect planted in the toys' critic or penalty", choices=DEFECTS)
     defect_steps: int = _laboratory(100, "turns of the critic beside each of the six defects", low=10, high=1_000_000)
-    lambdas: list[float] = _laboratory([0.1, 1.0, 10.0, 100.0], "λ of the small sweep", low=0.0, high=1e6)
+    lambdas: list[float] = _laboratory([0.1, 1.0, 10.0, 100.0], "λ of the small sweep", low=0.0, high=1000.0)
     lambda_steps: int = _laboratory(300, "turns of the critic for each λ", low=10, high=1_000_000)
 
     gp_weight: float = _critic(10.0, "λ, weight of the gradient penalty", WEIGHT, slider=(0.0, 50.0))
@@ -156,6 +156,10 @@ class MotionWganGp(Motion, Curriculum):
     @rule("frames")
     def _whole_patches(v: Any) -> str | None:
         return None if v.frames % PATCH == 0 else f"allowed: a multiple of {PATCH}"
+
+    @rule("lambdas")
+    def _some_lambda(v: Any) -> str | None:
+        return None if v.lambdas and len({*v.lambdas}) == len(v.lambdas) else "allowed: one λ at least, each once"
 
     @rule("toys")
     def _some_toy(v: Any) -> str | None:

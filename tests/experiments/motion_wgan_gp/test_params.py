@@ -92,6 +92,8 @@ def test_an_arm_is_known() -> None:
         ({"frames": 24}, "a multiple of 16"),
         ({"toys": []}, "one toy at least"),
         ({"toys": ["sequences", "sequences"]}, "each once"),
+        ({"lambdas": []}, "one λ at least"),
+        ({"lambdas": [0.0, 1e6]}, "[0, 1000]"),
         ({"defect": "dim1"}, "did you mean 'dim_1'"),
         ({"n_critic": 0}, "n_critic"),
         ({"warmup_epochs": 60}, "after the warm-up"),
