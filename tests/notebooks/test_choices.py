@@ -35,6 +35,7 @@ FAILED: list[tuple[str, dict[str, Any]]] = [
     ("02_motion_wgan_gp", {"toys": ["25 Gaussians"]}),
     ("02_motion_wgan_gp", {"defect": "one_mix", "clip_frames": [16]}),
     ("03_schedules", {"d_norm": "own", "method": "evolution", "noise": "latent_scale", "transfer_to": ""}),
+    ("05_identity", {"epochs": 1, "evaluate_every": 2}),
 ]
 """Values that a notebook once did not run with."""
 
