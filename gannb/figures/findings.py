@@ -112,11 +112,15 @@ class Finding:
             answered: whether the sentence stands below the question.
         """
         traces: list[go.Scatter] = []
+        parts = [part for part in self.parts if part.axis == self.axis]
+        called: dict[str, str] = {}
+        for variant, label in [pair for part in parts for pair in part.variants.items()]:
+            called.setdefault(label, variant)
+        colour_of = dict(zip(called, colours_of([*called.values()])))
         rows = [
-            (part, variant, "<br>".join([label, *textwrap.wrap(part.at, 40)]), colour)
-            for part in self.parts
-            if part.axis == self.axis
-            for (variant, label), colour in zip(part.variants.items(), colours_of(list(part.variants)))
+            (part, variant, "<br>".join([label, *textwrap.wrap(part.at, 40)]), colour_of[label])
+            for part in parts
+            for variant, label in part.variants.items()
         ]
         for part, variant, label, colour in rows:
             values = list(part.measured.values(variant, part.score).values())
