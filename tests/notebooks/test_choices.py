@@ -80,3 +80,10 @@ def drawn(name: str, seed: int) -> dict[str, Any]:
 def test_a_notebook_runs_with_choices_drawn_at_random(name: str, seed: int, tmp_path: Path) -> None:
     changes = drawn(name, seed)
     assert run(name, tmp_path, **changes) == 0, changes
+
+
+@pytest.mark.parametrize("name", [name for name in SHORT if name not in ("00_tour", "06_compare_runs")])
+def test_too_few_samples_are_noticed_before_anything_trains(name: str, tmp_path: Path, capsys) -> None:
+    assert run(name, tmp_path, batch_size=1024) == 1
+    assert "batch_size: given 1024; allowed: 1 …" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("metrics.jsonl") if path.stat().st_size] == []
