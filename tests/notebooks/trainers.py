@@ -11,8 +11,8 @@ from gannb.training.trainer import Trainer
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
-FIRST = {"02_motion_wgan_gp": "MotionSplit.of"}
-"""What the first cell holds that the trainer needs; of cells before it, after the run's, only the imports are run."""
+DATA, FIRST = {"02_motion_wgan_gp": "MotionSplit.of"}, {"02_motion_wgan_gp": "building.generator"}
+"""What the cell of the data holds, and the next one that the trainer needs; between them only the imports are run."""
 LEFT_OUT = {"02_motion_wgan_gp": "checklist.check"}
 """What a later cell holds that the trainer does not need."""
 
@@ -22,12 +22,12 @@ def trainer_of(name: str, **given: Any) -> Trainer:
     cells = [c for c in json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
     sources = ["".join(cell["source"]) for cell in cells]
     parameters = next(n for n, cell in enumerate(cells) if "parameters" in cell["metadata"].get("tags", []))
-    run = parameters + 1
-    first = next((n for n, source in enumerate(sources) if FIRST.get(name, "no such text") in source), run + 1)
+    data = next((n for n, source in enumerate(sources) if DATA.get(name, "no such text") in source), parameters)
+    first = next((n for n, source in enumerate(sources) if FIRST.get(name, "no such text") in source), data + 1)
     namespace: dict[str, Any] = {"__name__": "__main__", "display": lambda *shown: None}
     for number, source in enumerate(sources):
         tree = ast.parse(source)
-        if run < number < first or LEFT_OUT.get(name, "no such text") in source:
+        if data < number < first or LEFT_OUT.get(name, "no such text") in source:
             tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
         exec(compile(tree, f"{name}, code cell {number}", "exec"), namespace)
         if number == parameters:
