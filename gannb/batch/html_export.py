@@ -141,7 +141,7 @@ class _MathML(IPythonRenderer):
 def mathml(latex: str, display: str) -> str:
     """One equation as MathML; as it was written where it cannot be converted."""
     try:
-        return convert(latex.strip(), display=display)
+        return convert(latex.strip().replace("{aligned}", "{align*}"), display=display)  # the name that it knows
     except Exception:  # the converter raises a dozen unrelated classes, and a report must not end on a formula
         return f'<code class="equation">{escape(latex.strip())}</code>'
 

@@ -30,6 +30,11 @@ def test_equations_become_mathml() -> None:
     assert "$" not in html
 
 
+def test_aligned_equations_become_a_table() -> None:
+    html = mathml(r"\begin{aligned} a &= b,\\ c &= d \end{aligned}", "block")
+    assert html.count("<mtr>") == 2 and "<mi>&" not in html
+
+
 def test_an_equation_that_cannot_be_converted_is_shown_as_written() -> None:
     assert mathml(r"a^2^3", "inline") == r'<code class="equation">a^2^3</code>'
     assert "&lt;b&gt;" in mathml(r"\left( <b>", "inline")
