@@ -66,10 +66,15 @@ def _lab() -> Row:
 def _device() -> list[Row]:
     import torch
 
+    from gannb.runs.environment import multiplies_bf16
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     rows = [
         ("threads", OK, f"{torch.get_num_threads()} of torch, {cores} cores, {torch.backends.cpu.get_cpu_capability()}")
     ]
+    fast = multiplies_bf16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    slow = "in software only: precision=auto trains in fp32; bf16 and fp16 are several times slower"
+    rows.append(("bf16", OK, "in hardware: precision=auto trains in it" if fast else slow))
     if not torch.cuda.is_available():
         return [*rows, ("device", OK, "CPU (torch finds no CUDA device)")]
     memory = torch.cuda.get_device_properties(0).total_memory / 2**30

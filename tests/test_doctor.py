@@ -48,6 +48,7 @@ def test_the_device_and_graph_layers_are_looked_at() -> None:
     rows = {row[0]: row for row in [*doctor._device(), doctor._graph()]}
     assert rows["graph layers"][1] == OK
     assert f"{torch.get_num_threads()} of torch" in rows["threads"][2]
+    assert "precision=auto trains in" in rows["bf16"][2]
 
 
 def test_a_folder_that_cannot_be_made_yet_is_judged_by_its_nearest_parent(tmp_path: Path, monkeypatch) -> None:

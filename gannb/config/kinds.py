@@ -50,8 +50,8 @@ EPOCHS = Declaration(group="training", low=1, grows=True)
 LATENT = Declaration(group="networks", low=1, high=4096)
 """The length of a latent vector."""
 
-PRECISION = Declaration(group="training", choices=("fp32", "bf16", "fp16"))
-"""Of forward passes."""
+PRECISION = Declaration(group="training", choices=("auto", "fp32", "bf16", "fp16"))
+"""Of forward passes; auto: bf16 where the device multiplies it in hardware, else fp32."""
 
 ALARM = Declaration(group="alarms", choices=ACTIONS)
 """What an alarm does."""

@@ -17,6 +17,7 @@ from gannb.metrics.feature_cache import content_hash, weights_hash
 from gannb.metrics.feature_names import INCEPTION_DIMS
 from gannb.metrics.frechet import frechet_distance
 from gannb.metrics.sources import ImageSource
+from gannb.runs.environment import multiplies_bf16
 
 RESIZE = "bilinear to 299×299, no antialiasing (pytorch-fid)"
 TENSORFLOW_RESIZE = "bilinear to 299×299 from pixels' corners, as TensorFlow 1 (torch-fidelity)"
@@ -132,16 +133,11 @@ def inception_for(real: Sequence[ImageSource], dims: int) -> FeatureExtractor:
     """
     device = real[0].some(1).device
     # Checking costs a pass over 64 images in each precision, so it has to be worth it.
-    if device.type != "cpu" or sum(source.n for source in real) < 1000 or not has_fast_bf16():
+    if device.type != "cpu" or sum(source.n for source in real) < 1000 or not multiplies_bf16(device):
         return inception(dims, "fp32", device)
     images = torch.cat([source.some(64) for source in real])
     agrees = bf16_agrees(inception(dims, "fp32"), inception(dims, "bf16"), images)
     return inception(dims, "bf16" if agrees else "fp32")
-
-
-def has_fast_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def bf16_agrees(

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-COMPARED = ("torch", "threads", "capability", "device", "ranks")
+COMPARED = ("torch", "threads", "capability", "bf16", "device", "ranks")
 """What must be equal for bit-equality."""
 
 
@@ -50,10 +50,21 @@ def describe(device: torch.device) -> dict[str, Any]:
         "processor": cpu.get("model name") or platform.processor() or platform.machine(),
         "family": ", ".join(cpu.get(name, "") for name in ("cpu family", "model", "stepping")),
         "capability": torch.backends.cpu.get_cpu_capability(),
+        "bf16": "in hardware" if multiplies_bf16(device) else "emulated",
         "threads": torch.get_num_threads(),
         "ranks": int(os.environ.get("WORLD_SIZE", 1)),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware: a CPU with AVX512-BF16 or AMX, a GPU from Ampere on.
+
+    Others emulate it, and take several times as long for a step as in fp32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:

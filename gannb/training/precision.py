@@ -1,4 +1,4 @@
-"""fp32, bf16 or fp16, from a stated epoch on."""
+"""fp32, bf16, fp16, or what suits the device, from a stated epoch on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
+from gannb.runs.environment import multiplies_bf16
+
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+KINDS = ("auto", *DTYPES)
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,8 @@ class Precision:
     """How numbers are held in forward passes.
 
     Attributes:
-        kind: "fp32", "bf16" or "fp16". Under fp16 every player scales its gradients with its own GradScaler.
+        kind: "fp32", "bf16" or "fp16"; "auto": bf16 where the device multiplies it in hardware, else fp32. Under fp16
+            every player scales its gradients with its own GradScaler.
         from_epoch: full precision before this epoch (motion_balance §4: from epoch 10).
     """
 
@@ -23,16 +27,22 @@ class Precision:
     from_epoch: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in DTYPES:
-            raise ValueError(f"precision: given {self.kind!r}; allowed: {' | '.join(DTYPES)}")
+        if self.kind not in KINDS:
+            raise ValueError(f"precision: given {self.kind!r}; allowed: {' | '.join(KINDS)}")
 
-    def active(self, epoch: int) -> bool:
+    def on(self, device: torch.device) -> str:
+        """The precision that a device uses: "fp32", "bf16" or "fp16"."""
+        if self.kind != "auto":
+            return self.kind
+        return "bf16" if multiplies_bf16(device) else "fp32"
+
+    def active(self, epoch: int, device: torch.device) -> bool:
         """Whether the reduced precision is in use in this epoch."""
-        return DTYPES[self.kind] is not None and epoch >= self.from_epoch
+        return self.on(device) != "fp32" and epoch >= self.from_epoch
 
     def autocast(self, epoch: int, device: torch.device) -> AbstractContextManager:
         """The autocast block for this epoch; one that does nothing where full precision is in use."""
-        return torch.autocast(device.type, DTYPES[self.kind]) if self.active(epoch) else nullcontext()
+        return torch.autocast(device.type, DTYPES[self.on(device)]) if self.active(epoch, device) else nullcontext()
 
     def scaler(self, device: torch.device) -> torch.amp.GradScaler | None:
         """A scaler under fp16, None otherwise.

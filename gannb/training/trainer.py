@@ -44,7 +44,7 @@ class Trainer(TrainingState):
         numbers: the numbers that may move, with their drivers.
         run: where everything is written; its parameters say whether it is fresh, resumed, branched or a replay.
         turns: who plays at a step, in order, as a function of `(now, step)`; default: every player once.
-        precision: "fp32", "bf16", "fp16", or a `Precision` with its first epoch.
+        precision: "auto", "fp32", "bf16", "fp16", or a `Precision` with its first epoch.
         alarms: what watches the recorded rows, every `record_every` steps.
         checkpoint_every: steps between checkpoints; there is one of the first step in any case.
         record_every: steps between reads of what was logged; every step is recorded.
@@ -277,7 +277,7 @@ class Trainer(TrainingState):
         try:
             with seeded("dropout", self.seed, self.step, index, distributed.rank()):
                 autocast = lambda: self.precision.autocast(epoch, self.device)  # noqa: E731
-                return captured.update(turn, autocast, self.precision.active(epoch))
+                return captured.update(turn, autocast, self.precision.active(epoch, self.device))
         finally:
             for parameter in others:
                 parameter.requires_grad_(True)

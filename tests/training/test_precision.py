@@ -1,6 +1,8 @@
-"""fp32, bf16 and fp16: from a stated epoch, a scaler a player, overflows skipped and recorded, state to the bit."""
+"""fp32, bf16, fp16, auto: from a stated epoch, a scaler per player, overflows skipped, state to the bit."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from gannb.control.schedules import Schedule
 from gannb.data.batches import Batches
 from gannb.losses.adversarial import bce
 from gannb.random import seeded
+from gannb.runs.environment import multiplies_bf16
 from gannb.training.checkpoint import Checkpoint
 from gannb.training.player import Player
 from gannb.training.precision import Precision
@@ -50,6 +53,22 @@ def test_the_forward_pass_is_held_in(kind, bits, tmp_path):
     assert set(trainer.run.history["D/bits"].values) == {bits}
     assert all(p.dtype == torch.float32 for player in trainer.players.values() for p in player.parameters)
     assert ("G/skipped" in trainer.run.history) == (kind == "fp16")
+
+
+@pytest.mark.parametrize(("in_hardware", "bits"), [(True, 16), (False, 32)])
+def test_auto_is_bf16_only_where_the_device_multiplies_it(in_hardware, bits, tmp_path, monkeypatch):
+    monkeypatch.setattr("gannb.training.precision.multiplies_bf16", lambda device: in_hardware)
+    trainer = build(open_run(tmp_path, device="cpu"), "auto", from_epoch=1)
+    trainer.fit(epochs=2)
+    per = trainer.batches.per_epoch
+    assert list(trainer.run.history["D/bits"].values) == [32] * per + [bits] * per
+
+
+def test_bf16_is_in_hardware_where_the_processor_says_so():
+    flags = Path("/proc/cpuinfo")
+    if not flags.is_file() or "flags" not in (said := flags.read_text()):
+        pytest.skip("no flags of the processor")
+    assert multiplies_bf16(torch.device("cpu")) == bool({"avx512_bf16", "amx_tile"} & set(said.split()))
 
 
 def test_reduced_from_its_epoch_on(tmp_path):
@@ -113,7 +132,7 @@ def test_a_scaler_not_in_use_yet_has_a_state_to_save(tmp_path):
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(ValueError, match="given 'fp8'; allowed: fp32"):
+    with pytest.raises(ValueError, match="given 'fp8'; allowed: auto | fp32".replace("|", r"\|")):
         Precision("fp8")
 
 

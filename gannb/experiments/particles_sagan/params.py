@@ -56,7 +56,7 @@ class ParticlesSagan(ImageProperties, Experiment):
 
     epochs: int = _training(120, "passes over the training images", kinds.EPOCHS)
     batch_size: int = _training(16, "images per step", low=2, high=1024)
-    precision: str = _training("bf16", "of forward passes", kinds.PRECISION)
+    precision: str = _training("fp32", "of forward passes; auto: bf16 where it is fast", kinds.PRECISION)
     lr_g: float = param(4e-4, "G's learning rate", kinds.RATE)
     lr_d: float = param(8e-4, "D's learning rate", kinds.RATE)
     lr_drop_every: int = _optimiser(0, "epochs between drops of both rates; 0: none", low=0)
