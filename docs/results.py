@@ -25,6 +25,9 @@ all. Each file has a head (question, data, command) and a list of trials: varian
 The oldest trials do not name their hardware, and their commit is the first that has them.
 Brackets hold 95 % over seeds; Δ is the difference from the first variant, seed by seed. Samples are of each run's best
 checkpoint, always from the same latents."""
+FINDINGS = """## Findings of all experiments
+
+Each comparison is paired by seed: the first less the second, with a 95 % interval over seeds."""
 ALSO = ("last_over_best", "copies", "fd_resnet56_over_floor")
 """Scores that are shown beside the deciding one."""
 
@@ -38,7 +41,7 @@ def table() -> str:
 
 def page() -> str:
     """The whole page."""
-    return "\n\n".join([HEAD, *(section(path.stem) for path in sorted(RESULTS.glob("*.json")))]) + "\n"
+    return "\n\n".join([HEAD, comparisons(), *(section(path.stem) for path in sorted(RESULTS.glob("*.json")))]) + "\n"
 
 
 def section(name: str) -> str:
@@ -94,27 +97,35 @@ def _page_of(finding: Finding) -> str:
     return document if (README.parent / document).is_file() else f"results/README.md#{finding.result}"
 
 
-def _rows(finding: Finding) -> Iterator[tuple[str, ...]]:
-    """A row per comparison; the question stands in the first, and what limits the finding in the last."""
+def _minus(text: str) -> str:
+    """Numbers with the typographic minus, on one line."""
+    return text.replace("-", "−").replace(" ", "&nbsp;")
+
+
+def comparisons() -> str:
+    """All comparisons of all findings, a table per experiment."""
+    return "\n\n".join([FINDINGS, *(_compared(each) for each in findings())])
+
+
+def _compared(finding: Finding) -> str:
+    table = finding.table()
+    rows = [(named, axis, _minus(difference), *rest) for named, axis, difference, *rest in table.rows]
+    head = f"**{finding.question}** {finding.answer}"
+    return "\n\n".join([head, Table(table.columns, rows).markdown, *filter(None, [finding.note.strip()])])
+
+
+def _row(finding: Finding) -> tuple[str, str, str]:
+    """Question, answer, and the main comparison with its difference."""
+    pair, found = finding.compare[0], finding.differences()[0]
+    axis = f"<sub>{finding.compared(pair)}: {finding.axis}; {found.protocol['seeds']} seeds</sub>"
     question = f"{finding.question} [{finding.name}]({_page_of(finding)})"
-    each = [(part, *row) for part in finding.parts for row in zip(part.compare, part.differences())]
-    for number, (part, pair, found) in enumerate(each, 1):
-        seeds = f"<sub>{part.axis}; {found.protocol['seeds']} seeds</sub>"
-        concluded, *limits = part.conclusion(pair, found).split("; ", 1)
-        limits += [finding.note.strip()] if finding.note and number == len(each) else []
-        difference = found.ranged(signed=True).replace("-", "−").replace(" ", "&nbsp;")  # on one line
-        yield (
-            question if number == 1 else "",
-            part.compared(pair),
-            f"{difference}<br>{seeds}",
-            "<br>".join([f"**{concluded}**", *(f"<sub>{each}</sub>" for each in limits)]),
-        )
+    return question, finding.answer.strip(), f"{_minus(found.ranged(signed=True))}<br>{axis}"
 
 
 def readme(text: str) -> str:
     """A README with its table of findings, which stands between two comments."""
-    rows = [row for each in findings() for row in _rows(each)]
-    shown = Table(("question", "compared", "difference [95 %]", "conclusion"), rows).markdown
+    rows = [_row(each) for each in findings()]
+    shown = Table(("question", "answer", "main comparison [95 %]"), rows).markdown
     return re.sub(
         "(<!-- findings -->).*?(<!-- /findings -->)",
         lambda marks: f"{marks[1]}\n{shown}\n{marks[2]}",

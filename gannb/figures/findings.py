@@ -1,4 +1,4 @@
-"""What an experiment found, in one figure and one sentence, both computed from files of `results/`."""
+"""What an experiment found: an answer in words, a figure, and a table of comparisons, from files of `results/`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gannb.config.yaml_files import read_yaml
 from gannb.figures.template import INK, Figure, colours_of, figure
 from gannb.metrics.score import Score
 from gannb.runs.locations import EXPERIMENTS
+from gannb.tables import Table
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,12 @@ class Finding:
     Attributes:
         name: of the experiment.
         question: what was asked, in one line.
+        answer: what was found, in a sentence or two without measured numbers.
         result: the file in `results/`, without its ending.
         beside: another such file, of the same data and scores, whose variants are compared with those of the first.
         axis: the score in words, with its unit and which values are better.
         variants: variant → what the figure calls it, from top to bottom.
-        compare: pairs of variants; the sentence gives the first less the second.
+        compare: pairs of variants; the table gives the first less the second.
         score: which score; "": the one that decides in the file.
         better: "low" or "high"; "": as the file says.
         note: what limits the finding, without numbers that were measured.
@@ -43,6 +45,7 @@ class Finding:
     axis: str
     variants: dict[str, str]
     compare: list[list[str]]
+    answer: str = ""
     beside: str = ""
     score: str = ""
     better: str = ""
@@ -68,19 +71,17 @@ class Finding:
         """The first variant less the second, seed by seed, of each pair."""
         return [self.measured.difference(one, other, self.score) for one, other in self.compare]
 
-    @property
-    def sentence(self) -> str:
-        """The finding with its intervals, and what they allow to conclude."""
-        each = [(part, *row) for part in self.parts for row in zip(part.compare, part.differences())]
-        said = [part._says(pair, found) for part, pair, found in each]
-        return " ".join([*said, *filter(None, [self.note])])
+    def comparisons(self) -> list[tuple[Finding, list[str], Score]]:
+        """Every comparison of every part: the part, the pair of variants, and their difference."""
+        return [(part, *row) for part in self.parts for row in zip(part.compare, part.differences())]
 
-    def _says(self, pair: list[str], found: Score) -> str:
-        named, concluded = self.compared(pair), self.conclusion(pair, found)
-        if not found.available:
-            return f"{named}: {concluded}."
-        shown = f"{found.ranged(signed=True)} in {self.axis.partition(' (')[0]}"
-        return f"{named}: {shown} (95 % over {found.protocol['seeds']} seeds); {concluded}."
+    def table(self) -> Table:
+        """A row per comparison: its difference with the interval over seeds, and what that shows."""
+        rows = []
+        for part, pair, found in self.comparisons():
+            measured = (found.ranged(signed=True), found.protocol["seeds"]) if found.available else (None, None)
+            rows.append((part.compared(pair), part.axis, *measured, part.conclusion(pair, found)))
+        return Table(("compared", "score", "difference [95 %]", "seeds", "what it shows"), rows, note=self.note)
 
     def compared(self, pair: list[str]) -> str:
         """A pair of variants in words."""
@@ -109,7 +110,7 @@ class Finding:
         """One row per variant: a dot per seed, the mean, and its 95 % interval over seeds.
 
         Args:
-            answered: whether the sentence stands below the question.
+            answered: whether the answer stands below the question.
         """
         traces: list[go.Scatter] = []
         parts = [part for part in self.parts if part.axis == self.axis]
@@ -134,7 +135,7 @@ class Finding:
             point = {"color": colour, "size": 15, "symbol": "diamond"}
             traces.append(go.Scatter(x=[mean], y=[label], mode="markers", name=label, marker=point, error_x=reach))
         drawn = figure(traces, xaxis_title=f"{self.axis}<br>diamond: mean, bar: 95 % over seeds, dots: single seeds")
-        question, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.sentence, 105) if answered else []
+        question, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.answer, 105) if answered else []
         title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
         top = 44 + 24 * (len(question) + len(answer))  # lines are as far apart as those of the larger type
         drawn.update_layout(height=130 + top + 52 * len(rows), font_size=15, showlegend=False)
@@ -146,7 +147,7 @@ class Finding:
         return drawn
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return self.figure(answered=True)._repr_mimebundle_() | {"text/plain": self.sentence}
+        return self.figure(answered=True)._repr_mimebundle_() | {"text/plain": f"{self.question} {self.answer}"}
 
 
 def finding(name: str) -> Finding:

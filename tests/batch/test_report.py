@@ -121,10 +121,12 @@ def test_a_page_opens_with_samples_and_curves_and_the_overview_with_those_of_the
     assert overview.index("looks/") < overview.index('id="findings"') < overview.index('id="runs"')
 
 
-def test_the_overview_shows_a_figure_and_a_sentence_per_finding(runs: list[Path], tmp_path: Path) -> None:
+def test_the_overview_shows_a_figure_an_answer_and_all_comparisons_per_finding(
+    runs: list[Path], tmp_path: Path
+) -> None:
     shown = write(runs, tmp_path / "report").read_text().split('id="findings"')[1].split('id="runs"')[0]
     for finding in findings():
-        assert str(escape(finding.sentence)) in shown
+        assert str(escape(finding.answer)) in shown and finding.table()._repr_html_() in shown
     assert shown.count('<div class="figure"') == len(findings())
 
 

@@ -1,5 +1,6 @@
-"""Findings: every declared one is drawn from its file, and its sentence says what its interval allows."""
+"""Findings: every declared one is drawn from its file, and its table says what an interval allows to conclude."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -20,26 +21,29 @@ def measured(monkeypatch):
     return Finding("toy", "Which?", "toy", "loss", {"a": "first", "b": "second", "c": "third"}, [["a", "b"]])
 
 
-def test_the_sentence_says_what_the_interval_allows(measured):
-    assert (
-        "First against second: -" in measured.sentence
-        and "(95 % over 6 seeds); in favour of first." in measured.sentence
-    )
-    assert "in favour of second" in replace(measured, better="high").sentence, "the direction is the declared one"
-    null = replace(measured, compare=[["b", "c"]]).sentence
-    assert null.endswith(
-        "no difference is shown; 6 seeds with this spread would detect a difference of 0.16 with 80 % power."
-    )
-    assert replace(measured, note="Small.").sentence.endswith("in favour of first. Small.")
+def shown(one: Finding) -> list[str]:
+    """What each comparison shows."""
+    return one.table().column("what it shows")
+
+
+def test_the_table_says_what_the_interval_allows(measured):
+    ((compared, axis, difference, seeds, says),) = measured.table().rows
+    assert (compared, axis, seeds, says) == ("First against second", "loss", 6, "in favour of first")
+    assert difference == measured.differences()[0].ranged(signed=True) and difference.startswith("-")
+    assert shown(replace(measured, better="high")) == ["in favour of second"], "the direction is the declared one"
+    (null,) = shown(replace(measured, compare=[["b", "c"]]))
+    assert null == "no difference is shown; 6 seeds with this spread would detect a difference of 0.16 with 80 % power"
+    assert replace(measured, note="Small.").table().note == "Small."
 
 
 def test_few_seeds_decide_nothing(measured, monkeypatch):
     few = [trial for trial in measured.measured if trial.seed < 3]
     monkeypatch.setattr(findings, "result", lambda name: Comparison(few, "loss", "low"))
-    assert "too few seeds" in replace(measured).sentence
-    assert "too few seeds" in replace(measured, compare=[["b", "c"]]).sentence, "nor do they show that nothing differs"
+    assert "too few seeds" in shown(replace(measured))[0]
+    assert "too few seeds" in shown(replace(measured, compare=[["b", "c"]]))[0], "nor do they show no difference"
     monkeypatch.setattr(findings, "result", lambda name: Comparison([t for t in few if t.seed == 0], "loss", "low"))
-    assert "undecided, a spread needs 2 seeds" in replace(measured).sentence
+    alone = replace(measured).table()
+    assert "undecided, a spread needs 2 seeds" in shown(replace(measured))[0] and alone.column("seeds") == [None]
 
 
 def test_the_figure_has_every_seed_the_mean_and_the_interval(measured):
@@ -58,11 +62,31 @@ def test_a_variant_that_was_not_measured_is_named(measured):
         finding("compare_runs")
 
 
+CONCLUSIONS = {
+    "identity": ["repaired", "centred", "centred, abstaining at 1 %"],
+    "motion_balance": ["", "", "merged-norm", ""],
+    "motion_wgan_gp": ["WGAN-GP", "", ""],
+    "particles_sagan": ["resized", "", ""],
+    "schedules": ["constant-middle", "constant-middle", ""],
+    "tour": ["", "noise=0.1"],
+}
+"""In whose favour each comparison is, for which the answers were written."""
+
+
 @pytest.mark.parametrize("one", findings.findings(), ids=lambda one: one.name)
 def test_every_declared_finding_is_drawn_from_its_file(one):
     assert len(one.figure().data) == 2 * sum(len(part.variants) for part in one.parts if part.axis == one.axis)
-    assert all(difference.available for part in one.parts for difference in part.differences()), one.sentence
-    assert "undecided" not in one.sentence
+    assert all(difference.available for part in one.parts for difference in part.differences()), one.name
+
+
+@pytest.mark.parametrize("one", findings.findings(), ids=lambda one: one.name)
+def test_the_answer_was_written_for_these_conclusions(one):
+    favoured = []
+    for part, pair, found in one.comparisons():
+        says = {part.conclusion(pair, found)}
+        favoured += [name for name in pair if says == {f"in favour of {part.variants[name]}"}] or [""]
+    assert favoured == CONCLUSIONS[one.name], "read `answer` in finding.yaml again, and the READMEs, then change this"
+    assert one.answer and not re.search(r"\d[.,]\d|\d %", one.answer.replace("(0.1)", "").replace("(0.5)", ""))
 
 
 def test_a_finding_without_its_result_is_left_out(monkeypatch):
@@ -74,28 +98,27 @@ def test_variants_of_two_files_are_compared(measured, monkeypatch):
     files = {"toy": [t for t in measured.measured if t.variant != "b"]}
     files["more"] = [t for t in measured.measured if t.variant == "b"]
     monkeypatch.setattr(findings, "result", lambda name: Comparison(files.get(name, ()), "loss", "low"))
-    assert replace(measured, beside="more").sentence == measured.sentence
+    assert replace(measured, beside="more").table() == measured.table()
     assert len(replace(measured, beside="not measured").measured) == 0, "it is left out as a whole"
 
 
-def test_in_a_notebook_the_figure_says_the_sentence_too(measured):
-    assert "First against second" not in measured.figure().layout.title.text
-    shown = measured._repr_mimebundle_()
-    assert "First against second" in shown["application/vnd.plotly.v1+json"]["layout"]["title"]["text"]
-    assert shown["text/plain"] == measured.sentence
+def test_in_a_notebook_the_figure_says_the_answer_too(measured):
+    answered = replace(measured, answer="The first.")
+    assert "The first." not in answered.figure().layout.title.text
+    bundle = answered._repr_mimebundle_()
+    assert "The first." in bundle["application/vnd.plotly.v1+json"]["layout"]["title"]["text"]
+    assert bundle["text/plain"] == "Which? The first."
 
 
-def test_a_second_result_gets_a_sentence_and_shares_the_figure_of_its_axis(measured):
+def test_a_second_result_gets_a_row_and_shares_the_figure_of_its_axis(measured):
     other = {"result": "toy", "variants": {"a": "first", "c": "third"}, "compare": [["c", "a"]], "at": "at equal time"}
-    both = replace(measured, note="Small.", also=[other | {"axis": measured.axis}])
-    said = both.sentence
-    assert "in favour of first. Third against first, at equal time: +" in said and said.endswith(
-        "favour of first. Small."
-    )
+    both = replace(measured, also=[other | {"axis": measured.axis}])
+    assert shown(both) == ["in favour of first"] * 2
+    assert both.table().column("compared") == ["First against second", "Third against first, at equal time"]
     rows = [trace.y[0] for trace in both.figure().data[1::2]]
     assert rows == ["first", "second", "third", "first<br>at equal time", "third<br>at equal time"]
     apart = replace(measured, also=[other | {"axis": "time (lower is better)"}])
-    assert len(apart.figure().data) == 6 and "in time (95 %" in apart.sentence
+    assert len(apart.figure().data) == 6 and apart.table().column("score")[1] == "time (lower is better)"
 
 
 def test_a_finding_whose_second_result_is_missing_is_left_out(monkeypatch):
