@@ -109,7 +109,7 @@ def comparisons() -> str:
 
 def _compared(finding: Finding) -> str:
     table = finding.table()
-    rows = [(named, axis, _minus(difference), *rest) for named, axis, difference, *rest in table.rows]
+    rows = [(named, score, _minus(difference), shows) for named, score, difference, shows in table.rows]
     head = f"**{finding.question}** {finding.answer}"
     return "\n\n".join([head, Table(table.columns, rows).markdown, *filter(None, [finding.note.strip()])])
 

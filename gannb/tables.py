@@ -122,7 +122,7 @@ class Table:
 
         def line(cells: Sequence[str], tag: str) -> str:
             return "".join(
-                f'<{tag} style="text-align:{a}">{html.escape(unbroken(c)).replace(chr(10), "<br>")}</{tag}>'
+                f"<{tag} style=text-align:{a}>{html.escape(unbroken(c)).replace(chr(10), '<br>')}</{tag}>"
                 for c, a in zip(cells, align)
             )
 

@@ -79,9 +79,9 @@ class Finding:
         """A row per comparison: its difference with the interval over seeds, and what that shows."""
         rows = []
         for part, pair, found in self.comparisons():
-            measured = (found.ranged(signed=True), found.protocol["seeds"]) if found.available else (None, None)
-            rows.append((part.compared(pair), part.axis, *measured, part.conclusion(pair, found)))
-        return Table(("compared", "score", "difference [95 %]", "seeds", "what it shows"), rows, note=self.note)
+            difference = found.ranged(signed=True) if found.available else None
+            rows.append((part.compared(pair), part.axis.partition(" (")[0], difference, part.conclusion(pair, found)))
+        return Table(("compared", "score", "difference [95 %]", "what it shows"), rows, note=self.note)
 
     def compared(self, pair: list[str]) -> str:
         """A pair of variants in words."""
