@@ -53,7 +53,7 @@ def numbers(variant: str, seed: int = 0, **scores: float | None) -> Trial:
 
 
 def hardware(device: str | torch.device | Mapping[str, Any] = "cpu") -> str:
-    """The card, or the processor with its cores and the threads in use.
+    """The card, or the processor with its instruction set, its cores and the threads in use.
 
     Args:
         device: of this process, or what the `environment.json` of a run on this machine says.
@@ -66,7 +66,9 @@ def hardware(device: str | torch.device | Mapping[str, Any] = "cpu") -> str:
     if found["device"] != "cpu":
         return f"{found['device']}, {os.cpu_count()} CPU cores"
     threads = found["threads"]
-    return f"{found['processor']}, {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)}"
+    return (
+        f"{found['processor']} ({found['capability']}), {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)}"
+    )
 
 
 def samples_of(name: str, variant: str, seed: int) -> Path:
