@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gannb.comparison.results import hardware, keep, numbers
@@ -48,6 +49,17 @@ def _checkerboard(levels: float) -> Change:
     return changed
 
 
+def _blurred(weight: float) -> Change:
+    """Each pixel gives this weight to both its neighbours along rows, then along columns."""
+    line = torch.tensor([weight, 1 - 2 * weight, weight])
+    kernel = torch.outer(line, line)[None, None]
+    return lambda images, rng: F.conv2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), kernel)
+
+
+def _rounded(images: Tensor, rng: torch.Generator) -> Tensor:
+    return images.bfloat16().float()
+
+
 def _turned(images: Tensor, rng: torch.Generator) -> Tensor:
     times = torch.randint(4, (len(images),), generator=rng)
     return torch.stack([image.rot90(int(n), (1, 2)) for image, n in zip(images, times)])
@@ -56,11 +68,13 @@ def _turned(images: Tensor, rng: torch.Generator) -> Tensor:
 CHANGES: dict[str, Change] = {
     "unchanged": _unchanged,
     "quarter turns": _turned,
+    "rounded to bf16": _rounded,
     **{f"brightness ±{levels:g} levels": _brightness(levels) for levels in (0.5, 1, 1.5, 3)},
     **{f"noise of {levels:g} levels": _noise(levels) for levels in (0.5, 1, 2)},
     **{f"checkerboard of {levels:g} levels": _checkerboard(levels) for levels in (0.5, 1, 2)},
+    **{f"blur of {weight:g}": _blurred(weight) for weight in (0.02, 0.05, 0.1)},
 }
-"""What is done to real images: normal shifts of each image's brightness, white noise, the finest pattern there is."""
+"""What is done to real images: shifts of each image's brightness, white noise, the finest pattern there is, a blur."""
 DRAWN = ("quarter", "brightness", "noise")
 """How the names of changes begin that differ from seed to seed."""
 
