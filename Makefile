@@ -23,7 +23,7 @@ setup: $(STAMP)  ## Install gannb and what it needs into .venv
 
 run: $(STAMP)  ## Run every notebook's quick preset and write one HTML report (at most 10 minutes)
 	@export OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}; failed=0; \
-	$(BIN)/gannb list --names | grep -v $(LAST) \
+	$(BIN)/gannb list --names | grep -vx $(LAST) \
 	  | xargs -P $(JOBS) -n 1 sh -c 'echo "== $$0"; exec $(BIN)/gannb run "$$0"' || failed=1; \
 	echo "== $(LAST)"; $(BIN)/gannb run $(LAST) || failed=1; \
 	$(BIN)/gannb report || exit 1; \
