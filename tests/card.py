@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import return_and_correct_aliasing
-from torch.utils._pytree import tree_flatten, tree_map_only
 
 from gannb import random
+from gannb.training.tape import replaced, tensors
 
 CARD = "card"
 MOVES = {"aten::copy_", "aten::_to_copy"}
@@ -67,13 +67,16 @@ class OnCard(Tensor):
         stays = wanted is not None and torch.device(wanted).type != CARD
         if wanted is not None:
             kwargs["device"] = torch.device("cpu")
-        host_args, host_kwargs = tree_map_only(OnCard, lambda t: t.host, (args, kwargs))
-        out = func(*host_args, **host_kwargs)
+        out = func(*replaced(args, Tensor, _host_of), **replaced(kwargs, Tensor, _host_of))
         if func.name() in MOVES and (stays or not isinstance(args[0], OnCard)):
             return out if stays else args[0]
-        there = {id(t.host): t for t in tree_flatten((args, kwargs))[0] if isinstance(t, OnCard)}  # done in place
-        out = tree_map_only(Tensor, lambda t: there[id(t)] if id(t) in there else OnCard(t), out)
+        there = {id(t.host): t for t in tensors((args, kwargs)) if isinstance(t, OnCard)}  # done in place
+        out = replaced(out, Tensor, lambda t: there[id(t)] if id(t) in there else OnCard(t))
         return return_and_correct_aliasing(func, args, kwargs, out)
+
+
+def _host_of(tensor: Tensor) -> Tensor:
+    return tensor.host if isinstance(tensor, OnCard) else tensor
 
 
 def _check(func: Any, args: Any, kwargs: Any) -> None:
@@ -83,9 +86,9 @@ def _check(func: Any, args: Any, kwargs: Any) -> None:
         return
     if name in BY_INDEX and isinstance(args[0], OnCard):  # indices may be on the host
         args = (args[0], *args[2:])
-    tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
-    host = [t for t in tensors if not isinstance(t, OnCard) and (t.ndim or name == "aten::cat")]
-    if host and len(host) < len(tensors):
+    given = tensors((args, kwargs))
+    host = [t for t in given if not isinstance(t, OnCard) and (t.ndim or name == "aten::cat")]
+    if host and len(host) < len(given):
         shapes = [tuple(t.shape) for t in host]
         raise RuntimeError(f"Expected all tensors to be on the same device: {name} got {shapes} of the host")
 
@@ -93,7 +96,7 @@ def _check(func: Any, args: Any, kwargs: Any) -> None:
 def _on_card(func: Any, *args: Any, **kwargs: Any) -> Any:
     """Operations without a tensor on the card, such as those that make one."""
     kwargs = {key: torch.device("cpu") if key == "device" else value for key, value in kwargs.items()}
-    return tree_map_only(Tensor, OnCard, func(*args, **kwargs))
+    return replaced(func(*args, **kwargs), Tensor, OnCard)
 
 
 class FromPython(TorchFunctionMode):

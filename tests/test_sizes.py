@@ -1,6 +1,7 @@
 """How large the package may grow: lines of code, without blanks, comments and docstrings."""
 
 import ast
+import functools
 import io
 import tokenize
 from pathlib import Path
@@ -28,11 +29,17 @@ def docstring_lines(tree: ast.AST) -> set[int]:
     return {line for n in strings if isinstance(n.value.value, str) for line in range(n.lineno, n.end_lineno + 1)}
 
 
-def code_lines(source: str, first: int = 1, last: int = 10**9) -> int:
-    """Lines of code of a source, or of its lines from `first` to `last`."""
+@functools.cache
+def lines_with_code(source: str) -> set[int]:
+    """Their numbers."""
     tokens = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in NO_CODE]
     lines = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
-    return sum(first <= line <= last for line in lines - docstring_lines(ast.parse(source)))
+    return lines - docstring_lines(ast.parse(source))
+
+
+def code_lines(source: str, first: int = 1, last: int = 10**9) -> int:
+    """Lines of code of a source, or of its lines from `first` to `last`."""
+    return sum(first <= line <= last for line in lines_with_code(source))
 
 
 def long_functions(source: str) -> list[str]:

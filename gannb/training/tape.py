@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map_only
+from torch.utils._pytree import tree_flatten
 from torch.utils.weak import WeakTensorKeyDictionary
 
 HOST = {torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default}
@@ -67,8 +67,8 @@ class Tape(TorchDispatchMode):
             return self._outer[at.number] if isinstance(at, Outer) else results[at.number]
 
         for operation, inputs, numbers in self._operations:
-            args, kwargs = tree_map_only((Produced, Outer), tensor, inputs, is_leaf=_is_reference)
-            out = tree_flatten(operation(*args, **kwargs))[0]
+            args, kwargs = replaced(inputs, (Produced, Outer), tensor)
+            out = tensors(operation(*args, **kwargs))
             results |= {number: value for number, value in zip(numbers, out) if number is not None}
         return tensor(self._result)
 
@@ -88,17 +88,17 @@ class Tape(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func.namespace == "profiler":
             return func(*args, **(kwargs or {}))
-        inputs = tree_map_only(Tensor, self._reference, (args, kwargs or {}))
+        inputs = replaced((args, kwargs or {}), Tensor, self._reference)
         out = func(*args, **(kwargs or {}))
-        results = tree_flatten(out)[0]
+        results = tensors(out)
         if not self.fault and (fault := self._fault(func, args, kwargs or {}, results)):
             self.fault = fault + _place()
         self._operations.append((func, inputs, [self._number(result) for result in results]))
         return out
 
-    def _fault(self, func: OpOverload, args: Any, kwargs: dict[str, Any], results: list[Any]) -> str:
+    def _fault(self, func: OpOverload, args: Any, kwargs: dict[str, Any], outputs: list[Tensor]) -> str:
         """What a graph cannot hold of an operation."""
-        inputs = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
+        inputs = tensors((args, kwargs))
         if func in HOST:
             return "it makes a tensor from numbers of the host, as torch.tensor does"
         if kwargs.get("generator") is not None:
@@ -108,7 +108,6 @@ class Tape(TorchDispatchMode):
         by_mask = "index" in func.name() and any(x.dtype in (torch.bool, torch.uint8) for x in inputs)
         if by_mask or (torch.Tag.dynamic_output_shape in func.tags and "index" not in func.name()):
             return f"its shapes follow its data: {func}"
-        outputs = [x for x in results if isinstance(x, Tensor)]
         if len({x.device.type for x in [*inputs, *outputs]}) > 1:
             of_host = [x for x in outputs if x.device.type == "cpu"]
             given = [x for x in inputs if x.device.type == "cpu" and x not in self._seeds]
@@ -123,13 +122,29 @@ class Tape(TorchDispatchMode):
             self._outer.append(tensor)
         return self._known[tensor]
 
-    def _number(self, result: Any) -> int | None:
-        """A number for a new tensor; None for what was there before (an operation in place) and for no tensor."""
-        if not isinstance(result, Tensor) or result in self._known:
+    def _number(self, result: Tensor) -> int | None:
+        """A number for a new tensor; None for what was there before (an operation in place)."""
+        if result in self._known:
             return None
         self._known[result] = Produced(self._count)
         self._count += 1
         return self._count - 1
+
+
+def replaced(of: Any, kind: type | tuple[type, ...], do: Callable[[Any], Any]) -> Any:
+    """An operation's arguments or results with those of a kind replaced, in several times less time than `tree_map`."""
+    if isinstance(of, kind):
+        return do(of)
+    if isinstance(of, tuple | list):
+        return type(of)([replaced(one, kind, do) for one in of])
+    return {key: replaced(one, kind, do) for key, one in of.items()} if isinstance(of, dict) else of
+
+
+def tensors(of: Any) -> list[Tensor]:
+    """The tensors among an operation's arguments or results."""
+    found: list[Tensor] = []
+    replaced(of, Tensor, found.append)
+    return found
 
 
 def _place() -> str:
