@@ -24,7 +24,7 @@ from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(300)
 
-STEPS = 400
+STEPS = 200
 
 
 @pytest.fixture(autouse=True)

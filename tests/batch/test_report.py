@@ -17,7 +17,7 @@ from PIL import Image
 from gannb.batch import html_export, report
 from gannb.batch.html_export import PLOTLY
 from gannb.batch.report import write
-from gannb.figures.findings import findings
+from gannb.figures.findings import finding, findings
 from gannb.figures.template import figure
 from gannb.runs import verdicts
 from gannb.runs.claims import claims
@@ -40,6 +40,16 @@ SCORES = {
 
 def _framed(page: str) -> str:
     return f'<iframe srcdoc="{html.escape(page)}" title="player"></iframe>'
+
+
+ONE = finding("tour")
+
+
+@pytest.fixture(autouse=True)
+def one_finding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws one finding, as all of them take a second, but where a test is about what the whole page holds."""
+    if not any(word in request.node.name for word in ("finding", "browser", "limit")):
+        monkeypatch.setattr("gannb.figures.findings.findings", lambda: [ONE])
 
 
 @pytest.fixture
@@ -125,8 +135,8 @@ def test_the_overview_shows_a_figure_an_answer_and_all_comparisons_per_finding(
     runs: list[Path], tmp_path: Path
 ) -> None:
     shown = write(runs, tmp_path / "report").read_text().split('id="findings"')[1].split('id="runs"')[0]
-    for finding in findings():
-        assert str(escape(finding.answer)) in shown and finding.table()._repr_html_() in shown
+    for each in findings():
+        assert str(escape(each.answer)) in shown and each.table()._repr_html_() in shown
     assert shown.count('<div class="figure"') == len(findings())
 
 

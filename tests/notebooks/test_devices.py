@@ -35,7 +35,7 @@ NOTEBOOKS = ("00_tour", "01_motion_balance", "02_motion_wgan_gp", "03_schedules"
 CLIPS = {"seconds": 10.0, "warmup_epochs": 1, "curriculum_epochs": 2, "evaluate_every": 1}
 SHORT: dict[str, dict[str, Any]] = {
     "00_tour": {"steps": 4, "evaluate_every": 2},
-    "01_motion_balance": CLIPS | {"epochs": 2, "batch_size": 4, "compared": ["repaired"]},
+    "01_motion_balance": CLIPS | {"epochs": 2, "batch_size": 4, "precision": "fp32", "compared": ["repaired"]},
     "02_motion_wgan_gp": CLIPS
     | {"epochs": 2, "batch_size": 4, "clip_frames": [16, 32], "grow_every": 1, "n_critic": 2, "evaluated": 16}
     | {"toys": ["8 Gaussians", "sequences"], "toy_steps": 10, "defect_steps": 10, "lambdas": [1.0], "lambda_steps": 10},

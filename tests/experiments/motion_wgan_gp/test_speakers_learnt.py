@@ -33,7 +33,7 @@ def generator(turn):
 
 
 def test_a_change_of_speaker_points_towards_that_speakers_data(tmp_path: Path) -> None:
-    p = MotionWganGp(runs=str(tmp_path), seconds=20.0, batch_size=16, threads=1, n_critic=1)
+    p = MotionWganGp(runs=str(tmp_path), seconds=20.0, batch_size=16, width=16, d_width=16, threads=1, n_critic=1)
     split = MotionSplit.of(p)
     with seeded(p.seed, "networks"):
         G = building.generator(p, len(split.speakers), split.scales())
@@ -45,6 +45,6 @@ def test_a_change_of_speaker_points_towards_that_speakers_data(tmp_path: Path) -
     ]
     trainer = Trainer(players, batches, Numbers.of(p), Run.open(p), turns=lambda now, step: ["D", "G"])
     untaught = float(speaker_styles(G.eval(), evaluated, split.speakers).direction)
-    trainer.fit(steps=100, quiet=True)
+    trainer.fit(steps=60, quiet=True)
     taught = float(speaker_styles(trainer.network("G").eval(), evaluated, split.speakers).direction)
     assert untaught < 0.35 and taught > 0.5
