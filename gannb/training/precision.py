@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 
 from gannb.runs.environment import multiplies_bf16
+from gannb.training.emulation import EmulatedProducts
 
-DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-KINDS = ("auto", *DTYPES)
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+KINDS = ("auto", "fp32", *DTYPES)
+
+
+@contextmanager
+def _reduced(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Autocast; on a processor without instructions for reduced precision, with products that take less time."""
+    emulated = device.type == "cpu" and not multiplies_bf16(device)
+    with torch.autocast(device.type, dtype), EmulatedProducts(dtype) if emulated else nullcontext():
+        yield
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class Precision:
 
     def autocast(self, epoch: int, device: torch.device) -> AbstractContextManager:
         """The autocast block for this epoch; one that does nothing where full precision is in use."""
-        return torch.autocast(device.type, DTYPES[self.on(device)]) if self.active(epoch, device) else nullcontext()
+        return _reduced(device, DTYPES[self.on(device)]) if self.active(epoch, device) else nullcontext()
 
     def scaler(self, device: torch.device) -> torch.amp.GradScaler | None:
         """A scaler under fp16, None otherwise.
