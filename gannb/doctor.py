@@ -73,7 +73,7 @@ def _device() -> list[Row]:
         ("threads", OK, f"{torch.get_num_threads()} of torch, {cores} cores, {torch.backends.cpu.get_cpu_capability()}")
     ]
     fast = multiplies_bf16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    slow = "in software only: precision=auto trains in fp32; bf16 and fp16 are several times slower"
+    slow = "in software only: precision=auto trains in fp32; bf16 and fp16 save no time"
     rows.append(("bf16", OK, "in hardware: precision=auto trains in it" if fast else slow))
     if not torch.cuda.is_available():
         return [*rows, ("device", OK, "CPU (torch finds no CUDA device)")]

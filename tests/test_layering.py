@@ -124,12 +124,15 @@ def test_no_modules_import_each_other() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [{"b", "c"}]
 
 
+FILLED = {PACKAGE / "__init__.py", PACKAGE / "batch" / "__init__.py"}
+"""The version; and what has to come before the first import of nbformat, wherever that is."""
+
+
 def test_package_files_stay_empty() -> None:
     heavy = [
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("__init__.py")
-        if path != PACKAGE / "__init__.py"
-        and any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
+        if path not in FILLED and any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
     ]
     assert heavy == [], "a package's __init__ holds a docstring at most"
 

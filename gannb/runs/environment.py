@@ -60,7 +60,7 @@ def describe(device: torch.device) -> dict[str, Any]:
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 in hardware: a CPU with AVX512-BF16 or AMX, a GPU from Ampere on.
 
-    Others emulate it, and take several times as long for a step as in fp32.
+    Others emulate it (`training.emulation`), and a step takes longer than in fp32.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -140,6 +140,7 @@ def agents(page: str, folder: Path, values: str) -> list[subprocess.Popen]:
     return [subprocess.Popen(torchrun, **options) for _ in range(2)]
 
 
+@pytest.mark.gate
 def test_two_agents_meet_and_a_lost_machine_ends_both(
     root: Path, straight: tuple[Path, Outcome], tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ load_librosa()
 """
 
 
+@pytest.mark.gate
 def test_one_process_at_a_time_compiles_what_librosa_compiles(tmp_path):
     """Two at once leave numba's cache a mixture that ends every later process (numba issue 10128)."""
     there = {"TMPDIR": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
