@@ -33,7 +33,7 @@ lab: $(STAMP)  ## Open the notebooks in JupyterLab
 	$(BIN)/python -m jupyterlab $(AS_ROOT) notebooks
 
 test: $(STAMP)  ## Run the tests: units, notebooks against their committed outputs, browser (at most 20 minutes)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 gates: $(STAMP)  ## Run the long checks and show what each measured
 	$(BIN)/python -m pytest -m gate -rA --durations=0

@@ -82,8 +82,8 @@ def test_a_dead_kernel_is_a_failure(tmp_path: Path) -> None:
 def test_a_signal_interrupts_the_cell_and_no_other_cell_runs(tmp_path: Path, number: signal.Signals) -> None:
     waiting = """
 import time
-(folder / "ready").touch()
 try:
+    (folder / "ready").touch()
     time.sleep(60)
 except KeyboardInterrupt:
     print("paused")
