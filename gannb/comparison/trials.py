@@ -289,10 +289,8 @@ class Comparison(ShownAsTable):
         names, also, rows = list(names) or [self.metric], list(also), []
         for variant in self.variants:
             apart = [None if variant == over else self._apart(variant, over, name) for name in names]
-            mine, theirs = self._pairs(variant, over, "cpu_seconds")
-            cost = f"×{np.mean(np.divide(mine, theirs)):.2f}" if mine else None
             means = [self.mean(variant, name) for name in also]
-            rows.append((variant, len(self.of(variant)), self.mean(variant), *apart, cost, *means))
+            rows.append((variant, len(self.of(variant)), self.mean(variant), *apart, self._cost(variant, over), *means))
         columns = ("variant", "seeds", self.metric, *(f"Δ {name}" for name in names), "processor time", *also)
         note = f"Δ: difference from {over}, seed by seed, 95 %; an interval that holds 0 shows nothing"
         return Table(columns, rows, note="\n".join(filter(None, [note, self.head.get("command")])))
@@ -340,6 +338,13 @@ class Comparison(ShownAsTable):
         mine, theirs = self.values(variant, name), self.values(over, name)
         both = sorted(mine.keys() & theirs.keys())
         return [mine[seed] for seed in both], [theirs[seed] for seed in both]
+
+    def _cost(self, variant: str, over: str) -> str | None:
+        """Processor time over that of another variant, the mean over seeds that both had on the same hardware."""
+        theirs = {(trial.seed, trial.hardware): trial for trial in self.of(over) if trial.cpu_seconds}
+        pairs = [(trial, theirs.get((trial.seed, trial.hardware))) for trial in self.of(variant) if trial.cpu_seconds]
+        ratios = [mine.cpu_seconds / other.cpu_seconds for mine, other in pairs if other]
+        return f"×{np.mean(ratios):.2f}" if ratios else None
 
     def _interval(self, variant: str, name: str) -> str | None:
         values = list(self.values(variant, name).values())

@@ -178,6 +178,15 @@ def test_a_variant_beside_another_says_what_it_brings_and_what_it_costs() -> Non
     assert costs == ["×1.00", "×0.50", "×3.00", None] and table.column("copies") == [0.5] * 4
 
 
+def test_processor_times_are_compared_on_the_same_hardware_alone() -> None:
+    found = of(document=[1.0, 2.0])
+    for seed, machine in enumerate(("", "a slower one")):
+        found.add(replace(trial("tuned", seed, 1.0, cpu=4.0), hardware=machine))
+    assert found.beside("document").column("processor time") == ["×1.00", "×4.00"]
+    found.add(replace(trial("elsewhere", 0, 1.0, cpu=4.0), hardware="a slower one"))
+    assert found.beside("document").column("processor time")[2] is None
+
+
 def test_a_test_pairs_seeds_and_leaves_alone_what_has_no_pair() -> None:
     values = {"a": {0: 1.0, 1: 2.0}, "b": {1: 3.0, 0: 1.5, 2: 9.0}, "c": {7: 1.0}}
     found = Comparison((trial(v, s, x) for v, mine in values.items() for s, x in mine.items()), "fd", "high")
