@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "gannb"
 
 CORE = ("config", "control", "losses", "networks", "data", "training")
-LIMITS = {"core": 4965, "general": 12679, "experiments": 8308}
+LIMITS = {"core": 4965, "general": 12676, "experiments": 8308}
 """What the package may not exceed: lower them as it shrinks (goal before captured turns, sampling, export, statistics,
 classes, transparency and sizes of any proportions came in: 3300, 8000, 6500)."""
 FILE, FUNCTION = 350, 50

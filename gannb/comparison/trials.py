@@ -279,18 +279,21 @@ class Comparison(ShownAsTable):
         return Table(("variant", "seeds", *names), rows, note=self.head.get("command", ""))
 
     def beside(self, over: str, names: Iterable[str] = (), also: Iterable[str] = ()) -> Table:
-        """A row per variant: the deciding score, differences from one variant, processor time, and other means.
+        """A row per variant: the score that decides, differences from one variant, the cost beside it, other means.
 
         Args:
-            over: the variant that all are compared with.
+            over: the variant that all are compared with; processor times only where both had the same hardware.
             names: scores whose paired differences are shown with 95 %; the deciding one by default.
             also: scores whose means are shown.
         """
         names, also, rows = list(names) or [self.metric], list(also), []
         for variant in self.variants:
             apart = [None if variant == over else self._apart(variant, over, name) for name in names]
+            spent = [{(t.seed, t.hardware): t.cpu_seconds for t in self.of(name)} for name in (variant, over)]
+            ratios = [time / spent[1][at] for at, time in spent[0].items() if time and spent[1].get(at)]
+            cost = f"×{np.mean(ratios):.2f}" if ratios else None
             means = [self.mean(variant, name) for name in also]
-            rows.append((variant, len(self.of(variant)), self.mean(variant), *apart, self._cost(variant, over), *means))
+            rows.append((variant, len(self.of(variant)), self.mean(variant), *apart, cost, *means))
         columns = ("variant", "seeds", self.metric, *(f"Δ {name}" for name in names), "processor time", *also)
         note = f"Δ: difference from {over}, seed by seed, 95 %; an interval that holds 0 shows nothing"
         return Table(columns, rows, note="\n".join(filter(None, [note, self.head.get("command")])))
@@ -308,10 +311,9 @@ class Comparison(ShownAsTable):
 
     def save(self, path: Path) -> None:
         """Write as JSON: the head, then a line per trial."""
-        head = {**self.head, "metric": self.metric, "better": self.better}
-        text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
+        head = json.dumps(self.head | {"metric": self.metric, "better": self.better}, indent=1, ensure_ascii=False)[:-2]
         rows = ",\n".join(json.dumps(trial.as_dict(), ensure_ascii=False) for trial in self)
-        write_bytes(path, f'{text},\n "trials": [\n{rows}\n]\n}}\n'.encode())
+        write_bytes(path, f'{head},\n "trials": [\n{rows}\n]\n}}\n'.encode())
 
     @classmethod
     def read(cls, path: Path) -> Comparison:
@@ -338,13 +340,6 @@ class Comparison(ShownAsTable):
         mine, theirs = self.values(variant, name), self.values(over, name)
         both = sorted(mine.keys() & theirs.keys())
         return [mine[seed] for seed in both], [theirs[seed] for seed in both]
-
-    def _cost(self, variant: str, over: str) -> str | None:
-        """Processor time over that of another variant, the mean over seeds that both had on the same hardware."""
-        theirs = {(trial.seed, trial.hardware): trial for trial in self.of(over) if trial.cpu_seconds}
-        pairs = [(trial, theirs.get((trial.seed, trial.hardware))) for trial in self.of(variant) if trial.cpu_seconds]
-        ratios = [mine.cpu_seconds / other.cpu_seconds for mine, other in pairs if other]
-        return f"×{np.mean(ratios):.2f}" if ratios else None
 
     def _interval(self, variant: str, name: str) -> str | None:
         values = list(self.values(variant, name).values())
