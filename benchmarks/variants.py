@@ -25,6 +25,7 @@ from typing import Any
 
 import device
 import torch
+from tqdm import tqdm
 
 from gannb.batch import samples
 from gannb.batch.sweep import plan
@@ -170,12 +171,14 @@ def main() -> None:
             return found, data, picture
 
     with ThreadPoolExecutor(args.jobs) as pool:
-        for trial, (found, data, picture) in zip(wanted, pool.map(measure, wanted)):
+        measured = zip(wanted, pool.map(measure, wanted))
+        for trial, (found, data, picture) in (bar := tqdm(measured, total=len(wanted), unit="trial", disable=None)):
             path = samples_of(name, trial.variant, trial.seed or 0)
             write_bytes(path, picture) if picture else path.unlink(missing_ok=True)
             for added, trials in found.items():
                 said = result(name + added).head.get("data") or data[added]  # a file's own words stay
                 keep(name + added, trials, metric=sweep.score, better=sweep.better, data=said, **head)
+            bar.clear()
             print(f"{trial.variant}, seed {trial.seed}: {sum(map(len, found.values()))} kept", flush=True)
     print(result(name))
 

@@ -53,7 +53,7 @@ EVERY = {"penalty_every": 2, "path_length_every": 2}
 GESTURES = CLIPS | {"batch_size": 4, "width": 16, "d_width": 16, "mixed_from": 0}
 SMALL: dict[str, dict[str, Any]] = {
     "00_tour": {},
-    "01_motion_balance": GESTURES | {"compared": ["repaired"]},
+    "01_motion_balance": GESTURES | {"g_turns": 1, "compared": ["repaired"]},
     "02_motion_wgan_gp": GESTURES | {"clip_frames": [16], "n_critic": 2, "toys": ["8 Gaussians"]},
     "03_schedules": {"count": 96, "data": "digits", "image_size": 16, "width": 8, "batch_size": 8, "seeds": 1},
     "04_particles_sagan": EVERY | {"image_size": 32, "ngf": 8, "ndf": 8, "latent_dim": 8, "batch_size": 4},
@@ -281,7 +281,7 @@ def test_turns_of_a_critic_are_captured(tmp_path):
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_gesture_turns_are_captured_in_reduced_precision(precision, tmp_path):
-    states = captured_and_eager("01_motion_balance", tmp_path, **GESTURES, precision=precision)
+    states = captured_and_eager("01_motion_balance", tmp_path, **SMALL["01_motion_balance"], precision=precision)
     assert states == {"D": "1 graph", "G": "1 graph"}
 
 
