@@ -263,7 +263,8 @@ def captured_and_eager(name: str, folder: Path, steps: int = 5, **given: Any) ->
 
 def captured_preset(name: str, preset: str, folder: Path, **given: Any) -> None:
     """A few small steps of a preset, all of whose kinds of turns are captured."""
-    steps = {"02_motion_wgan_gp": 10, "04_particles_sagan": 8}.get(name, 4)  # of G's rare turns, of lazy penalties
+    # of precision from its epoch on, of G's rare turns, of lazy penalties
+    steps = {"01_motion_balance": 6, "02_motion_wgan_gp": 10, "04_particles_sagan": 8}.get(name, 4)
     given = presets.preset(name.split("_", 1)[1], preset) | SMALL[name] | given
     states = captured_and_eager(name, folder, steps=steps, **given)
     assert all(re.fullmatch(r"\d graphs?", state) for state in states.values()), states
