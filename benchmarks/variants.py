@@ -150,6 +150,12 @@ def main() -> None:
     }
     if len(kept) and deciding(kept.head.get("settings", {})) != deciding(head["settings"]) and not args.again:
         parser.error(f"results/{name}.json was measured with other settings: --again measures anew")
+    for flag, given, known in (
+        ("--variants", args.variants, {trial.variant for trial in sweep.trials}),
+        ("--seeds", args.seeds, {trial.seed for trial in sweep.trials}),
+    ):
+        if strange := [str(each) for each in given or [] if each not in known]:
+            parser.error(f"{flag} {'; '.join(strange)}: {sweep.name} has {'; '.join(map(str, sorted(known)))}")
     there = set() if args.again else {(trial.variant, trial.seed) for trial in kept}
     wanted = [
         trial

@@ -77,6 +77,17 @@ def test_what_is_trained_beside_a_run_is_no_other_setting(root: Path, monkeypatc
     assert deciding({"lr": 2.0}) != deciding({"lr": 1.0})
 
 
+@pytest.mark.parametrize("wrong", [["--variants", "noise=0.1", "nose"], ["--seeds", "0", "9"]])
+def test_a_variant_or_seed_that_a_sweep_has_not_is_named(
+    wrong: list[str], root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    monkeypatch.setattr(sys, "argv", ["variants.py", "tour_noise", *wrong])
+    with pytest.raises(SystemExit):
+        importlib.import_module("variants").main()
+    assert f"{wrong[0]} {wrong[-1]}: tour_noise has " in capsys.readouterr().err
+
+
 def test_the_structure_of_pose_is_kept_for_a_file_and_for_synthetic_people(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
