@@ -113,7 +113,7 @@ class Finding:
             answered: whether the answer stands below the question.
         """
         traces: list[go.Scatter] = []
-        parts = [part for part in self.parts if part.axis == self.axis]
+        parts = [part for part in self.parts if part.axis == self.axis and len(part.measured)]
         called: dict[str, str] = {}
         for variant, label in [pair for part in parts for pair in part.variants.items()]:
             called.setdefault(label, variant)
@@ -125,24 +125,24 @@ class Finding:
         ]
         for part, variant, label, colour in rows:
             values = list(part.measured.values(variant, part.score).values())
-            over = part.measured.over_seeds(variant, part.score)
             dots = {"color": colour, "size": 8, "opacity": 0.4}
             traces.append(go.Scatter(x=values, y=[label] * len(values), mode="markers", name="one seed", marker=dots))
             reach = {"color": colour, "thickness": 3, "width": 9, "type": "data", "symmetric": False}
             mean = sum(values) / len(values)
-            low, high = over.interval or (mean, mean)
+            low, high = part.measured.over_seeds(variant, part.score).interval or (mean, mean)
             reach |= {"array": [high - mean], "arrayminus": [mean - low]}
             point = {"color": colour, "size": 15, "symbol": "diamond"}
             traces.append(go.Scatter(x=[mean], y=[label], mode="markers", name=label, marker=point, error_x=reach))
         drawn = figure(traces, xaxis_title=f"{self.axis}<br>diamond: mean, bar: 95 % over seeds, dots: single seeds")
         question, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.answer, 105) if answered else []
+        needed = {name for part in self.parts for name in (part.result, part.beside) if name}
+        answer += [f"Not drawn: there is no results/{name}.json" for name in sorted(needed) if not len(result(name))]
         title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
         top = 44 + 24 * (len(question) + len(answer))  # lines are as far apart as those of the larger type
-        drawn.update_layout(height=130 + top + 52 * len(rows), font_size=15, showlegend=False)
         drawn.update_xaxes(title_font_size=14)  # one line of it fits beside the names of the variants
-        place = {"yref": "container", "yanchor": "top", "y": 0.98, "pad": {"t": 14}}
-        drawn.update_layout(title={"text": title, "font": {"size": 18}} | place)
-        drawn.update_layout(margin={"t": top, "b": 80})
+        place = {"yref": "container", "yanchor": "top", "y": 0.98, "pad": {"t": 14}, "font": {"size": 18}}
+        drawn.update_layout(title={"text": title} | place, margin={"t": top, "b": 80})
+        drawn.update_layout(height=130 + top + 52 * len(rows), font_size=15, showlegend=False)
         drawn.update_yaxes(autorange="reversed", tickfont={"size": 15, "color": INK})
         return drawn
 

@@ -61,6 +61,20 @@ def test_a_variant_that_was_not_measured_is_named(measured):
         finding("compare_runs")
 
 
+def test_a_file_of_results_that_is_not_here_is_named_and_the_rest_is_drawn(measured, monkeypatch):
+    kept = measured.measured
+    monkeypatch.setattr(findings, "result", lambda name: Comparison() if name == "gone" else kept)
+    more = {"axis": "loss", "variants": {"x": "fourth"}, "compare": [["x", "y"]]}
+    part = replace(measured, also=[{"result": "gone"} | more])
+    drawn = part.figure()
+    assert "no results/gone.json" in drawn.layout.title.text and len(drawn.data) == 6
+    assert [shows.partition(",")[0] for shows in shown(part)] == ["in favour of first", "undecided"]
+    monkeypatch.setattr(findings, "result", lambda name: kept if name == "gone" else Comparison())
+    nothing = replace(measured, beside="gone").figure(answered=True)
+    assert "no results/toy.json" in nothing.layout.title.text and not nothing.data
+    assert "gone" not in nothing.layout.title.text
+
+
 CONCLUSIONS = {
     "identity": ["repaired", "centred", "centred, abstaining at 1 %"],
     "motion_balance": ["", "", "merged-norm", ""],
