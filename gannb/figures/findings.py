@@ -135,7 +135,7 @@ class Finding:
             traces.append(go.Scatter(x=[mean], y=[label], mode="markers", name=label, marker=point, error_x=reach))
         drawn = figure(traces, xaxis_title=f"{self.axis}<br>diamond: mean, bar: 95 % over seeds, dots: single seeds")
         question, answer = textwrap.wrap(self.question, 80), textwrap.wrap(self.answer, 105) if answered else []
-        needed = {name for part in self.parts for name in (part.result, part.beside) if name}
+        needed = {name for part in self.parts if part.axis == self.axis for name in (part.result, part.beside) if name}
         answer += [f"Not drawn: there is no results/{name}.json" for name in sorted(needed) if not len(result(name))]
         title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
         top = 44 + 24 * (len(question) + len(answer))  # lines are as far apart as those of the larger type

@@ -68,6 +68,8 @@ def test_a_file_of_results_that_is_not_here_is_named_and_the_rest_is_drawn(measu
     part = replace(measured, also=[{"result": "gone"} | more])
     drawn = part.figure()
     assert "no results/gone.json" in drawn.layout.title.text and len(drawn.data) == 6
+    another = replace(measured, also=[{"result": "gone"} | more | {"axis": "time"}])
+    assert "gone" not in another.figure().layout.title.text, "what a figure would not draw is not missed in it"
     assert [shows.partition(",")[0] for shows in shown(part)] == ["in favour of first", "undecided"]
     monkeypatch.setattr(findings, "result", lambda name: kept if name == "gone" else Comparison())
     nothing = replace(measured, beside="gone").figure(answered=True)
