@@ -32,7 +32,7 @@ run: $(STAMP)  ## Run every notebook's quick preset and write one HTML report (a
 lab: $(STAMP)  ## Open the notebooks in JupyterLab
 	$(BIN)/python -m jupyterlab $(AS_ROOT) notebooks
 
-test: $(STAMP)  ## Run the tests: units, notebooks against their committed outputs, browser (15 to 30 minutes on two cores)
+test: $(STAMP)  ## Run the tests: units, notebooks against their committed outputs, browser (15 to 35 minutes on two cores)
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 gates: $(STAMP)  ## Run the long checks and show what each measured
