@@ -59,8 +59,9 @@ class Finding:
         object.__setattr__(self, "measured", self._measured())
         object.__setattr__(self, "parts", (self, *(Finding(self.name, self.question, **each) for each in self.also)))
         names = {*self.variants, *(name for pair in self.compare for name in pair)}
-        if (strangers := sorted(names - set(self.measured.variants))) and len(self.measured):
-            raise ValueError(f"{self.name}/finding.yaml: results/{self.result}.json has no {', '.join(strangers)}")
+        if (missing := sorted(n for n in names if not self.measured.values(n, self.score))) and len(self.measured):
+            what = f"{self.score or self.measured.metric} of {', '.join(missing)}"
+            raise ValueError(f"{self.name}/finding.yaml: results/{self.result}.json has no {what}")
 
     def _measured(self) -> Comparison:
         first, second = result(self.result), result(self.beside) if self.beside else Comparison()
@@ -139,10 +140,9 @@ class Finding:
         answer += [f"Not drawn: there is no results/{name}.json" for name in sorted(needed) if not len(result(name))]
         title = f"{'<br>'.join(question)}<br><span style='font-size:14px'>{'<br>'.join(answer)}</span>"
         top = 44 + 24 * (len(question) + len(answer))  # lines are as far apart as those of the larger type
-        drawn.update_xaxes(title_font_size=14)  # one line of it fits beside the names of the variants
         place = {"yref": "container", "yanchor": "top", "y": 0.98, "pad": {"t": 14}, "font": {"size": 18}}
         drawn.update_layout(title={"text": title} | place, margin={"t": top, "b": 80})
-        drawn.update_layout(height=130 + top + 52 * len(rows), font_size=15, showlegend=False)
+        drawn.update_layout(height=130 + top + 52 * len(rows), font_size=15, showlegend=False, xaxis_title_font_size=14)
         drawn.update_yaxes(autorange="reversed", tickfont={"size": 15, "color": INK})
         return drawn
 

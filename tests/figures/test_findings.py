@@ -55,8 +55,10 @@ def test_the_figure_has_every_seed_the_mean_and_the_interval(measured):
 
 
 def test_a_variant_that_was_not_measured_is_named(measured):
-    with pytest.raises(ValueError, match=r"results/toy\.json has no d"):
+    with pytest.raises(ValueError, match=r"results/toy\.json has no loss of d$"):
         replace(measured, variants={"d": "fourth"})
+    with pytest.raises(ValueError, match=r"results/toy\.json has no lips of a, b$"):
+        replace(measured, variants={}, score="lips")
     with pytest.raises(LookupError, match="compare_runs declares no finding"):
         finding("compare_runs")
 
@@ -137,6 +139,6 @@ def test_a_second_result_gets_a_row_and_shares_the_figure_of_its_axis(measured):
 
 
 def test_a_finding_whose_second_result_is_missing_is_left_out(monkeypatch):
-    known = Comparison([numbers(v, loss=1.0) for v in ("WGAN-GP", "least-squares")], "loss", "low")
+    known = Comparison([numbers(v, fgd_over_floor=1.0) for v in ("WGAN-GP", "least-squares")], "loss", "low")
     monkeypatch.setattr(findings, "result", lambda name: known if name == "motion_regimes" else Comparison())
     assert findings.findings() == []
