@@ -121,15 +121,15 @@ class Table:
         align = ["right" if numeric else "left" for numeric in self._numeric()]
 
         def line(cells: Sequence[str], tag: str) -> str:
-            return "".join(
-                f"<{tag} style=text-align:{a}>{html.escape(unbroken(c)).replace(chr(10), '<br>')}</{tag}>"
+            return "<tr>" + "".join(  # HTML needs no end tags here, and notebooks store many tables
+                f"<{tag} style=text-align:{a}>{html.escape(unbroken(c)).replace(chr(10), '<br>')}"
                 for c, a in zip(cells, align)
             )
 
-        rows = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in body)
+        rows = "".join(line(cells, "td") for cells in body)
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
         note = "".join(f"<p><small>{html.escape(line)}</small></p>" for line in self.note.splitlines())
-        return f"<table>{caption}<thead><tr>{line(head, 'th')}</tr></thead><tbody>{rows}</tbody></table>{note}"
+        return f"<table>{caption}<thead>{line(head, 'th')}</thead><tbody>{rows}</table>{note}"
 
     def _texts(self) -> list[list[str]]:
         return [list(self.columns), *([cell_text(value) for value in row] for row in self.rows)]
