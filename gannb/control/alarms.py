@@ -56,6 +56,7 @@ class Lasting(Alarm):
         condition: on one row. A row that lacks what it reads (of a player that did not play) does not count.
         message: what it says.
         patience: rows in a row.
+        lost: do not count before the first row in which it did not hold: what was never there cannot be lost.
     """
 
     name: str
@@ -63,6 +64,11 @@ class Lasting(Alarm):
     message: str
     _: KW_ONLY
     patience: int = 1
+    lost: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.count = -1 if self.lost else 0
 
     def __call__(self, step: int, seen: Mapping[str, float]) -> str | None:
         """Read one row; the message in the row that makes `patience` full."""
@@ -70,7 +76,8 @@ class Lasting(Alarm):
             holds = self.condition(seen)
         except KeyError:  # not logged in this row
             return None
-        self.count = self.count + 1 if holds else 0
+        if not (holds and self.count < 0):
+            self.count = self.count + 1 if holds else 0
         return self.message if self.count == self.patience else None
 
 
@@ -206,8 +213,7 @@ def gan_alarms(
         fp16: whether a few updates may overflow and be skipped.
     """
     reaction: dict[str, Any] = {"action": action, "changes": changes}
-    floor = _entropy(real_label) + _entropy(fake_label)
-
+    floor = -sum(p * math.log(p) for label in (real_label, fake_label) for p in (label, 1 - label) if p > 0)
     enough = 0.95 * (real_label - fake_label)
 
     def gap(seen: Mapping[str, float]) -> float:
@@ -233,7 +239,3 @@ def dx_below(bound: float = 0.5) -> Lasting:
     """The document's warning that D(x) is low. With label 0.9 a perfect G gives 0.45, so it rings at success (P3)."""
     message = "D(x) is low; at a perfect G it would be too"
     return Lasting(f"D(x) below {bound:g}", lambda seen: seen["D/real"] < bound, message, patience=100)
-
-
-def _entropy(label: float) -> float:
-    return -sum(p * math.log(p) for p in (label, 1 - label) if p > 0)

@@ -78,8 +78,7 @@ class Quantity:
         if self.integer and math.isfinite(self.low) and math.isfinite(self.high):
             return f"{self.low:g} … {self.high:g}"
         left = "(" if self.open_low or math.isinf(self.low) else "["
-        right = ")" if math.isinf(self.high) else "]"
-        return f"{left}{self.low:g}, {self.high:g}{right}"
+        return f"{left}{self.low:g}, {self.high:g}{')' if math.isinf(self.high) else ']'}"
 
 
 @dataclass

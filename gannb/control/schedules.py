@@ -100,7 +100,6 @@ def step_decay(name: str, initial: float, *, every: int, factor: float, steps_pe
     """
 
     def value_at(step: int) -> float:
-        drops = (step // steps_per_epoch) // every if every else 0
-        return initial * factor**drops
+        return initial * factor ** (step // steps_per_epoch // every if every else 0)
 
     return Schedule(name, value_at, label="step decay")

@@ -29,8 +29,7 @@ from gannb.networks.spectral_norm import iterated_together, spectral_norm
 
 def widths(width: int, size: Size) -> list[int]:
     """Channels from the smallest map up to half the image's height: from 8·width (for 64 pixels and more) to width."""
-    steps = len(resolutions(size))
-    return [width * min(8, 2**i) for i in range(steps, -1, -1)]
+    return [width * min(8, 2**i) for i in range(len(resolutions(size)), -1, -1)]
 
 
 class Generator(nn.Module):

@@ -29,6 +29,14 @@ def test_a_row_that_does_not_tell_is_passed_over():
     assert alarm(2, {"x": 2}) == "x is high"
 
 
+def test_what_was_never_there_is_not_lost():
+    alarm = Lasting("low", lambda seen: seen["x"] < 1, "x is low", patience=2, lost=True)
+    assert heard(alarm, [0, 0, 0, 0]) == []
+    again = Lasting("low", lambda seen: seen["x"] < 1, "x is low", patience=2, lost=True)
+    again.load_state_dict(json.loads(json.dumps(alarm.state_dict())))
+    assert heard(again, [0, 0, 0, 2, 0, 0, 0, 2, 0, 0]) == [5, 9]
+
+
 def test_an_explosion_is_measured_against_the_usual_and_does_not_become_it():
     alarm = Explodes("x", factor=10, window=20, patience=3)
     assert heard(alarm, [1.0] * 20 + [11.0] * 30) == [22]

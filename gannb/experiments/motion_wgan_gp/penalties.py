@@ -82,8 +82,7 @@ def _written_out(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor, one_si
     between = (mix * real.detach() + (1 - mix) * fake.detach()).requires_grad_(True)
     (gradient,) = torch.autograd.grad(per_sample(critic)(between).sum(), between, create_graph=True)
     norms = ((gradient.flatten(1) if flat else gradient).square().sum(dim=1) + 1e-12).sqrt()
-    excess = (norms - 1).relu() if one_sided else norms - 1
-    return excess.square().mean(), norms.detach()
+    return ((norms - 1).relu() if one_sided else norms - 1).square().mean(), norms.detach()
 
 
 _PENALTIES = {"dim_1": _dim_1, "one_mix": _one_mix, "autocast": _autocast, "summed_patches": _summed}

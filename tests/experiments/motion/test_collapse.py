@@ -17,10 +17,27 @@ def test_a_skipped_discriminator_neither_rings_nor_begins_anew() -> None:
     assert rung(0, [{"D/accuracy": 1.0}] * 3 + [{"G/loss": 1.0}] * 5 + [{"D/accuracy": 1.0}] * 2) == [9]
 
 
-def test_motions_that_hardly_differ_ring_at_the_second_look() -> None:
-    look, between = {"G/diversity_share": 0.2}, {"G/loss": 1.0}
-    assert rung(1, [look, between, between, look]) == [3]
-    assert rung(1, [look, {"G/diversity_share": 0.3}, look]) == []
+def looks(*shares: float) -> list[dict[str, float]]:
+    """Rows of shares of the real variety, each with one between that does not tell."""
+    return [row for share in shares for row in ({"G/diversity_share": share}, {"G/loss": 1.0})]
+
+
+def test_motions_that_come_to_differ_hardly_ring_at_the_second_look() -> None:
+    assert rung(1, looks(0.9, 0.2, 0.2, 0.2)) == [4]
+    assert rung(1, looks(0.9, 0.2, 0.3, 0.2)) == []
+
+
+def test_motions_that_do_not_differ_yet_are_no_collapse() -> None:
+    """On BEAT2 the older strategy begins so: shares of real variety at its first looks."""
+    begins = (0.03, 0.02, 0.06, 0.47, 0.74, 1.03)
+    assert rung(1, looks(*begins)) == []
+    assert rung(1, looks(*begins, 0.1, 0.1)) == [2 * len(begins) + 2]
+    assert rung(4, looks(*begins)) == []
+
+
+def test_motions_that_never_differ_ring_at_the_tenth_look() -> None:
+    assert rung(1, looks(*[0.01] * 12)) == []
+    assert rung(4, looks(*[0.01] * 12)) == [18]
 
 
 def test_gradients_that_explode_ring_and_an_early_rise_does_not() -> None:

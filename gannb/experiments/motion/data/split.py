@@ -132,5 +132,4 @@ class MotionSplit(ShownAsTable):
 
     @staticmethod
     def _some(corpus: Corpus, most: int) -> Clips:
-        step = max(1, -(-len(corpus) // most))
-        return corpus.clips(range(0, len(corpus), step))
+        return corpus.clips(range(0, len(corpus), max(1, -(-len(corpus) // most))))

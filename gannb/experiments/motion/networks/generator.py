@@ -173,8 +173,7 @@ class Generator(nn.Module):
         """
         if self.head == "angles":
             return positions_of(self.angles(mel, speaker), self.bones[speaker] if bones is None else bones)
-        raw = self._outputs(mel, speaker).unflatten(-1, (-1, 3))
-        return self.center + self.spread * raw
+        return self.center + self.spread * self._outputs(mel, speaker).unflatten(-1, (-1, 3))
 
     def angles(self, mel: Tensor, speaker: Tensor) -> Tensor:
         """Joint angles `[B, T, 57]` in radians, all within their limits.
