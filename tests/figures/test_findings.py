@@ -81,7 +81,7 @@ def test_a_file_of_results_that_is_not_here_is_named_and_the_rest_is_drawn(measu
 
 CONCLUSIONS = {
     "identity": ["repaired", "centred", "centred, abstaining at 1 %"],
-    "motion_balance": ["", "", "merged-norm", ""],
+    "motion_balance": ["", "", "merged-norm", "", ""],
     "motion_wgan_gp": ["WGAN-GP", "", ""],
     "particles_sagan": ["resized", "", ""],
     "schedules": ["constant-middle", "constant-middle", ""],
