@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from gannb import cli
 from gannb.config import presets
 from gannb.config.faults import ParameterError
+from gannb.experiments.motion.data import bvh
+from gannb.experiments.motion.data.speech import SAMPLE_RATE
+from gannb.experiments.motion.data.synthetic import STYLES, record
 from gannb.experiments.motion_wgan_gp.params import TOYS
 from tests.notebooks.test_devices import SHORT
 from tests.notebooks.trainers import trainer_of
@@ -47,6 +51,14 @@ FAILED = [
 @pytest.mark.parametrize("name, changes", FAILED)
 def test_a_notebook_runs_with_what_it_once_failed_on(name: str, changes: dict[str, Any], tmp_path: Path) -> None:
     assert run(name, tmp_path, **changes) == 0
+
+
+@pytest.mark.parametrize("name", ["01_motion_balance", "02_motion_wgan_gp"])
+def test_a_motion_notebook_runs_with_one_recording_of_one_speaker(name: str, tmp_path: Path) -> None:
+    take = record(STYLES[0], 60.0)
+    bvh.write(tmp_path / "alone.bvh", take.pose)
+    soundfile.write(tmp_path / "alone.wav", take.speech.samples, SAMPLE_RATE)
+    assert run(name, tmp_path / "runs", data=str(tmp_path)) == 0
 
 
 @pytest.mark.gate

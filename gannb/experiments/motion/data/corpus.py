@@ -184,13 +184,12 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
         Of a speaker with one recording only, its end is held out, and no window lies on both sides.
 
         Raises:
-            ValueError: a share out of range, or a side that would be empty.
+            ValueError: a share out of range, no clip to train on, or fewer held out than a Fréchet distance needs (4).
         """
         if not 0 < held_out < 1:
             raise ValueError(f"held_out: given {held_out}; allowed: a share between 0 and 1")
         rng = np.random.default_rng(key(seed, "split"))
-        out = np.zeros(len(self), dtype=bool)
-        both = np.zeros(len(self), dtype=bool)
+        out, both = np.zeros((2, len(self)), dtype=bool)
         for speaker in self.speakers:
             mine = sorted({int(n) for n in self.windows[:, 0] if self.takes[n].speaker == speaker})
             if len(mine) == 1:
@@ -199,10 +198,11 @@ class Corpus(ShownAsTable, torch.utils.data.Dataset):
                 out |= here & (first >= cut)
                 both |= here & (first < cut) & (first + FRAMES > cut)
             elif mine:
-                chosen = rng.permutation(mine)[: max(1, round(held_out * len(mine)))]
-                out |= np.isin(self.windows[:, 0], chosen)
-        if not out.any() or not (~out & ~both).any():
-            raise ValueError(f"held_out: {held_out} leaves one side of {len(self)} clips empty; give longer recordings")
+                out |= np.isin(self.windows[:, 0], rng.permutation(mine)[: max(1, round(held_out * len(mine)))])
+        kept, train = int(out.sum()), int((~out & ~both).sum())
+        if kept < 4 or train < 1:
+            found = f"{kept} of {len(self)} clips held out and {train} to train on"
+            raise ValueError(f"held_out: {held_out} gives {found}; allowed: 4 and 1 or more; give longer recordings")
         return self._only(~out & ~both), self._only(out)
 
     def statistics(self) -> Statistics:

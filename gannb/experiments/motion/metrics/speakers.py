@@ -30,11 +30,9 @@ def traits(pose: Tensor) -> Tensor:
     wrists = pose[:, :, _WRISTS]
     apart = (wrists[:, :, 0] - wrists[:, :, 1]).norm(dim=-1).mean(1)
     speed = wrists.diff(dim=1).norm(dim=-1).mean((1, 2)) * FPS
-    reach = torch.stack(
-        [(pose[:, :, tips] - pose[:, :, [root]]).norm(dim=-1).mean((1, 2)) for tips, root in zip(_TIPS, _ROOTS)]
-    )
+    reach = [(pose[:, :, tips] - pose[:, :, [root]]).norm(dim=-1).mean((1, 2)) for tips, root in zip(_TIPS, _ROOTS)]
     nodding = pose[:, :, _NOSE].diff(dim=1).norm(dim=-1).mean(1) * FPS
-    return torch.stack([wrists[..., 1].mean((1, 2)), apart, speed, reach.mean(0), nodding], dim=1)
+    return torch.stack([wrists[..., 1].mean((1, 2)), apart, speed, torch.stack(reach).mean(0), nodding], dim=1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,6 +57,8 @@ class SpeakerStyles(ShownAsTable):
 
         1 where changing the speaker moves the motion towards the other's, 0 where it moves it anywhere or nowhere.
         """
+        if len(self.speakers) < 2:
+            return Score.missing("speaker_direction", "only one speaker has clips here, a change of speaker needs two")
         cosines = []
         for one, other in permutations(range(len(self.speakers)), 2):
             changes = [(who[other] - who[one]) / self.spread for who in (self.generated, self.real)]
@@ -70,6 +70,8 @@ class SpeakerStyles(ShownAsTable):
     @property
     def size(self) -> Score:
         """How far the generated speakers are apart, over how far the real ones are."""
+        if not self.direction.available:
+            return Score.missing("speaker_size", self.direction.reason)
         sizes = [float(np.linalg.norm((who - who.mean(0)) / self.spread)) for who in (self.generated, self.real)]
         return Score("speaker_size", sizes[0] / sizes[1], protocol={"speakers": len(self.speakers)})
 
@@ -88,18 +90,13 @@ def speaker_styles(G: nn.Module, clips: Clips, speakers: Sequence[str]) -> Speak
 
     Args:
         G: a generator with a speaker embedding, in eval mode.
-        clips: real ones, of each speaker at least one.
+        clips: real ones; speakers without a clip are left out.
         speakers: their names; a clip's speaker is an index into them.
-
-    Raises:
-        ValueError: fewer than two speakers, or one without a clip.
     """
-    counts = [int((clips.speaker == i).sum()) for i in range(len(speakers))]
-    if len(speakers) < 2 or not all(counts):
-        raise ValueError(f"speaker_styles need two speakers with clips each; found {dict(zip(speakers, counts))}")
+    heard = clips.speaker.unique().tolist()
     own = traits(clips.pose)
-    real = torch.stack([own[clips.speaker == i].mean(0) for i in range(len(speakers))])
-    styled = [clips._replace(speaker=torch.full_like(clips.speaker, i)) for i in range(len(speakers))]
+    real = torch.stack([own[clips.speaker == i].mean(0) for i in heard])
+    styled = [clips._replace(speaker=torch.full_like(clips.speaker, i)) for i in heard]
     generated = torch.stack([traits(generate_clips(G, each)).mean(0) for each in styled])
-    spread = own.std(0).clamp_min(1e-6)
-    return SpeakerStyles(tuple(speakers), *(part.double().numpy() for part in (real, generated, spread)))
+    parts = real, generated, own.std(0).clamp_min(1e-6)
+    return SpeakerStyles(tuple(speakers[i] for i in heard), *(part.double().numpy() for part in parts))

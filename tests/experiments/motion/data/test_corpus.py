@@ -77,9 +77,10 @@ def test_share_out_of_range_is_refused(corpus, share):
         corpus.split(share)
 
 
-def test_split_that_leaves_a_side_empty_is_refused():
-    with pytest.raises(ValueError, match="empty"):
-        Corpus.of([record(STYLES[0], 5.0)]).split(0.2)
+@pytest.mark.parametrize("seconds, share, held, trained", [(5.0, 0.2, 0, 0), (30.0, 0.25, 3, 18), (10.0, 0.9, 5, 0)])
+def test_split_that_leaves_too_few_clips_is_refused(seconds, share, held, trained):
+    with pytest.raises(ValueError, match=f"gives {held} of .* held out and {trained} to train on; allowed: 4 and 1"):
+        Corpus.of([record(STYLES[0], seconds)]).split(share)
 
 
 def test_statistics_are_those_of_the_frames(corpus, recordings):

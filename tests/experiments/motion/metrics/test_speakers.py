@@ -59,5 +59,16 @@ def test_traits_of_poses_whose_answer_is_known() -> None:
 
 def test_one_speaker_has_no_other(corpus: Corpus) -> None:
     clips = corpus.clips()
-    with pytest.raises(ValueError, match="two speakers"):
-        speaker_styles(Plays(clips, [0]), clips, corpus.speakers[:1])
+    alone = clips._replace(**{name: rows[clips.speaker == 2] for name, rows in clips._asdict().items()})
+    found = speaker_styles(Plays(clips, [0, 1, 2, 3]), alone, corpus.speakers)
+    assert found.speakers == corpus.speakers[2:3] and len(style_figure(found).data) == 1
+    assert not found.direction.available and not found.size.available and "needs two" in found.direction.reason
+    assert "speaker_direction" in repr(found)
+
+
+def test_a_speaker_without_a_clip_is_left_out(corpus: Corpus) -> None:
+    clips = corpus.clips()
+    three = clips._replace(**{name: rows[clips.speaker != 1] for name, rows in clips._asdict().items()})
+    found = speaker_styles(Plays(clips, [0, 1, 2, 3]), three, corpus.speakers)
+    assert found.speakers == tuple(who for i, who in enumerate(corpus.speakers) if i != 1)
+    assert float(found.direction) > 0.9 and float(found.size) == pytest.approx(1.0, abs=0.2)
