@@ -93,10 +93,10 @@ def speaker_styles(G: nn.Module, clips: Clips, speakers: Sequence[str]) -> Speak
         clips: real ones; speakers without a clip are left out.
         speakers: their names; a clip's speaker is an index into them.
     """
-    heard = clips.speaker.unique().tolist()
+    present = clips.speaker.unique().tolist()
     own = traits(clips.pose)
-    real = torch.stack([own[clips.speaker == i].mean(0) for i in heard])
-    styled = [clips._replace(speaker=torch.full_like(clips.speaker, i)) for i in heard]
+    real = torch.stack([own[clips.speaker == i].mean(0) for i in present])
+    styled = [clips._replace(speaker=torch.full_like(clips.speaker, i)) for i in present]
     generated = torch.stack([traits(generate_clips(G, each)).mean(0) for each in styled])
     parts = real, generated, own.std(0).clamp_min(1e-6)
-    return SpeakerStyles(tuple(speakers[i] for i in heard), *(part.double().numpy() for part in parts))
+    return SpeakerStyles(tuple(speakers[i] for i in present), *(part.double().numpy() for part in parts))

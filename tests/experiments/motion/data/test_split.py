@@ -72,7 +72,7 @@ def test_a_folder_of_pairs_is_read_once_and_its_features_kept(tmp_path) -> None:
 
     pairs, cache = tmp_path / "pairs", tmp_path / "cache"
     pairs.mkdir()
-    taken = record(STYLES[0], seconds=30.0)
+    taken = record(STYLES[0], seconds=45.0)
     recordings.export(pairs / "ada_0.npz", taken.pose)
     soundfile.write(pairs / "ada_0.wav", taken.speech.samples, 24_000)
     split = MotionSplit.of(told(data=str(pairs)), cache=cache)
